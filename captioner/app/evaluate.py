@@ -1,0 +1,162 @@
+"""Evaluation: a model folder and a split to scores, result files and a page of samples."""
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from captioner.app.generate import Captioned, as_captioner, generate
+from captioner.app.truth import share_looked_at, share_true
+from captioner.config import Component
+from captioner.data.base import DATASETS, CaptionSource
+from captioner.data.coco import write_coco_results
+from captioner.data.module import CaptionData
+from captioner.data.scenes import Scenes
+from captioner.errors import UserError
+from captioner.insight.attention_map import draw_attention
+from captioner.insight.samples_page import Sample, write_samples_page
+from captioner.metrics.diversity import diversity
+from captioner.metrics.scores import CaptionScores, score_captions
+from captioner.search.base import SEARCHES
+from captioner.tasks.caption import CaptionTask
+from captioner.tasks.folder import load_model
+
+PAGE_SAMPLES, DRAWN_SAMPLES = 200, 12
+
+
+class Evaluation(NamedTuple):
+    """What an evaluation found, and where it wrote it."""
+
+    scores: dict[str, float]
+    shuffled: dict[str, float]  # the same captions, each given to another picture; empty if not asked for
+    num_images: int
+    problems: list[str]
+    folder: Path
+
+
+def evaluate(
+    model: Path,
+    output: Path,
+    *,
+    data: Component | None = None,
+    split: str = "test",
+    limit: int | None = None,
+    search: Mapping[str, Any] | None = None,
+    shuffled: bool = False,
+    progress: Any = iter,
+) -> Evaluation:
+    """Caption the pictures of a split and score the captions.
+
+    Args:
+        model: a model folder.
+        output: gets `results.json`, the COCO results file, `samples.html` and `attention/`.
+        data: another data set than the one the model was trained on.
+        split: its name in the data set.
+        limit: only the first so many pictures.
+        search: changes to the search that the model folder names.
+        shuffled: score the captions a second time, each given to another picture of the split: what the
+            model could have said without looking.
+        progress: wraps the sequence of captioned pictures, for a progress bar.
+
+    Raises:
+        UserError: no model, no such split, no picture that has a caption and can be read.
+    """
+    task = as_captioner(load_model(model), model)
+    decoding = dict(task.config.search) | dict(search or {})
+    source = DATASETS.build(data or task.config.data)
+    rows = CaptionData(source, source.tables(), output).table(split)
+    rows = rows.select(range(min(limit or len(rows), len(rows))))
+    ids = {path: image_id for path, image_id in zip(rows["path"][:], rows["image_id"][:], strict=True)}
+    references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
+    pictures = [(path, source.image(split, path)) for path in ids]
+    started = time.monotonic()
+    found = {ids[c.name]: c for c in progress(generate(task, SEARCHES.build(decoding), pictures))}
+    seconds = time.monotonic() - started
+    good = {image_id: c for image_id, c in found.items() if c.problem is None and references[image_id]}
+    if not good:
+        raise UserError(f"No picture of the split {split} has a caption to compare with and can be read.")
+    scores = score_captions({i: c.captions[0].text for i, c in good.items()}, references)
+    figures = _figures(task, source, good, scores)
+    texts = {image_id: c.captions[0].text for image_id, c in good.items()}
+    control = _shuffled(source, texts, references) if shuffled else {}
+    output.mkdir(parents=True, exist_ok=True)
+    write_coco_results(output / f"captions_{split}_results.json", texts)
+    about = {
+        "model": str(model),
+        "data": data or task.config.data,
+        "split": split,
+        "images": len(good),
+        "references": sum(len(references[image_id]) for image_id in good),
+        "unreadable": {c.name: c.problem for c in found.values() if c.problem},
+        "decoding": decoding,
+        "tokenizer": scores.tokenizer,
+        "cider_idf": f"the references of these {len(good)} images",
+        "scores": figures,
+        "shuffled": control,
+        "seconds": round(seconds, 1),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {package: version(package) for package in ("captioner", "torch", "pytorch-lightning")},
+    }
+    (output / "results.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    _write_samples(task, good, references, scores, figures, output, f"{decoding['name']} on {split}")
+    problems = [c.problem for c in found.values() if c.problem]
+    return Evaluation(figures, control, len(good), problems, output)
+
+
+def _figures(
+    task: CaptionTask, source: CaptionSource, good: dict[int, Captioned], scores: CaptionScores
+) -> dict[str, float]:
+    captions = {image_id: c.captions[0] for image_id, c in good.items()}
+    variety = diversity([caption.words for caption in captions.values()])
+    figures = scores.as_dict() | {"distinct": variety.distinct_captions, "mean_length": variety.mean_length}
+    if isinstance(source, Scenes):
+        figures["wholly_true"] = share_true(source, {i: c.text for i, c in captions.items()})
+        figures |= share_looked_at(source, captions, task.encoder.grid)
+    return figures
+
+
+def _shuffled(source: CaptionSource, texts: dict[int, str], references: dict[int, list[str]]) -> dict[str, float]:
+    """Each caption moved on by half the split: every picture gets another one's."""
+    ids = list(texts)
+    middle = len(ids) // 2
+    moved = dict(zip(ids, [texts[i] for i in ids[middle:] + ids[:middle]], strict=True))
+    figures = score_captions(moved, references).as_dict()
+    if isinstance(source, Scenes):
+        figures["wholly_true"] = share_true(source, moved)
+    return figures
+
+
+def _write_samples(
+    task: CaptionTask,
+    good: dict[int, Captioned],
+    references: dict[int, list[str]],
+    scores: CaptionScores,
+    figures: dict[str, float],
+    output: Path,
+    title: str,
+) -> None:
+    samples = []
+    for number, (image_id, captioned) in enumerate(list(good.items())[:PAGE_SAMPLES]):
+        caption = captioned.captions[0]
+        assert captioned.shown is not None
+        if caption.alphas_TL is not None and caption.words and number < DRAWN_SAMPLES:
+            (output / "attention").mkdir(exist_ok=True)
+            figure = draw_attention(captioned.shown, caption.words, caption.alphas_TL, task.encoder.grid)
+            figure.save(output / "attention" / f"{image_id}.png")
+        samples.append(
+            Sample(
+                image_id,
+                captioned.shown,
+                caption.text,
+                caption.words,
+                None if caption.alphas_TL is None else caption.alphas_TL.tolist(),
+                task.encoder.grid,
+                references[image_id],
+                scores.per_image[image_id],
+                None if caption.finished else "cut at the maximal length",
+            )
+        )
+    write_samples_page(output / "samples.html", title, figures, samples)

@@ -1,0 +1,46 @@
+"""Where things lie: configs, runs, the cache."""
+
+import os
+import time
+from pathlib import Path
+
+from captioner.errors import UserError, nearest
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def config_file(task: str) -> Path:
+    """The config that `--task` names: beside the package in a checkout, inside it once installed.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    folder = next((f for f in (PACKAGE / "configs", PACKAGE.parent / "configs") if f.is_dir()), PACKAGE)
+    known = {file.stem: file for file in folder.glob("*.yaml")}
+    if task not in known:
+        raise UserError(f"There is no task {task!r}. {nearest(task, known)}")
+    return known[task]
+
+
+def cache_folder() -> Path:
+    """Where what can be computed again is kept: $XDG_CACHE_HOME/captioner, or ~/.cache/captioner."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "captioner"
+
+
+def new_run(runs: Path, task: str) -> Path:
+    """A folder name for a run that starts now."""
+    stem = time.strftime("%Y%m%d-%H%M%S")
+    taken = sum(1 for _ in (runs / task).glob(f"{stem}*"))
+    return runs / task / (f"{stem}-{taken}" if taken else stem)
+
+
+def last_run(runs: Path, task: str, holding: str) -> Path:
+    """The newest run of a task that has the file or folder `holding`.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = sorted((runs / task).glob(f"*/{holding}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise UserError(f"There is no {holding} under {runs / task} yet: train first, or say where (--help).")
+    return found[-1].parent

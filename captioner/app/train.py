@@ -1,0 +1,149 @@
+"""Training: a config to a model folder."""
+
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+
+from captioner.app.loggers import SampleTable, make_loggers
+from captioner.app.places import cache_folder
+from captioner.cells.base import CELLS
+from captioner.config import Config
+from captioner.data.base import DATASETS
+from captioner.data.module import CaptionData
+from captioner.decoders.base import DECODERS
+from captioner.encoders.base import ENCODERS
+from captioner.errors import UserError
+from captioner.images import UnreadableImage, load_image
+from captioner.registry import check_options
+from captioner.search.base import SEARCHES
+from captioner.tasks.base import TASKS
+from captioner.tasks.caption import CaptionTask
+from captioner.tasks.callbacks import RESUME_FILE, Interrupted, KeepBest, StopOnRequest
+from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES, better
+
+OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs"}
+
+
+class Trained(NamedTuple):
+    """What a run left behind."""
+
+    model: Path
+    interrupted: bool
+    seconds: float
+    best: float | None
+
+
+def check(config: Config) -> None:
+    """Refuse a mistake in any component before data is read or a model is built.
+
+    Raises:
+        UserError: one sentence with the nearest right name.
+    """
+    TASKS.check(config.task, facts=("config", "vocabulary"))
+    if config.task.get("validation_search"):
+        SEARCHES.check(config.task["validation_search"])
+    DATASETS.check(config.data)
+    ENCODERS.check(config.encoder)
+    DECODERS.check(config.decoder, facts=("feature_dim", "vocab_size"))
+    if config.decoder.get("cell"):
+        CELLS.check(config.decoder["cell"], facts=("input_dim",))
+    SEARCHES.check(config.search)
+    OPTIMIZERS.check(config.optimizer, facts=("params",))
+    SCHEDULES.check(config.schedule, facts=("optimizer", "monitor", "total_updates"))
+    check_options("trainer", pl.Trainer, config.trainer, facts=OURS - {"max_epochs"})
+
+
+def train(config: Config, folder: Path, resume: bool = False) -> Trained:
+    """Train as `config` says; everything that is written lies in `folder`.
+
+    Args:
+        config: what to train on what.
+        folder: gets `config.yaml`, `metrics.csv`, `last.ckpt` (to go on from) and `model/`.
+        resume: go on from `folder/last.ckpt`.
+
+    Raises:
+        UserError: a mistake in the config, data that cannot be read, nothing to resume.
+    """
+    check(config)
+    checkpoint = folder / RESUME_FILE
+    if resume and not checkpoint.is_file():
+        raise UserError(f"There is nothing to resume in {folder}: {RESUME_FILE} is missing.")
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    _quiet()
+    source = DATASETS.build(config.data)
+    data = CaptionData(source, source.tables(), cache_folder() / "features")
+    vocabulary = data.vocabulary(config.vocabulary.min_count, config.vocabulary.max_size)
+    task = TASKS.build(config.task, config=config, vocabulary=vocabulary)
+    assert isinstance(task, CaptionTask)
+    data.connect(task.encoder, vocabulary, config.training, config.seed)
+    task.references = data.references("val")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    _describe(task, data, folder)
+    keep_best = KeepBest(folder / "model", config.training.monitor, {"data": config.data, "split": "train"})
+    trainer = _make_trainer(config, folder, keep_best, data)
+    started = time.monotonic()
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=str(checkpoint) if resume else None, weights_only=True)
+    except Interrupted:
+        return Trained(keep_best.folder, True, time.monotonic() - started, keep_best.best)
+    if keep_best.best is None:
+        keep_best.save(trainer, task)
+    return Trained(keep_best.folder, False, time.monotonic() - started, keep_best.best)
+
+
+def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: CaptionData) -> pl.Trainer:
+    monitor = config.training.monitor
+    callbacks: list[pl.Callback] = [keep_best, StopOnRequest(folder, keep_best)]
+    if config.training.patience is not None:
+        patience = config.training.patience
+        callbacks.append(EarlyStopping(monitor, patience=patience, mode=better(monitor), check_on_train_epoch_end=False))
+    if "wandb" in config.logger:
+        callbacks.append(SampleTable(_samples(data)))
+    callbacks.append(
+        ModelCheckpoint(folder, filename=Path(RESUME_FILE).stem, enable_version_counter=False, save_on_train_epoch_end=True)
+    )
+    defaults = {"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 10}
+    return pl.Trainer(
+        **(defaults | config.trainer),
+        default_root_dir=folder,
+        logger=make_loggers(config.logger, folder),
+        callbacks=callbacks,
+    )
+
+
+def _samples(data: CaptionData, count: int = 8) -> list[tuple[int, Any, list[str]]]:
+    samples = []
+    for row in data.table("val").select(range(min(count, len(data.table("val"))))):
+        try:
+            picture = load_image(data.source.image("val", row["path"]))
+        except UnreadableImage:
+            continue
+        samples.append((row["image_id"], picture, row["captions"]))
+    return samples
+
+
+def _describe(task: CaptionTask, data: CaptionData, folder: Path) -> None:
+    """Say on standard error what is about to happen."""
+    sizes = ", ".join(f"{split} {len(rows):,}" for split, rows in data.tables.items())
+    trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
+    total = sum(p.numel() for p in task.parameters())
+    rows, columns = task.encoder.grid
+    lines = [
+        f"data       {task.config.data['name']}: pictures {sizes}; {len(task.vocabulary):,} words",
+        f"encoder    {task.config.encoder['name']}: {rows} x {columns} locations of {task.encoder.feature_dim}",
+        f"decoder    {task.config.decoder['name']}; {trained:,} of {total:,} parameters are trained",
+        f"run        {folder}",
+    ]
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _quiet() -> None:
+    """Silence advice of Lightning's that does not apply: batches come from a loader of our own."""
+    for text in ("does not have many workers", "Checkpoint directory", "has no `on_train_dataloader`"):
+        warnings.filterwarnings("ignore", message=f".*{text}.*")

@@ -1,0 +1,49 @@
+"""Soft attention over image locations.
+
+B images, K rows an image, N = B*K rows (row n looks at image n // K), L locations, F feature, H hidden,
+A attention.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Attended(NamedTuple):
+    """What was seen, and where."""
+
+    context_NF: Tensor
+    alphas_NL: Tensor  # sums to one over L
+
+
+class AdditiveAttention(nn.Module):
+    r"""The multilayer perceptron of Show, Attend and Tell (Xu et al., 2015, sec. 3.1.2).
+
+        e_l     = v . tanh(W_a a_l + W_h h)
+        alpha   = softmax_l(e)
+        context = sum_l alpha_l a_l                    soft attention, sec. 4.2
+
+    `keys` does not depend on the time step: call it once per image. Images and keys are never copied
+    per row: a caption under way, or one of five references, is a row, and its image is found by its place.
+    `activation="relu"` is what later tutorials put in place of tanh.
+    """
+
+    def __init__(
+        self, feature_dim: int, hidden_dim: int, attention_dim: int, activation: Literal["tanh", "relu"] = "tanh"
+    ) -> None:
+        super().__init__()
+        self.keys = nn.Linear(feature_dim, attention_dim)
+        self.query = nn.Linear(hidden_dim, attention_dim, bias=False)
+        self.score = nn.Linear(attention_dim, 1, bias=False)
+        self.activation = activation
+
+    def forward(self, features_BLF: Tensor, keys_BLA: Tensor, h_NH: Tensor) -> Attended:
+        """Look at the images with the questions that `h_NH` asks."""
+        B, L, _ = features_BLF.shape
+        query_BK1A = self.query(h_NH).view(B, -1, 1, keys_BLA.shape[-1])
+        mixed_BKLA = keys_BLA.unsqueeze(1) + query_BK1A
+        mixed_BKLA = mixed_BKLA.tanh_() if self.activation == "tanh" else mixed_BKLA.relu_()
+        alphas_BKL = self.score(mixed_BKLA).squeeze(-1).softmax(dim=-1)
+        context_BKF = torch.bmm(alphas_BKL, features_BLF)
+        return Attended(context_BKF.flatten(0, 1), alphas_BKL.view(-1, L))

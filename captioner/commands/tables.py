@@ -1,0 +1,36 @@
+"""Figures as a table of text."""
+
+from collections.abc import Mapping
+
+NAMES = {
+    "bleu1": "BLEU-1",
+    "bleu2": "BLEU-2",
+    "bleu3": "BLEU-3",
+    "bleu4": "BLEU-4",
+    "bleu1_no_bp": "BLEU-1 no brevity penalty",
+    "bleu2_no_bp": "BLEU-2 no brevity penalty",
+    "bleu3_no_bp": "BLEU-3 no brevity penalty",
+    "bleu4_no_bp": "BLEU-4 no brevity penalty",
+    "rouge_l": "ROUGE-L",
+    "cider_d": "CIDEr-D",
+    "distinct": "different captions",
+    "mean_length": "words in a caption",
+    "wholly_true": "wholly true captions",
+    "attention_inside": "attention inside the named object",
+    "box_area": "its share of the picture",
+}
+
+
+def score_table(columns: Mapping[str, Mapping[str, float]], title: str) -> str:
+    """One line a figure, one column a set of figures.
+
+    >>> print(score_table({"test": {"bleu4": 0.25}}, "100 pictures"))
+    100 pictures                          test
+    BLEU-4                               0.250
+    """
+    rows = list(dict.fromkeys(name for figures in columns.values() for name in figures))
+    lines = [f"{title:<34}" + "".join(f"{column:>8}" for column in columns)]
+    for name in rows:
+        cells = [f"{figures[name]:8.3f}" if name in figures else " " * 8 for figures in columns.values()]
+        lines.append(f"{NAMES.get(name, name):<34}" + "".join(cells))
+    return "\n".join(line.rstrip() for line in lines)

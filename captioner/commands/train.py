@@ -1,0 +1,56 @@
+"""Train a model.
+
+  python scripts/train.py --task caption
+  python scripts/train.py --task caption training.batch_size=16 trainer.max_epochs=3
+  python scripts/train.py --config configs/recipes/flickr8k_show_attend_tell.yaml data.folder=~/flickr8k
+
+Any key of the config can be set by key=value; trainer.* goes to Lightning's Trainer. Ctrl-C stops after the
+update under way and leaves a usable model; --resume goes on exactly there.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from captioner.app.places import config_file, last_run, new_run
+from captioner.config import load
+from captioner.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this verb."""
+    parser.add_argument("changes", nargs="*", metavar="key=value", help="a change to the config")
+    parser.add_argument("--task", help="what to train: the name of a config, such as caption")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a config file of your own, or a recipe")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the run (default: runs/TASK/TIME)")
+    parser.add_argument("--resume", nargs="?", type=Path, const=Path(), metavar="DIR",
+                        help="go on with a run that was stopped (default: the last one that can be)")  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Check what was asked, then train."""
+    runs = Path("runs")
+    resume: Path | None = arguments.resume
+    if resume is not None:
+        if arguments.config or arguments.output or arguments.changes:
+            raise UserError("--resume goes on as the run was started: no config, changes or output with it.")
+        folder = last_run(runs, arguments.task or "caption", "last.ckpt") if resume == Path() else resume
+        config = load(folder / "config.yaml")
+    else:
+        if not (arguments.config or arguments.task):
+            raise UserError("Say what to train: --task caption, or --config FILE.")
+        config = load(arguments.config or config_file(arguments.task), arguments.changes)
+        task = config.task.get("name", arguments.task)
+        if arguments.task and arguments.task != task:
+            raise UserError(f"{arguments.config} is a config for the task {task}, not {arguments.task}.")
+        folder = arguments.output or new_run(runs, str(task))
+    from captioner.app.train import train
+
+    result = train(dataclasses.replace(config), folder, resume=resume is not None)
+    minutes = result.seconds / 60
+    if result.interrupted:
+        print(f"\nStopped after {minutes:.1f} min. Go on with: --resume {folder}")
+    else:
+        best = "" if result.best is None else f", best {config.training.monitor} {result.best:.3f}"
+        print(f"\nTrained for {minutes:.1f} min{best}.")
+    print(f"Model: {result.model}")

@@ -1,0 +1,140 @@
+"""A run in one typed value: read from YAML, changed by key=value, refused with a clear sentence.
+
+Nothing here imports torch: a typo answers at once. What stands inside a component (a mapping with a
+`name`) is checked by the registry that builds it, before data is read or a model is made.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from yaml import YAMLError
+
+from captioner.errors import UserError, nearest
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+Component = dict[str, Any]
+"""`name`, and the options of what the registry has under that name."""
+
+
+@dataclass(config=STRICT)
+class VocabularyConfig:
+    """Which words the model may say: those seen at least `min_count` times, at most `max_size` of them."""
+
+    min_count: int = 5
+    max_size: int | None = None
+
+
+@dataclass(config=STRICT)
+class TrainingConfig:
+    """How batches are made and when to stop.
+
+    A batch holds `batch_size` pictures with `captions_per_image` captions each, cut at `max_words`.
+    """
+
+    batch_size: int = 16
+    captions_per_image: int = 5
+    max_words: int = 30
+    augment: bool = False
+    num_workers: int = 0
+    monitor: str = "val/bleu4"
+    patience: int | None = None
+
+
+@dataclass(config=STRICT)
+class Config:
+    """Everything that a training run depends on. The keys of the YAML files are these names."""
+
+    task: Component
+    data: Component
+    encoder: Component
+    decoder: Component
+    search: Component = field(default_factory=lambda: {"name": "beam", "beam_size": 3})
+    vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    optimizer: Component = field(default_factory=lambda: {"name": "adam", "lr": 4e-4})
+    schedule: Component = field(default_factory=lambda: {"name": "constant"})
+    trainer: dict[str, Any] = field(default_factory=dict)
+    logger: list[str] = field(default_factory=lambda: ["csv"])
+    seed: int = 0
+
+    def to_yaml(self) -> str:
+        """The YAML text that `load` reads back to an equal value."""
+        return str(OmegaConf.to_yaml(OmegaConf.create(TypeAdapter(Config).dump_python(self))))
+
+
+def load(file: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML file and change it by `key=value` pairs (`decoder.cell.hidden_dim=256`).
+
+    Setting a component's `name` to another one drops the options the file gave to the former one.
+    The `trainer` mapping goes to Lightning's Trainer as it is.
+
+    Raises:
+        UserError: an unknown key, a wrong type, a file that is missing or no YAML.
+    """
+    if not file.is_file():
+        raise UserError(f"There is no config file {file}.")
+    try:
+        base = OmegaConf.load(file)
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(base, DictConfig):
+        raise UserError(f"{file} must hold keys and values, such as 'seed: 0'.")
+    changes = parse_overrides(overrides)
+    for key, change in changes.items():
+        old = base.get(key)
+        if isinstance(change, DictConfig) and isinstance(old, DictConfig):
+            new_name = change.get("name")
+            if new_name is not None and new_name != old.get("name"):
+                base[key] = {}
+        if key == "logger" and isinstance(change, str):
+            changes[key] = [change]
+    try:
+        merged = OmegaConf.to_container(OmegaConf.merge(base, changes), resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{file}: {' '.join(str(error).split())}") from None
+    assert isinstance(merged, dict)
+    return from_mapping({str(key): value for key, value in merged.items()}, str(file))
+
+
+def parse_overrides(overrides: Sequence[str]) -> DictConfig:
+    """`["a.b=1"]` as nested values; 1e-3 is a number, and a word without = is refused."""
+    for item in overrides:
+        key, equals, _ = item.partition("=")
+        if not equals or not key or key.startswith("-"):
+            raise UserError(f"{item!r} is not of the form key=value (such as training.batch_size=8).")
+    try:
+        return OmegaConf.from_dotlist(list(overrides))
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise UserError(f"Cannot read {' '.join(overrides)}: {' '.join(str(error).split())}") from None
+
+
+def from_mapping(values: Mapping[str, Any], origin: str) -> Config:
+    """Nested plain values as a `Config`.
+
+    Raises:
+        UserError: the first mistake found, with the nearest right name.
+    """
+    try:
+        return TypeAdapter(Config).validate_json(json.dumps(dict(values)))
+    except ValidationError as error:
+        raise UserError(f"{origin}: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    path = [str(part) for part in problem["loc"]]
+    where = ".".join(path)
+    if problem["type"] == "unexpected_keyword_argument":
+        section: Any = {"vocabulary": VocabularyConfig, "training": TrainingConfig}.get(path[0], Config)
+        owner = section if len(path) > 1 else Config
+        return f"there is no option {where!r}. {nearest(path[-1], owner.__dataclass_fields__)}"
+    if problem["type"] in ("missing", "missing_argument"):
+        return f"{where} is missing."
+    return f"{where} is {problem['input']!r}, which is not right: {problem['msg'].lower()}."

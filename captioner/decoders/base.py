@@ -1,0 +1,134 @@
+"""What every decoder is: `start` and `step`.
+
+B images, K rows an image, N = B*K rows (row n belongs to image n // K), T time, M positions that count,
+L locations, F feature, V vocabulary.
+
+Teacher forcing, search and likelihood all stand on four parts that a decoder writes. Each part is work that
+can be lifted out of time as a whole: `embed` is one product for all words of all captions, `predict` one for
+all positions that count; only `advance` is done word by word.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from captioner.registry import Registry
+from captioner.tree import Tree, first_rows, repeat_rows
+
+
+class Started(NamedTuple):
+    """Before the first word: what stays the same for an image, and the state of its row."""
+
+    memory: Tree  # leaves (B, ...)
+    state: Tree  # leaves (B, ...), one row an image
+
+
+class Advanced(NamedTuple):
+    """The recurrence after one more word."""
+
+    output: tuple[Tensor, ...]  # what `predict` needs of this moment, leaves (N, ...)
+    state: Tree
+    alphas_NL: Tensor | None = None
+
+
+class Step(NamedTuple):
+    """One word read, the next one scored."""
+
+    logits_NV: Tensor
+    state: Tree
+    alphas_NL: Tensor | None = None  # where the decoder looked, if it looks
+
+
+class Forced(NamedTuple):
+    """Teacher forcing over whole captions."""
+
+    logits_MV: Tensor  # at the positions that count, row by row
+    alphas_NTL: Tensor | None  # zero where a row has ended
+
+
+class Decoder(nn.Module, ABC):
+    """Features of an image to a distribution over sentences. Subclasses are final.
+
+    State and memory are values: nested tuples of tensors, batch first in every leaf. Nothing is stored
+    between calls, so search may reorder, fork and undo.
+    """
+
+    attends: ClassVar[bool] = False
+    vocab_size: int
+
+    @abstractmethod
+    def start(self, features_BLF: Tensor) -> Started:
+        """Memory and state before the first word."""
+
+    @abstractmethod
+    def embed(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        """All that depends on the words alone: (...,) integers to leaves (..., *)."""
+
+    @abstractmethod
+    def advance(self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree) -> Advanced:
+        """The recurrence: one embedded word for each of N rows, N a multiple of the B images of `memory`."""
+
+    @abstractmethod
+    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+        """logits_MV of the next word at any M positions, from what `embed` and `advance` gave there."""
+
+    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
+        """Read one word in every row; score the next ones."""
+        embedded = self.embed(tokens_N)
+        output, state, alphas_NL = self.advance(embedded, state, memory)
+        return Step(self.predict(embedded, output), state, alphas_NL)
+
+    def forward(self, features_BLF: Tensor, tokens_BKT: Tensor, counts_BKT: Tensor) -> Forced:
+        """Teacher forcing: feed the words `tokens_BKT`, score the next word where `counts_BKT` is true.
+
+        Each row counts up to some time and not after it. Cheapest when images come with the longest
+        captions first: an image whose rows have all ended is computed no further.
+        """
+        memory, state = self.start(features_BLF)
+        embedded = self.embed(tokens_BKT.flatten(0, 1))
+        state = repeat_rows(state, tokens_BKT.shape[1])
+        outputs, alphas_NTL = self.unroll(embedded, state, memory, counts_BKT)
+        counts_NT = counts_BKT.flatten(0, 1)
+        return Forced(self.predict(tuple(leaf[counts_NT] for leaf in embedded), outputs), alphas_NTL)
+
+    def unroll(
+        self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree, counts_BKT: Tensor
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """`advance` through time: outputs at the positions that count, leaves (M, ...), and alphas_NTL."""
+        B, K, T = counts_BKT.shape
+        steps: list[Advanced] = []
+        now = [leaf.unbind(dim=1) for leaf in embedded]
+        for t, images in enumerate(_images_under_way(counts_BKT)):
+            if images < B:
+                memory, state = first_rows(memory, images), first_rows(state, images * K)
+                B = images
+            steps.append(self.advance(tuple(leaf[t][: B * K] for leaf in now), state, memory))
+            state = steps[-1].state
+        rows_M, times_M = counts_BKT.flatten(0, 1).nonzero(as_tuple=True)
+        starts_T = torch.tensor([0, *(len(s.output[0]) for s in steps)], device=rows_M.device).cumsum(0)
+        outputs = tuple(
+            torch.cat(leaf)[starts_T[times_M] + rows_M] for leaf in zip(*(s.output for s in steps), strict=True)
+        )
+        alphas = [s.alphas_NL for s in steps if s.alphas_NL is not None]
+        return outputs, _stack_padded(alphas, counts_BKT) if alphas else None
+
+
+def _images_under_way(counts_BKT: Tensor) -> list[int]:
+    """For each time until all rows have ended: how many of the first images must still be computed."""
+    number_B1 = torch.arange(1, len(counts_BKT) + 1, device=counts_BKT.device).unsqueeze(1)
+    numbers: list[int] = (counts_BKT.any(dim=1) * number_B1).amax(dim=0).tolist()
+    return numbers[: numbers.index(0)] if 0 in numbers else numbers
+
+
+def _stack_padded(alphas: list[Tensor], counts_BKT: Tensor) -> Tensor:
+    """alphas_NTL from steps with fewer and fewer rows; zero after a row has ended."""
+    B, K, T = counts_BKT.shape
+    padded = [F.pad(a_NL, (0, 0, 0, B * K - len(a_NL))) for a_NL in alphas]
+    alphas_NTL = F.pad(torch.stack(padded, dim=1), (0, 0, 0, T - len(alphas)))
+    return alphas_NTL * counts_BKT.flatten(0, 1).unsqueeze(-1)
+
+
+DECODERS: Registry[Decoder] = Registry("decoder", "captioner.decoders")

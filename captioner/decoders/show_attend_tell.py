@@ -1,0 +1,113 @@
+"""Show, Attend and Tell.
+
+B images, N rows, M positions, L locations, F feature, E embedding, H hidden, A attention, V vocabulary.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from captioner.attention import AdditiveAttention
+from captioner.cells.base import CELLS, State
+from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
+
+
+class Annotations(NamedTuple):
+    """What stays of an image."""
+
+    features_BLF: Tensor
+    keys_BLA: Tensor
+
+
+class Word(NamedTuple):
+    """A word, and its part of the cell's gates."""
+
+    word: Tensor  # (..., E)
+    projected: Tensor  # (..., G)
+
+
+class Seen(NamedTuple):
+    """What a moment gives to the output."""
+
+    h_NH: Tensor
+    context_NF: Tensor
+
+
+@DECODERS.register("show_attend_tell")
+class ShowAttendTell(Decoder):
+    r"""Soft attention at every word (Xu et al., 2015, sec. 3.1 and 4.2).
+
+        h_0, c_0 = tanh(W_init mean_l(a_l))                     sec. 3.1.2, one layer each
+        z_t = beta_t sum_l alpha_tl a_l                         attention asked by h_{t-1}
+        beta_t = sigmoid(f_beta(h_{t-1}))                       a scalar, sec. 4.2.1
+        h_t = cell([E y_{t-1}; z_t], h_{t-1})                   eq. 1-3
+        p_t = softmax(L_o(E y_{t-1} + L_h h_t + L_z z_t))       deep output, eq. 7
+
+    The paper is the default; what later code made popular is an option: `gate="vector"` (a gate for each
+    feature) or `"none"`; `output="hidden"` (softmax(L_o h_t)); `activation="relu"` in the attention.
+    `dropout` acts on the words' embedding as it enters the output, and on the sum before L_o.
+    """
+
+    attends = True
+
+    def __init__(
+        self,
+        feature_dim: int,
+        vocab_size: int,
+        cell: Mapping[str, Any] | None = None,
+        embed_dim: int = 512,
+        attention_dim: int = 512,
+        dropout: float = 0.5,
+        gate: Literal["scalar", "vector", "none"] = "scalar",
+        output: Literal["deep", "hidden"] = "deep",
+        activation: Literal["tanh", "relu"] = "tanh",
+    ) -> None:
+        super().__init__()
+        self.vocab_size = vocab_size
+        self.words = nn.Embedding(vocab_size, embed_dim)
+        nn.init.uniform_(self.words.weight, -0.1, 0.1)
+        self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
+        hidden_dim = self.cell.hidden_dim
+        # The cell's input is [word; context]. Its matrix stands in two parts, so that the words' part
+        # can be made for all time at once.
+        self.context_to_cell = nn.Linear(feature_dim, self.cell.projected_dim, bias=False)
+        self.attention = AdditiveAttention(feature_dim, hidden_dim, attention_dim, activation)
+        self.init = nn.Linear(feature_dim, hidden_dim * self.cell.num_states)
+        gate_dim = {"scalar": 1, "vector": feature_dim, "none": 0}[gate]
+        self.gate = nn.Linear(hidden_dim, gate_dim) if gate_dim else None
+        self.dropout = nn.Dropout(dropout)
+        deep = output == "deep"
+        self.hidden_to_output = nn.Linear(hidden_dim, embed_dim, bias=False) if deep else None
+        self.context_to_output = nn.Linear(feature_dim, embed_dim, bias=False) if deep else None
+        self.output = nn.Linear(embed_dim if deep else hidden_dim, vocab_size)
+
+    def start(self, features_BLF: Tensor) -> Started:
+        """Keys once per image, and the cell's state from the mean annotation."""
+        state = self.init(features_BLF.mean(dim=1)).tanh().chunk(self.cell.num_states, dim=-1)
+        return Started(Annotations(features_BLF, self.attention.keys(features_BLF)), state)
+
+    def embed(self, tokens: Tensor) -> Word:
+        """(...,) to E y (..., E) and its part of the gates (..., G)."""
+        word = self.words(tokens)
+        return Word(word, self.cell.project(word))
+
+    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Annotations) -> Advanced:
+        """Attend, gate, recur."""
+        h_NH = state[0]
+        context_NF, alphas_NL = self.attention(memory.features_BLF, memory.keys_BLA, h_NH)
+        if self.gate is not None:
+            context_NF = self.gate(h_NH).sigmoid() * context_NF
+        state = self.cell.step(embedded[1] + self.context_to_cell(context_NF), state)
+        return Advanced(Seen(state[0], context_NF), state, alphas_NL)
+
+    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+        """logits_MV by the deep output, or from h alone."""
+        h_MH, context_MF = output
+        if self.hidden_to_output is None or self.context_to_output is None:
+            logits_MV: Tensor = self.output(self.dropout(h_MH))
+            return logits_MV
+        word_ME = self.dropout(embedded[0])
+        deep_ME = word_ME + self.hidden_to_output(h_MH) + self.context_to_output(context_MF)
+        logits_MV = self.output(self.dropout(deep_ME))
+        return logits_MV

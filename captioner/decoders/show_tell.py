@@ -1,0 +1,72 @@
+"""Show and Tell.      B images, N rows, M positions, L locations, F feature, E embedding, H hidden."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from captioner.cells.base import CELLS, State
+from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
+from captioner.tree import Tree
+
+
+class Word(NamedTuple):
+    """A word as the cell reads it."""
+
+    word: Tensor  # (..., E)
+
+
+@DECODERS.register("show_tell")
+class ShowTell(Decoder):
+    r"""The image is the first word (Vinyals et al., 2015, eq. 10-12; NeuralTalk2, Karpathy).
+
+        x_{-1} = W_I mean_l(a_l)                       the image, once
+        x_t    = W_e s_t                               then the words, from <bos>
+        p_{t+1} = softmax(W_o h_t),  h_t = cell(x_t, h_{t-1})
+
+    Several locations are averaged: with fc7 there is just one. `dropout` acts on the embedded image
+    and words and on h_t before the output, as in the released code of both.
+    """
+
+    def __init__(
+        self,
+        feature_dim: int,
+        vocab_size: int,
+        cell: Mapping[str, Any] | None = None,
+        embed_dim: int = 512,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.vocab_size = vocab_size
+        self.image = nn.Linear(feature_dim, embed_dim)
+        self.words = nn.Embedding(vocab_size, embed_dim)
+        nn.init.uniform_(self.words.weight, -0.1, 0.1)
+        self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(self.cell.hidden_dim, vocab_size)
+
+    def start(self, features_BLF: Tensor) -> Started:
+        """The cell after it has read the image; nothing of the image is kept beside."""
+        image_BE = self.dropout(self.image(features_BLF.mean(dim=1)))
+        return Started((), self.cell.step(self.cell.project(image_BE), self.cell.zero_state(image_BE)))
+
+    def embed(self, tokens: Tensor) -> Word:
+        """(...,) to x (..., E)."""
+        return Word(self.dropout(self.words(tokens)))
+
+    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Tree) -> Advanced:
+        """One step of the cell."""
+        state = self.cell.step(self.cell.project(embedded[0]), state)
+        return Advanced((state[0],), state)
+
+    def unroll(
+        self, embedded: tuple[Tensor, ...], state: State, memory: Tree, counts_BKT: Tensor
+    ) -> tuple[tuple[Tensor, ...], None]:
+        """The cell's own whole-sequence path."""
+        outputs_NTH, _ = self.cell(embedded[0], state)
+        return (outputs_NTH[counts_BKT.flatten(0, 1)],), None
+
+    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+        """logits_MV = W_o h + b."""
+        logits_MV: Tensor = self.output(self.dropout(output[0]))
+        return logits_MV

@@ -1,0 +1,208 @@
+"""Any backbone of timm up to a named stage.    B batch, H height, W width, L locations, F feature."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from captioner.encoders.base import ENCODERS, Encoder, ParameterGroup
+from captioner.encoders.timm_models import create, preprocessing_of
+from captioner.encoders.weights import load_needed, read_weights, report_absent
+from captioner.errors import UserError, nearest
+
+POOLED = "pooled"  # the layer that stands for timm's own vector of a whole picture, before its classifier
+
+
+@ENCODERS.register("timm")
+class Timm(Encoder):
+    """The layers of a timm model up to a named one; what would run after it is dropped.
+
+    Maps become one location per cell. Of the tokens of a vision transformer those of the patches are kept,
+    without class and register tokens.
+
+    Args:
+        model: timm's name (mobilenetv1_100, resnet50.a1_in1k ...).
+        layer: a module's name, as in `model.named_modules()` (blocks.4.0, layer3, stages.2), or `pooled` for
+            timm's own vector of the whole picture.
+        weights_file: a local state dict, .safetensors or .pth; only the tensors up to `layer` must be there.
+        pretrained: fetch timm's weights.
+        arguments: passed on to `timm.create_model` (pad_type: same, bn_eps: 0.001 ...).
+        pool: average over the locations, so that L=1.
+        image_size: side of the square input; this and the next three are the model's own where None.
+        mean: of each channel, for pixels in [0, 1].
+        std: likewise.
+        resize_size: what pictures are resized to before the square is cut out.
+        resize: `crop` keeps the aspect and takes the middle, `squash` takes all and does not.
+        fine_tune_from: the first module that training changes, by name; `all` for all; None: frozen.
+        learning_rate: of the fine-tuned layers; None: that of the rest of the model.
+
+    Raises:
+        UserError: a name is wrong, options contradict each other, or weights cannot be had.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        layer: str,
+        weights_file: str | None = None,
+        pretrained: bool = False,
+        arguments: dict[str, Any] | None = None,
+        pool: bool = False,
+        image_size: int | None = None,
+        mean: tuple[float, float, float] | list[float] | None = None,
+        std: tuple[float, float, float] | list[float] | None = None,
+        resize_size: int | None = None,
+        resize: Literal["squash", "crop"] = "crop",
+        fine_tune_from: str | None = None,
+        learning_rate: float | None = None,
+    ) -> None:
+        super().__init__()
+        if pretrained and weights_file is not None:
+            raise UserError(
+                "encoder timm: weights come either from weights_file or by pretrained=true, not both."
+            )
+        self.model_name, self.layer, self.pool, self.learning_rate = model, layer, pool, learning_rate
+        self._trained: list[str] = []
+        self.net = create(model, pretrained, arguments or {})
+        self.preprocessing = preprocessing_of(self.net, image_size, resize, resize_size, mean, std)
+        self._stop_at_layer()
+        self.eval()
+        called = self._try_out()
+        everything = set(self.net.state_dict())
+        _drop_uncalled(self.net, layer, called)
+        if weights_file is not None:
+            stored = read_weights(weights_file)
+            load_needed(self.net, stored, f"The weights file {weights_file}")
+            report_absent(weights_file, everything - stored.keys(), layer)
+        self._trained = self._modules_from(fine_tune_from, called)
+        self.requires_grad_(False)
+        for module in self._trained_modules():
+            module.requires_grad_(True)
+        self.train()
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """features_BLF of normalised images."""
+        features_BLF, _ = self._features(images_BCHW)
+        return features_BLF
+
+    def train(self, mode: bool = True) -> "Timm":
+        """Switch the fine-tuned modules; the frozen ones stay as in evaluation, batch statistics included."""
+        super().train(False)
+        self.training = mode
+        for module in self._trained_modules():
+            module.train(mode)
+        return self
+
+    def trained_groups(self) -> list[ParameterGroup]:
+        """The parameters from `fine_tune_from` on."""
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return [ParameterGroup(trained, self.learning_rate)] if trained else []
+
+    def extra_repr(self) -> str:
+        """What the modules below do not tell, so that it counts in the fingerprint."""
+        return f"model={self.model_name!r}, layer={self.layer!r}, pool={self.pool}"
+
+    def _stop_at_layer(self) -> None:
+        if self.layer == POOLED:
+            self.net.reset_classifier(0)
+            return
+        modules = dict(self.net.named_modules())
+        if not self.layer or self.layer not in modules:
+            stages = [name for name in modules if name and name.count(".") < 2]
+            raise UserError(
+                f"{self.model_name} has no layer {self.layer!r}. {nearest(self.layer, [*stages, POOLED])}"
+            )
+        modules[self.layer].register_forward_hook(_stop)
+
+    def _try_out(self) -> list[str]:
+        """Set `feature_dim` and `grid`; the names of the modules that ran, in order."""
+        called: list[str] = []
+        handles = [
+            module.register_forward_pre_hook(lambda _module, _inputs, name=name: called.append(name))
+            for name, module in self.net.named_modules()
+        ]
+        size = self.preprocessing.size
+        try:
+            with torch.no_grad():
+                features_BLF, self.grid = self._features(torch.zeros(1, 3, size, size))
+        except (AssertionError, RuntimeError) as error:
+            raise UserError(f"{self.model_name} cannot take pictures of {size} pixels: {error}") from None
+        finally:
+            for handle in handles:
+                handle.remove()
+        self.feature_dim = features_BLF.shape[2]
+        return called
+
+    def _features(self, images_BCHW: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        try:
+            output = self.net(images_BCHW)
+        except _Reached as reached:
+            output = reached.output
+        features_BLF, grid = self._locations(output)
+        return (features_BLF.mean(dim=1, keepdim=True), (1, 1)) if self.pool else (features_BLF, grid)
+
+    def _locations(self, output: Any) -> tuple[Tensor, tuple[int, int]]:
+        """What a layer gives as features_BLF, with its rows and columns."""
+        match output:
+            case Tensor(ndim=2):
+                return output.unsqueeze(1), (1, 1)
+            case Tensor(ndim=3):
+                return self._patches(output)
+            case Tensor(ndim=4):
+                last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"  # as the Swin family keeps its maps
+                maps_BHWF = output if last else output.permute(0, 2, 3, 1)
+                return maps_BHWF.flatten(1, 2), (maps_BHWF.shape[1], maps_BHWF.shape[2])
+        raise UserError(
+            f"The layer {self.layer} of {self.model_name} gives neither a map nor tokens nor a vector."
+        )
+
+    def _patches(self, tokens_BLF: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        grid = getattr(getattr(self.net, "patch_embed", None), "grid_size", None)
+        prefix = int(getattr(self.net, "num_prefix_tokens", 0))
+        rows, columns = (int(side) for side in grid) if grid else (1, tokens_BLF.shape[1] - prefix)
+        if tokens_BLF.shape[1] == rows * columns + prefix:
+            tokens_BLF = tokens_BLF[:, prefix:]
+        elif tokens_BLF.shape[1] != rows * columns:  # merged tokens, of which the model tells no grid
+            rows, columns = 1, tokens_BLF.shape[1]
+        return tokens_BLF, (rows, columns)
+
+    def _modules_from(self, fine_tune_from: str | None, called: list[str]) -> list[str]:
+        if fine_tune_from is None:
+            if self.learning_rate is not None:
+                raise UserError(
+                    "encoder timm: learning_rate is for fine-tuning; say from where with fine_tune_from."
+                )
+            return []
+        if fine_tune_from == "all":
+            return [""]
+        if fine_tune_from not in called:
+            stages = ["all", *(name for name in called if name and name.count(".") < 2)]
+            raise UserError(
+                f"{self.model_name} has no module {fine_tune_from!r} to fine-tune from up to {self.layer}. "
+                f"{nearest(fine_tune_from, stages)}"
+            )
+        return called[called.index(fine_tune_from) :]
+
+    def _trained_modules(self) -> list[nn.Module]:
+        return [self.net.get_submodule(name) for name in self._trained]
+
+
+class _Reached(Exception):  # noqa: N818 (no error: how a layer in the middle of any model hands over its output)
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+
+def _stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
+    raise _Reached(output)
+
+
+def _drop_uncalled(net: nn.Module, layer: str, called: list[str]) -> None:
+    """Put nothing in the place of every module beside the way to `layer` that did not run."""
+    way = [".".join(layer.split(".")[:depth]) for depth in range(layer.count(".") + 1)]
+    for parent_name in way if layer != POOLED else []:
+        parent = net.get_submodule(parent_name)
+        for name, _ in list(parent.named_children()):
+            path = f"{parent_name}.{name}".lstrip(".")
+            if not any(ran == path or ran.startswith(f"{path}.") for ran in called):
+                setattr(parent, name, nn.Identity())

@@ -1,0 +1,66 @@
+"""What timm knows: models by name, where their weights lie, how they take a picture."""
+
+import difflib
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from torch import nn
+
+from captioner.encoders.weights import downloading
+from captioner.errors import UserError
+from captioner.images import Preprocessing
+
+
+def create(model: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
+    """The model that timm has under a name.
+
+    Raises:
+        UserError: there is none, an argument is wrong, or its weights cannot be downloaded.
+    """
+    import timm
+
+    name = model.partition(".")[0]
+    if not timm.is_model(name):
+        close = difflib.get_close_matches(name, timm.list_models(), n=1)
+        raise UserError(
+            f"timm has no model {model!r}. {f'Did you mean {close[0]}?' if close else ''}".rstrip()
+        )
+    try:
+        with _at_hand(model) if pretrained else nullcontext():
+            return timm.create_model(model, pretrained=pretrained, **arguments)
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise UserError(f"timm cannot make {model} with the arguments {arguments}: {error}.") from None
+
+
+def _at_hand(model: str) -> AbstractContextManager[None]:
+    """What to load pretrained weights in: an announced download, unless they are in the cache."""
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    known = timm.get_pretrained_cfg(model)
+    if known is None or not (known.hf_hub_id or known.url):
+        raise UserError(f"timm has no pretrained weights of {model}.")
+    if known.hf_hub_id and isinstance(try_to_load_from_cache(known.hf_hub_id, "model.safetensors"), str):
+        return nullcontext()
+    return downloading(f"https://huggingface.co/{known.hf_hub_id}" if known.hf_hub_id else str(known.url))
+
+
+def preprocessing_of(
+    net: nn.Module, image_size: int | None, resize: Any, resize_size: int | None, mean: Any, std: Any
+) -> Preprocessing:
+    """The model's own, where it is not told otherwise; as timm does at test time."""
+    from timm.data.config import resolve_model_data_config
+
+    own: dict[str, Any] = resolve_model_data_config(net)  # type: ignore[no-untyped-call, unused-ignore]
+    # Its `img_size` argument leaves the size in its description as it was.
+    built_for = getattr(getattr(net, "patch_embed", None), "img_size", None)
+    size = image_size or (built_for or own["input_size"][1:])[0]
+    return Preprocessing(
+        size=size,
+        resize=resize,
+        resize_size=resize_size or (math.floor(size / own["crop_pct"]) if resize == "crop" else None),
+        mean=tuple(mean or own["mean"]),
+        std=tuple(std or own["std"]),
+        interpolation="bilinear" if own["interpolation"] == "bilinear" else "bicubic",
+    )

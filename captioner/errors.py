@@ -1,0 +1,20 @@
+"""What a user can do wrong, in one clear sentence. Commands print it and exit with status 2."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake in what the user gave: says what was wrong, what was expected, the nearest right name."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """A sentence that helps to correct `name`: the closest of `choices`, and all of them if they are few.
+
+    >>> nearest("beem", ["beam", "greedy"])
+    'Did you mean beam? There are: beam, greedy.'
+    """
+    known = sorted(choices)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"{hint}There are: {', '.join(known)}." if known else "There are none."

@@ -1,0 +1,1 @@
+"""Drawn pictures of coloured shapes, whose every true caption is known."""

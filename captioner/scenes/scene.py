@@ -1,0 +1,148 @@
+"""What is in a drawn picture: a group of equal shapes on one side of another shape, the anchor.
+
+Lengths are pixels, x grows to the right and y downwards.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+IMAGE_SIZE = 112  # pixels, both ways
+MARGIN = 3.0  # between any two shapes, and to the border
+
+RGB = tuple[int, int, int]
+COLOURS: Mapping[str, RGB] = {
+    "red": (214, 32, 36),
+    "green": (24, 150, 58),
+    "blue": (32, 78, 214),
+    "yellow": (248, 208, 16),
+    "purple": (140, 44, 170),
+    "black": (20, 20, 22),
+}
+DIAMETERS: Mapping[str, tuple[float, float]] = {"small": (14.0, 17.0), "large": (28.0, 31.0)}
+OPPOSITE: Mapping[str, str] = {"left": "right", "right": "left", "above": "below", "below": "above"}
+PATTERNS = ("plain", "stripes", "checks", "dots", "noise")
+TONES: tuple[RGB, ...] = ((206, 206, 206), (222, 212, 194), (196, 206, 214), (204, 212, 196), (216, 200, 200))
+
+Point = tuple[float, float]
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels: left, top, right, bottom."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+def _ring(corners: int, radii: tuple[float, ...] = (1.0,), lower: float = 0.0) -> tuple[Point, ...]:
+    turns = [2 * math.pi * k / corners for k in range(corners)]
+    rs = [radii[k % len(radii)] for k in range(corners)]
+    return tuple((r * math.sin(t), lower - r * math.cos(t)) for r, t in zip(rs, turns, strict=True))
+
+
+_ARM, _TIP, _EDGE = 0.34, 0.95, 0.86
+# Each outline nearly fills the square from -1 to 1; all are polygons, the circle too.
+OUTLINES: Mapping[str, tuple[Point, ...]] = {
+    "circle": _ring(48, (0.97,)),
+    "square": ((-_EDGE, -_EDGE), (_EDGE, -_EDGE), (_EDGE, _EDGE), (-_EDGE, _EDGE)),
+    "triangle": ((0.0, -0.9), (0.96, 0.78), (-0.96, 0.78)),
+    "star": _ring(10, (1.05, 0.44), lower=0.07),
+    "cross": (
+        *((_ARM, -_TIP), (_ARM, -_ARM), (_TIP, -_ARM), (_TIP, _ARM), (_ARM, _ARM), (_ARM, _TIP)),
+        *((-_ARM, _TIP), (-_ARM, _ARM), (-_TIP, _ARM), (-_TIP, -_ARM), (-_ARM, -_ARM), (-_ARM, -_TIP)),
+    ),
+}
+SHAPES = tuple(OUTLINES)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One shape of the picture: its name, centre, diameter, turn in degrees and exact colour."""
+
+    name: str
+    x: float
+    y: float
+    diameter: float
+    angle: float
+    rgb: RGB
+
+    def outline(self) -> list[Point]:
+        """The corners in pixels."""
+        turn, radius = math.radians(self.angle), self.diameter / 2
+        cos, sin = radius * math.cos(turn), radius * math.sin(turn)
+        return [(self.x + cos * x - sin * y, self.y + sin * x + cos * y) for x, y in OUTLINES[self.name]]
+
+    @property
+    def box(self) -> Box:
+        """The smallest upright rectangle around it."""
+        xs, ys = zip(*self.outline(), strict=True)
+        return Box(min(xs), min(ys), max(xs), max(ys))
+
+
+@dataclass(frozen=True)
+class Group:
+    """One to three shapes that share size, colour and shape, and so are told in one noun phrase."""
+
+    size: str
+    colour: str
+    shape: str
+    members: tuple[Shape, ...]
+
+    @property
+    def number(self) -> int:
+        """How many members it has."""
+        return len(self.members)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is behind the shapes: a pattern of two close muted tones."""
+
+    pattern: str
+    tones: tuple[RGB, RGB]
+    period: float  # pixels
+    angle: float  # degrees
+    seed: int  # of the noise
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A group that lies wholly on one side (left, right, above, below) of the anchor, a group of one.
+
+    Group and anchor differ in shape or in colour, so that each is named without doubt.
+    """
+
+    group: Group
+    anchor: Group
+    side: str
+    ground: Ground
+
+    @property
+    def groups(self) -> tuple[Group, Group]:
+        """Both things that can be told of."""
+        return self.group, self.anchor
+
+    @property
+    def shapes(self) -> Iterator[Shape]:
+        """Everything drawn."""
+        return (shape for group in self.groups for shape in group.members)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Scene":
+        """The scene that `dataclasses.asdict` took apart (a round trip through JSON included)."""
+        ground = fields["ground"]
+        tones = [tuple(tone) for tone in ground["tones"]]
+        return cls(
+            group=_group_from_dict(fields["group"]),
+            anchor=_group_from_dict(fields["anchor"]),
+            side=fields["side"],
+            ground=Ground(**ground | {"tones": tuple(tones)}),
+        )
+
+
+def _group_from_dict(fields: Mapping[str, Any]) -> Group:
+    members = tuple(Shape(**member | {"rgb": tuple(member["rgb"])}) for member in fields["members"])
+    return Group(fields["size"], fields["colour"], fields["shape"], members)

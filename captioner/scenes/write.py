@@ -1,0 +1,150 @@
+"""Scenes to files: pictures, an official COCO caption file and VQA v2 files for each split.
+
+    images/{split}/000000000001.png
+    annotations/captions_{split}.json    questions_{split}.json    annotations_{split}.json    scenes.json
+    recipe.json
+
+A scene depends on the seed and its image id only, so that a split is the same whatever the sizes of all.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from captioner.scenes.draw import draw_scene
+from captioner.scenes.language import references
+from captioner.scenes.questions import questions
+from captioner.scenes.render import render
+from captioner.scenes.scene import IMAGE_SIZE, Scene
+
+VERSION = 1  # of what is drawn, told and asked: one more with every change of it
+RECIPE = "recipe.json"
+SPLITS = ("train", "val", "test")
+SPLIT_LIMIT = 1_000_000  # pictures; the ids of each split start at a multiple of it
+
+_INFO = {
+    "year": 2025,
+    "version": str(VERSION),
+    "description": "coloured shapes",
+    "contributor": "captioner",
+    "url": "",
+    "date_created": "2025-01-01",
+}
+_LICENSE = {"id": 1, "name": "CC0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}
+
+
+def write_scenes(folder: Path, seed: int, counts: Mapping[str, int]) -> None:
+    """Draw `counts[split]` scenes for each split into `folder`, which is made.
+
+    The same seed gives the same bytes. The recipe is written last, when all else is there.
+    """
+    (folder / "annotations").mkdir(parents=True)
+    described: dict[int, Any] = {}
+    for split, count in counts.items():
+        scenes = {image_id: scene_of(seed, image_id) for image_id in image_ids(split, count)}
+        described |= {image_id: asdict(scene) for image_id, scene in scenes.items()}
+        _write_images(folder, split, scenes)
+        _write_captions(folder, split, seed, scenes)
+        _write_questions(folder, split, seed, scenes)
+    _write_json(folder / "annotations" / "scenes.json", described)
+    _write_json(folder / RECIPE, recipe(seed, counts))
+
+
+def recipe(seed: int, counts: Mapping[str, int]) -> dict[str, Any]:
+    """All that the files depend on."""
+    return {"version": VERSION, "seed": seed, "counts": dict(counts)}
+
+
+def read_scenes(folder: Path) -> dict[int, Scene]:
+    """All scenes that were written into `folder`, by image id."""
+    described = json.loads((folder / "annotations" / "scenes.json").read_text())
+    return {int(image_id): Scene.from_dict(fields) for image_id, fields in described.items()}
+
+
+def image_ids(split: str, count: int) -> range:
+    """The ids of the pictures of a split; no two splits share one."""
+    first = SPLIT_LIMIT * SPLITS.index(split) + 1
+    return range(first, first + count)
+
+
+def scene_of(seed: int, image_id: int) -> Scene:
+    """The scene with this id among those of `seed`."""
+    return draw_scene(_rng(seed, image_id, "scene"))
+
+
+def _rng(seed: int, image_id: int, use: str) -> Random:
+    return Random(f"{seed}/{image_id}/{use}")
+
+
+def _file_name(image_id: int) -> str:
+    return f"{image_id:012d}.png"
+
+
+def _write_images(folder: Path, split: str, scenes: Mapping[int, Scene]) -> None:
+    images = folder / "images" / split
+    images.mkdir(parents=True)
+    for image_id, scene in scenes.items():
+        render(scene).save(images / _file_name(image_id), compress_level=1)
+
+
+def _write_captions(folder: Path, split: str, seed: int, scenes: Mapping[int, Scene]) -> None:
+    images = [
+        {
+            "id": image_id,
+            "file_name": _file_name(image_id),
+            "height": IMAGE_SIZE,
+            "width": IMAGE_SIZE,
+            "license": _LICENSE["id"],
+            "coco_url": "",
+            "flickr_url": "",
+            "date_captured": "",
+        }
+        for image_id in scenes
+    ]
+    captions = [
+        {"image_id": image_id, "id": image_id * 10 + k, "caption": caption}
+        for image_id, scene in scenes.items()
+        for k, caption in enumerate(references(scene, _rng(seed, image_id, "captions")))
+    ]
+    content = {
+        "info": _INFO,
+        "licenses": [_LICENSE],
+        "type": "captions",
+        "images": images,
+        "annotations": captions,
+    }
+    _write_json(folder / "annotations" / f"captions_{split}.json", content)
+
+
+def _write_questions(folder: Path, split: str, seed: int, scenes: Mapping[int, Scene]) -> None:
+    asked: list[dict[str, Any]] = []
+    answered: list[dict[str, Any]] = []
+    for image_id, scene in scenes.items():
+        for k, question in enumerate(questions(scene, _rng(seed, image_id, "questions"))):
+            ids = {"image_id": image_id, "question_id": image_id * 1000 + k}
+            asked.append({**ids, "question": question.text})
+            answered.append(
+                {
+                    **ids,
+                    "question_type": question.question_type,
+                    "answer_type": question.answer_type,
+                    "multiple_choice_answer": question.answer,
+                    "answers": _answers(question.answer),
+                }
+            )
+    head = {"info": _INFO, "license": _LICENSE, "data_type": "scenes", "data_subtype": split}
+    folder = folder / "annotations"
+    _write_json(folder / f"questions_{split}.json", {**head, "task_type": "Open-Ended", "questions": asked})
+    _write_json(folder / f"annotations_{split}.json", {**head, "annotations": answered})
+
+
+def _answers(answer: str) -> list[dict[str, Any]]:
+    """Ten people who agree."""
+    return [{"answer": answer, "answer_confidence": "yes", "answer_id": k} for k in range(1, 11)]
+
+
+def _write_json(path: Path, content: Mapping[Any, Any]) -> None:
+    path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")

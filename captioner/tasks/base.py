@@ -1,0 +1,114 @@
+"""The one Lightning module: optimiser, schedule, logging, and a checkpoint that can be gone on from."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from captioner.config import Config
+from captioner.registry import Registry
+from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES
+from captioner.vocabulary import Vocabulary
+
+
+class Loss(NamedTuple):
+    """What to minimise, what to log beside it, and how many words or answers it is the mean of."""
+
+    loss: Tensor
+    logs: dict[str, Tensor]
+    count: int
+
+
+class Task(pl.LightningModule, ABC):
+    """A model with its loss and its validation. Subclasses are final.
+
+    They write `loss`, what they observe of a validation batch, and how they sum that up. Everything named
+    `val/loss` is teacher forced; every other figure of validation is of text the model wrote by itself.
+    """
+
+    def __init__(self, config: Config, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary = vocabulary
+
+    @abstractmethod
+    def loss(self, batch: Any) -> Loss | None:
+        """The teacher-forced loss; None where a batch has nothing to learn from."""
+
+    @abstractmethod
+    def observe(self, batch: Any) -> None:
+        """Generate for a validation batch and remember the outcome."""
+
+    @abstractmethod
+    def sum_up(self) -> dict[str, float]:
+        """The figures of what was observed since the last call, by name."""
+
+    @abstractmethod
+    def encoder_groups(self) -> list[dict[str, Any]]:
+        """Optimiser groups for the encoder, with rates of their own where they have one."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        """Loss of a batch, logged."""
+        return self._logged(batch, "train")
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Loss of a batch, logged; and what the model generates for it, remembered."""
+        self._logged(batch, "val")
+        self.observe(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the figures of generated text."""
+        figures = {f"val/{name}": value for name, value in self.sum_up().items()}
+        self.log_dict(figures, rank_zero_only=False, sync_dist=False)
+        if (shown := self.config.training.monitor) in figures:
+            self.log("score", figures[shown], prog_bar=True, logger=False)
+
+    def _logged(self, batch: Any, stage: str) -> Tensor | None:
+        result = self.loss(batch)
+        if result is None:
+            return None
+        train = stage == "train"
+        options: dict[str, Any] = {"batch_size": result.count, "on_epoch": True, "sync_dist": not train}
+        self.log(f"{stage}/loss", result.loss, prog_bar=True, on_step=train, **options)
+        logs = {f"{stage}/{name}": value for name, value in result.logs.items()}
+        self.log_dict(logs, on_step=train, **options)
+        return result.loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Log the norm of the gradient as it is before clipping."""
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        self.log("train/grad_norm", torch.nn.utils.get_total_norm(gradients))
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser and schedule of the config over what is trained."""
+        groups = self.encoder_groups()
+        in_encoder = {id(p) for group in groups for p in group["params"]}
+        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in in_encoder]
+        optimizer = OPTIMIZERS.build(self.config.optimizer, params=[{"params": rest}, *groups])
+        schedule = SCHEDULES.build(
+            self.config.schedule,
+            optimizer=optimizer,
+            monitor=self.config.training.monitor,
+            total_updates=self.trainer.estimated_stepping_batches,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the state of chance, so that going on equals not having stopped."""
+        checkpoint["rng"] = {"cpu": torch.get_rng_state(), "gpu": torch.cuda.get_rng_state_all()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the state of chance until training starts."""
+        self._rng = checkpoint["rng"]
+
+    def on_train_start(self) -> None:
+        """Put chance where it was when the checkpoint was written."""
+        if (rng := getattr(self, "_rng", None)) is not None:
+            torch.set_rng_state(rng["cpu"].cpu())
+            if len(rng["gpu"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all([state.cpu() for state in rng["gpu"]])
+
+
+TASKS: Registry[Task] = Registry("task", "captioner.tasks")

@@ -1,0 +1,141 @@
+"""Captioning.      B images, K captions an image, T time, M words that count, L locations, F feature, V vocabulary."""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from captioner.config import Config
+from captioner.data.captions import CaptionBatch
+from captioner.decoders.base import DECODERS
+from captioner.encoders.base import ENCODERS
+from captioner.metrics.diversity import diversity
+from captioner.metrics.scores import score_captions
+from captioner.search.base import SEARCHES, best
+from captioner.tasks.base import TASKS, Loss, Task
+from captioner.tasks.sampling import mix_in_samples
+from captioner.vocabulary import UNK, Vocabulary
+
+
+class Written(NamedTuple):
+    """A caption the model wrote."""
+
+    words: list[str]
+    was_cut: bool
+
+
+@TASKS.register("caption")
+class CaptionTask(Task):
+    r"""Cross-entropy of the next word, and the doubly stochastic penalty (Xu et al., 2015, sec. 4.2.1).
+
+        loss = sum over captions of [ -log p(words) + attention_penalty * sum_l (1 - sum_t alpha_tl)^2 ]
+               divided by the number of words
+
+    so that a value of `attention_penalty` weighs a caption's penalty against its log-likelihood as in the
+    paper, while the loss is per word. `label_smoothing` spreads that share of the target over all words.
+    `scheduled_sampling` (Bengio et al., 2015) is the probability, at the last epoch, that a word read in
+    training is one the model chose; it rises in proportion to the epochs done. Validation generates with
+    `validation_search`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        vocabulary: Vocabulary,
+        attention_penalty: float = 1.0,
+        label_smoothing: float = 0.0,
+        scheduled_sampling: float = 0.0,
+        validation_search: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(config, vocabulary)
+        self.attention_penalty = attention_penalty
+        self.label_smoothing = label_smoothing
+        self.scheduled_sampling = scheduled_sampling
+        self.validation_search = SEARCHES.build(validation_search or {"name": "beam", "beam_size": 1})
+        self.encoder = ENCODERS.build(config.encoder)
+        self.decoder = DECODERS.build(
+            config.decoder, feature_dim=self.encoder.feature_dim, vocab_size=len(vocabulary)
+        )
+        self.written: dict[int, Written] = {}
+        self.references: dict[int, list[str]] = {}
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """features_BLF of pixels, or of features that were stored."""
+        features_BLF: Tensor = self.encoder(pictures) if pictures.ndim == 4 else pictures
+        return features_BLF
+
+    def loss(self, batch: CaptionBatch) -> Loss | None:
+        """Per-word loss of the batch's captions."""
+        counts_BKT = batch.counts_BKT
+        if not counts_BKT.any():
+            return None
+        features_BLF = self.features(batch.pictures)
+        inputs_BKT = batch.inputs_BKT
+        if self.training and (probability := self._sampling_probability()) > 0:
+            inputs_BKT = mix_in_samples(self.decoder, features_BLF, inputs_BKT, probability)
+        logits_MV, alphas_NTL = self.decoder(features_BLF, inputs_BKT, counts_BKT)
+        targets_M = batch.targets_BKT[counts_BKT]
+        smoothing = self.label_smoothing if self.training else 0.0
+        nll = F.cross_entropy(logits_MV, targets_M, label_smoothing=smoothing)
+        logs = {"perplexity": nll.detach().exp()}
+        if alphas_NTL is None or not self.training:
+            return Loss(nll, logs, len(targets_M))
+        seen_NL = alphas_NTL.sum(dim=1)
+        penalty = (1 - seen_NL).square().sum() / len(targets_M)
+        logs["attention_penalty"] = penalty.detach()
+        return Loss(nll + self.attention_penalty * penalty, logs, len(targets_M))
+
+    def observe(self, batch: CaptionBatch) -> None:
+        """Write a caption for each picture."""
+        found = best(self.validation_search(self.decoder, self.features(batch.pictures)))
+        for image_id, hypothesis in zip(batch.image_ids_B.tolist(), found, strict=True):
+            words = self.vocabulary.decode(hypothesis.tokens)
+            self.written[image_id] = Written(words, not hypothesis.finished)
+
+    def sum_up(self) -> dict[str, float]:
+        """Scores of the captions, and whether they have collapsed."""
+        written = _from_all_processes(self.written)
+        self.written = {}
+        if not written or not self.references:
+            return {}
+        scores = score_captions(
+            {image_id: " ".join(w.words) for image_id, w in written.items()},
+            {image_id: self.references[image_id] for image_id in written},
+        )
+        texts = [w.words for w in written.values()]
+        words = sum(map(len, texts))
+        unknown = self.vocabulary.words[UNK]
+        variety = diversity(texts)
+        figures = scores.as_dict() | {
+            "distinct": variety.distinct_captions,
+            "mean_length": variety.mean_length,
+            "cut": sum(w.was_cut for w in written.values()) / len(written),
+            "unknown": sum(text.count(unknown) for text in texts) / max(1, words),
+        }
+        if len(written) >= 20 and figures["distinct"] < 0.05:
+            self.print(
+                f"The captions have collapsed: {len(written)} pictures got {len(set(map(tuple, texts)))} different "
+                "captions. Train longer, lower the learning rate, or check that pictures and captions match."
+            )
+        return {name: float(value) for name, value in figures.items()}
+
+    def encoder_groups(self) -> list[dict[str, Any]]:
+        """The encoder's trained parameters at its own rate."""
+        groups = [g for g in self.encoder.trained_groups() if g.parameters]
+        return [
+            {"params": g.parameters} | ({} if g.learning_rate is None else {"lr": g.learning_rate}) for g in groups
+        ]
+
+    def _sampling_probability(self) -> float:
+        epochs = self.trainer.max_epochs or 0
+        return self.scheduled_sampling * min(1.0, self.current_epoch / max(1, epochs - 1)) if epochs > 0 else 0.0
+
+
+def _from_all_processes(written: dict[int, Written]) -> dict[int, Written]:
+    """What all processes wrote, a picture once."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return written
+    parts: list[dict[int, Written]] = [{}] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, written)
+    return {image_id: one for part in parts for image_id, one in part.items()}

@@ -1,0 +1,63 @@
+"""Words and their numbers."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from captioner.errors import UserError
+
+PAD, BOS, EOS, UNK = 0, 1, 2, 3
+SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
+
+
+class Vocabulary:
+    """A list of words; the first four are the special ones.
+
+    >>> vocabulary = Vocabulary.from_texts([["a", "red", "a"], ["a", "dog"]], min_count=2)
+    >>> vocabulary.encode(["a", "red"]), vocabulary.decode([4, 3, 2, 4])
+    ([4, 3], ['a', '<unk>'])
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        if tuple(words[: len(SPECIAL)]) != SPECIAL or len(set(words)) != len(words):
+            raise UserError(f"A vocabulary holds different words and starts with {', '.join(SPECIAL)}.")
+        self.words = list(words)
+        self._numbers = {word: number for number, word in enumerate(self.words)}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @classmethod
+    def from_texts(
+        cls, texts: Iterable[Sequence[str]], min_count: int = 1, max_size: int | None = None
+    ) -> "Vocabulary":
+        """The words seen at least `min_count` times, the most frequent first, ties in alphabetical order."""
+        counts = Counter(word for text in texts for word in text)
+        for special in SPECIAL:
+            counts.pop(special, None)
+        frequent = sorted((w for w, n in counts.items() if n >= min_count), key=lambda w: (-counts[w], w))
+        return cls([*SPECIAL, *frequent[:max_size]])
+
+    def encode(self, words: Iterable[str]) -> list[int]:
+        """Numbers of the words; an unknown word is `<unk>`."""
+        return [self._numbers.get(word, UNK) for word in words]
+
+    def decode(self, numbers: Iterable[int]) -> list[str]:
+        """Words up to the first `<eos>`, without `<pad>` and `<bos>`."""
+        words = []
+        for number in numbers:
+            if number == EOS:
+                break
+            if number not in (PAD, BOS):
+                words.append(self.words[number])
+        return words
+
+    def save(self, file: Path) -> None:
+        """Write the words as a JSON list."""
+        file.write_text(json.dumps(self.words, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, file: Path) -> "Vocabulary":
+        """Read what `save` wrote."""
+        return cls(json.loads(file.read_text(encoding="utf-8")))

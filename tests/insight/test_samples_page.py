@@ -1,0 +1,182 @@
+"""The samples page, read back with a parser: whole, escaped, and without a need for the network."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner.insight.samples_page import THUMBNAIL, Sample, write_samples_page
+
+HOSTILE = """<script>alert("x")</script> & <b>'dog'</b> <!--cards-->"""
+VOID = {"meta", "img", "input"}
+
+
+class Page(HTMLParser):
+    """Elements as (tag, attributes, text below it), in order of their start."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs), []))
+        if tag not in VOID:
+            self.open.append(self.elements[-1])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for element in self.open:
+            element[2].append(data)
+
+    def all(self, tag, kind=None):
+        return [
+            (attributes, "".join(text))
+            for name, attributes, text in self.elements
+            if name == tag and (kind is None or attributes.get("class") == kind)
+        ]
+
+
+def samples():
+    rng = np.random.default_rng(0)
+    photo = Image.fromarray(rng.integers(0, 255, (300, 450, 3), dtype=np.uint8))
+    alphas = rng.dirichlet(np.ones(6), 3)
+    return [
+        Sample(7, photo, "a <big> dog", ["a", "<big>", "dog"], alphas.tolist(), (2, 3), ["the dog", HOSTILE],
+               {"cider_d": 0.5, "bleu4": 0.25}, note=HOSTILE),
+        Sample(12, photo.convert("RGBA"), HOSTILE, scores={"cider_d": 1.5, "true": 1.0}),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def page_file(tmp_path):
+    file = tmp_path / "new folder" / "page.html"
+    write_samples_page(file, HOSTILE, {"bleu4": 0.19512, HOSTILE: 1}, samples())
+    return file
+
+
+@pytest.fixture
+def page(page_file):
+    return Page(page_file.read_text(encoding="utf-8"))
+
+
+def test_everything_is_there_and_nothing_is_markup(page):
+    assert page.all("h1") == [({}, HOSTILE)] and page.all("title") == [({}, HOSTILE)]  # noqa: PT018
+    assert [text for _, text in page.all("th")] == ["bleu4", HOSTILE]
+    assert [text for _, text in page.all("td")] == ["0.195", "1.000"]
+    assert [text for _, text in page.all("p", "caption")] == ["a <big> dog", HOSTILE]
+    assert [text for _, text in page.all("li")] == ["the dog", HOSTILE]
+    assert [text for _, text in page.all("p", "note")] == [HOSTILE]
+    assert [text for _, text in page.all("dd")] == ["0.500", "0.250", "7", "1.500", "1.000", "12"]
+    assert len(page.all("script")) == 1
+
+
+def test_no_placeholder_is_left(page_file):
+    assert "<!--" not in page_file.read_text(encoding="utf-8")
+
+
+def test_every_score_can_be_sorted_by_worst_first(page):
+    options = [(attributes["value"], text) for attributes, text in page.all("option")]
+    names = ["cider_d", "bleu4", "true"]
+    expected = [
+        (f"{s}1{n}", f"{n}, {w}") for n in names for s, w in (("+", "worst first"), ("-", "best first"))
+    ]
+    assert options == [*expected, ("+1", "as given"), ("20", "20"), ("Infinity", "all")]
+    cards = [json.loads(attributes["data-scores"]) for attributes, _ in page.all("article")]
+    assert cards == [dict(sample.scores) for sample in samples()]
+
+
+def test_words_carry_their_attention(page):
+    words = page.all("span", "word")
+    assert [text for _, text in words] == ["a", "<big>", "dog"]
+    assert page.all("article")[0][0]["data-grid"] == "2 3"
+    for (attributes, _), alphas in zip(words, samples()[0].alphas, strict=True):
+        shown = np.frombuffer(base64.b64decode(attributes["data-alphas"]), dtype=np.uint8)
+        assert shown.max() == 255
+        assert np.abs(shown / 255 - np.array(alphas) / max(alphas)).max() <= 0.5 / 255 + 1e-9
+    assert len(page.all("p", "hint")) == 1
+
+
+def test_pictures_are_inside_the_file(page):
+    sources = [attributes["src"] for attributes, _ in page.all("img")]
+    assert len(sources) == 2
+    for source in sources:
+        kind, data = source.split(",")
+        assert kind == "data:image/jpeg;base64"
+        image = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert image.size == (THUMBNAIL, round(THUMBNAIL * 300 / 450))
+
+
+def test_the_page_needs_no_network(page_file):
+    text = page_file.read_text(encoding="utf-8")
+    assert not re.search(r"https?:|//[a-z]+\.|@import|<link|fetch\(", text)
+    assert "default-src 'none'" in text
+
+
+def test_a_captioner_that_does_not_attend_gets_no_hint(tmp_path):
+    write_samples_page(tmp_path / "page.html", "title", {}, samples()[1:])
+    page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert page.all("p", "hint") == page.all("span") == []
+
+
+def test_weights_must_fit_words_and_grid(tmp_path):
+    wrong = Sample(5, Image.new("RGB", (4, 4)), "a b", ["a", "b"], [[1.0, 0.0]], (1, 2))
+    with pytest.raises(ValueError, match="image 5: 2 words"):
+        write_samples_page(tmp_path / "page.html", "title", {}, [wrong])
+
+
+ACTIONS = """<script>
+  const enter = (control, value) => { control.value = value; control.dispatchEvent(new Event("input")); };
+  const images = () => [...document.querySelectorAll(".id dd")].map(id => id.textContent);
+  const found = {};
+  for (const text of ["BIG>", "<bi"]) { enter(word, text); found[text] = count.value; }
+  enter(word, "");
+  for (const order of ["+1cider_d", "-1cider_d", "+1true", "-1true"]) {
+    enter(sort, order);
+    found[order] = images();
+  }
+  const second = document.querySelectorAll(".word")[1];
+  second.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));
+  found.mask = document.querySelector(".looking .seen").style.maskImage.slice(0, 19);
+  second.dispatchEvent(new MouseEvent("mouseout", {bubbles: true}));
+  found.left = document.querySelectorAll(".looking, .seen").length;
+  document.title = JSON.stringify(found);
+</script></body>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+def test_a_browser_sorts_filters_and_looks(page_file, tmp_path):
+    text = page_file.read_text(encoding="utf-8")
+    page_file.write_text(text.replace("</body>", ACTIONS), encoding="utf-8")
+    quiet = ["background-networking", "component-update", "default-apps", "gpu", "quic", "sync"]
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--no-first-run",
+        f"--user-data-dir={tmp_path / 'user'}",
+    ]
+    command += [*(f"--disable-{part}" for part in quiet), "--dump-dom", page_file.as_uri()]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    assert json.loads(Page(shown).all("title")[0][1]) == {
+        "BIG>": "0 of 0 with \u201cbig>\u201d",
+        "<bi": "1 of 1 with \u201c<bi\u201d",
+        "+1cider_d": ["7", "12"],
+        "-1cider_d": ["12", "7"],
+        "+1true": ["12", "7"],  # image 7 has no such score and comes last
+        "-1true": ["12", "7"],
+        "mask": 'url("data:image/png',
+        "left": 0,
+    }

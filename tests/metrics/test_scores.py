@@ -1,0 +1,72 @@
+"""The one entry point: it must agree with its parts and refuse what cannot be scored."""
+
+import pytest
+
+from captioner.errors import UserError
+from captioner.metrics.bleu import bleu, sentence_bleu
+from captioner.metrics.cider import cider_d
+from captioner.metrics.diversity import diversity
+from captioner.metrics.rouge import rouge_l
+from captioner.metrics.scores import score_captions
+
+CANDIDATES = {7: "A dog's ball.", 3: "two cats sleep on a bed", 12: ""}
+REFERENCES = {
+    3: ["Two cats sleeping.", "Cats on a bed"],
+    12: ["A bird"],
+    99: ["an image that was not captioned"],
+    7: ["A ball of a dog", "the dog's ball!", "a red ball near a dog"],
+}
+SAID = [["a", "dog", "'s", "ball"], ["two", "cats", "sleep", "on", "a", "bed"], []]
+TRUTH = [
+    [["a", "ball", "of", "a", "dog"], ["the", "dog", "'s", "ball"], ["a", "red", "ball", "near", "a", "dog"]],
+    [["two", "cats", "sleeping"], ["cats", "on", "a", "bed"]],
+    [["a", "bird"]],
+]
+
+
+def test_scores_are_those_of_the_tokens():
+    scores = score_captions(CANDIDATES, REFERENCES)
+    assert scores.bleu == bleu(SAID, TRUTH)
+    assert scores.bleu_no_bp == bleu(SAID, TRUTH, brevity_penalty=False) != scores.bleu
+    assert scores.rouge_l == pytest.approx(rouge_l(SAID, TRUTH))
+    assert scores.cider_d == cider_d(SAID, TRUTH).score
+    assert (scores.num_images, scores.tokenizer) == (3, "python")
+    assert list(scores.per_image) == [7, 3, 12]
+    for image_id, said, truth, consensus in zip(
+        (7, 3, 12), SAID, TRUTH, cider_d(SAID, TRUTH).per_image, strict=True
+    ):
+        assert scores.per_image[image_id] == {
+            "bleu4": sentence_bleu(said, truth).bleu4,
+            "rouge_l": rouge_l([said], [truth]),
+            "cider_d": consensus,
+        }
+
+
+def test_flat_names():
+    scores = score_captions(CANDIDATES, REFERENCES)
+    flat = scores.as_dict()
+    assert list(flat) == [
+        "bleu1", "bleu2", "bleu3", "bleu4", "bleu1_no_bp", "bleu2_no_bp", "bleu3_no_bp", "bleu4_no_bp",
+        "rouge_l", "cider_d",
+    ]  # fmt: skip
+    assert [flat["bleu1"], flat["bleu4"], flat["bleu2_no_bp"]] == [
+        scores.bleu.bleu1, scores.bleu.bleu4, scores.bleu_no_bp.bleu2,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("references", [{3: ["a"]}, {3: ["a"], 5: []}])
+def test_an_image_without_references_is_named(references):
+    with pytest.raises(UserError, match="Image 5 has no reference"):
+        score_captions({3: "a", 5: "b"}, references)
+
+
+def test_nothing_to_score():
+    with pytest.raises(UserError, match="no captions"):
+        score_captions({}, {1: ["a"]})
+
+
+def test_diversity_counts():
+    captions = [["a", "dog"], ["a", "dog"], ["a", "cat", "and", "a", "dog"], []]
+    measured = diversity(captions)
+    assert measured == (3 / 4, 4, 9 / 4, 4 / 9, 4 / 6)
+    assert diversity([]) == (0, 0, 0, 0, 0)
