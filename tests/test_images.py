@@ -121,6 +121,7 @@ def test_sixteen_bit_greys_keep_their_upper_bits(kind):
 
 def test_wide_integers_and_floats_are_scaled_to_eight_bits():
     grey = RANDOM.integers(0, 65536, (HEIGHT, WIDTH))
+    grey[4, 3] = 65535
     whole = np.asarray(load_image(encoded(Image.fromarray(grey.astype(np.int32)), "TIFF")))
     assert np.array_equal(whole[..., 0], grey // 256)
     for top in (1, 255, 65535):

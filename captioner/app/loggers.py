@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import CSVLogger, Logger
+from pytorch_lightning.loggers import Logger
 
+from captioner.app.metrics_file import MetricsFile
 from captioner.errors import UserError, nearest
 
 
@@ -24,7 +25,7 @@ def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
     for name in names:
         if name not in known:
             raise UserError(f"There is no logger {name!r}. {nearest(name, known)}")
-    loggers: list[Logger] = [CSVLogger(folder, name="", version="")]
+    loggers: list[Logger] = [MetricsFile(folder / "metrics.csv")]
     has_tensorboard = any(importlib.util.find_spec(m) for m in ("tensorboard", "tensorboardX"))
     if "tensorboard" in names and not has_tensorboard:
         raise UserError("logger=tensorboard needs the package: pip install tensorboard")

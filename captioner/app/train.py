@@ -1,5 +1,6 @@
 """Training: a config to a model folder."""
 
+import logging
 import sys
 import time
 import warnings
@@ -144,6 +145,7 @@ def _describe(task: CaptionTask, data: CaptionData, folder: Path) -> None:
 
 
 def _quiet() -> None:
-    """Silence advice of Lightning's that does not apply: batches come from a loader of our own."""
-    for text in ("does not have many workers", "Checkpoint directory", "has no `on_train_dataloader`"):
+    """Silence advice of Lightning's that does not apply, and notes on its own insides."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for text in ("does not have many workers", "Checkpoint directory", "isinstance.treespec, LeafSpec"):
         warnings.filterwarnings("ignore", message=f".*{text}.*")

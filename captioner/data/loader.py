@@ -66,6 +66,7 @@ class ResumableLoader(Generic[Batch]):
             batch_sampler=pending,
             collate_fn=_as_it_is,
             num_workers=self.num_workers,
+            generator=torch.Generator(),  # else it draws from the one that dropout draws from
             pin_memory=torch.cuda.is_available(),
         )
         for batch in loader:
@@ -86,9 +87,9 @@ class ResumableLoader(Generic[Batch]):
         """Where it stands: the epoch, and how many of its batches were given out."""
         return {"epoch": self.epoch, "position": self.position}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there."""
-        self.epoch, self.position = state["epoch"], state["position"]
+        self.epoch, self.position = state_dict["epoch"], state_dict["position"]
 
 
 def _as_it_is(batch: Batch) -> Batch:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 
@@ -33,6 +33,7 @@ class CaptionData(pl.LightningDataModule):
         self.source = source
         self.tables = tables
         self.cache = cache
+        self._progress: dict[str, int] | None = None
 
     def table(self, split: str) -> "Dataset":
         """The rows of a split.
@@ -105,8 +106,22 @@ class CaptionData(pl.LightningDataModule):
         )
 
     def train_dataloader(self) -> ResumableLoader[CaptionBatch]:
-        """Training batches in a new order every epoch."""
-        return self.loader(self.train, shuffle=True)
+        """Training batches in a new order every epoch, from where a resumed run was stopped."""
+        self._training = self.loader(self.train, shuffle=True)
+        if self._progress is not None:
+            self._training.load_state_dict(self._progress)
+        return self._training
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far training has come, for the checkpoint.
+
+        Lightning asks the loader too, but does not restore it where a schedule has asked for its length.
+        """
+        return self._training.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep what a checkpoint says until there is a loader."""
+        self._progress = state_dict
 
     def val_dataloader(self) -> ResumableLoader[CaptionBatch]:
         """Validation batches, always in the same order."""

@@ -227,10 +227,8 @@ def _stamp(source: ImageSource) -> str:
     """Tells a file from a later one of the same name; empty for a file that is not there."""
     if isinstance(source, bytes):
         return f"{len(source)} bytes"
-    with contextlib.suppress(OSError):
-        found = Path(source).stat()
-        return f"{found.st_size} {found.st_mtime_ns}"
-    return ""
+    found = Path(source).stat() if Path(source).is_file() else None
+    return f"{found.st_size} {found.st_mtime_ns}" if found else ""
 
 
 @contextlib.contextmanager

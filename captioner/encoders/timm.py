@@ -73,7 +73,7 @@ class Timm(Encoder):
         if weights_file is not None:
             stored = read_weights(weights_file)
             load_needed(self.net, stored, f"The weights file {weights_file}")
-            report_absent(weights_file, everything - stored.keys(), layer)
+            report_absent(weights_file, everything - set(self.net.state_dict()) - stored.keys(), layer)
         self._trained = self._modules_from(fine_tune_from, called)
         self.requires_grad_(False)
         for module in self._trained_modules():

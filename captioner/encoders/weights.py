@@ -72,8 +72,8 @@ def downloading(url: str, megabytes: float | None = None) -> Iterator[None]:
         yield
     except OSError as error:  # URLError and the errors of huggingface_hub among them
         raise UserError(
-            f"{name} cannot be downloaded ({error}): get {url} where there is a network "
-            "and name the copy with encoder.weights_file=PATH."
+            f"{name} cannot be downloaded ({getattr(error, 'reason', error)}): get {url} where there is "
+            "a network and name the copy with encoder.weights_file=PATH."
         ) from None
 
 

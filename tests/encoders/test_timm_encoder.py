@@ -90,7 +90,10 @@ def test_only_what_the_layer_needs_must_be_in_the_file(tmp_path, capsys):
     state = whole("resnet18", file).state_dict()
     safetensors.torch.save_file({k: v for k, v in state.items() if not k.startswith(("layer4", "fc"))}, file)
     Timm("resnet18", "layer3", str(file), image_size=64)
-    assert "lacks 32 tensors behind layer3, which are not used: fc.bias" in capsys.readouterr().err
+    assert (
+        "lacks 32 tensors behind layer3, which are not used: fc.bias, fc.weight, layer4.0.bn1.bias, ..."
+        in capsys.readouterr().err
+    )
     with pytest.raises(
         UserError, match=r"lacks layer4.0.conv1.weight and \d+ more, which the chosen layer needs"
     ):
