@@ -30,7 +30,11 @@ class AdditiveAttention(nn.Module):
     """
 
     def __init__(
-        self, feature_dim: int, hidden_dim: int, attention_dim: int, activation: Literal["tanh", "relu"] = "tanh"
+        self,
+        feature_dim: int,
+        hidden_dim: int,
+        attention_dim: int,
+        activation: Literal["tanh", "relu"] = "tanh",
     ) -> None:
         super().__init__()
         self.keys = nn.Linear(feature_dim, attention_dim)

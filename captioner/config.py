@@ -87,20 +87,24 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Config:
     if not isinstance(base, DictConfig):
         raise UserError(f"{file} must hold keys and values, such as 'seed: 0'.")
     changes = parse_overrides(overrides)
-    for key, change in changes.items():
-        old = base.get(key)
-        if isinstance(change, DictConfig) and isinstance(old, DictConfig):
-            new_name = change.get("name")
-            if new_name is not None and new_name != old.get("name"):
-                base[key] = {}
-        if key == "logger" and isinstance(change, str):
-            changes[key] = [change]
+    _start_afresh(base, changes)
     try:
         merged = OmegaConf.to_container(OmegaConf.merge(base, changes), resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"{file}: {' '.join(str(error).split())}") from None
     assert isinstance(merged, dict)
     return from_mapping({str(key): value for key, value in merged.items()}, str(file))
+
+
+def _start_afresh(base: DictConfig, changes: DictConfig) -> None:
+    """Drop the file's options of a component that is to be another one; a single logger is a list of one."""
+    for key, change in changes.items():
+        old = base.get(key)
+        if isinstance(change, DictConfig) and isinstance(old, DictConfig):
+            if change.get("name", old.get("name")) != old.get("name"):
+                base[key] = {}
+        elif key == "logger" and isinstance(change, str):
+            changes[key] = [change]
 
 
 def parse_overrides(overrides: Sequence[str]) -> DictConfig:

@@ -24,8 +24,14 @@ def file(tmp_path):
 
 
 def test_changes_reach_nested_keys_with_their_types(file):
-    config = load(file, ["decoder.cell.hidden_dim=8", "optimizer.lr=1e-3", "training.augment=true", "logger=wandb"])
-    assert config.decoder == {"name": "show_attend_tell", "embed_dim": 3, "cell": {"name": "lstm", "hidden_dim": 8}}
+    config = load(
+        file, ["decoder.cell.hidden_dim=8", "optimizer.lr=1e-3", "training.augment=true", "logger=wandb"]
+    )
+    assert config.decoder == {
+        "name": "show_attend_tell",
+        "embed_dim": 3,
+        "cell": {"name": "lstm", "hidden_dim": 8},
+    }
     assert config.training.augment is True
     assert config.logger == ["wandb"]
     assert config.optimizer["lr"] == 0.001

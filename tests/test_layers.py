@@ -45,12 +45,16 @@ def test_imports_point_down(file):
 
 
 def test_every_part_of_the_package_has_a_layer():
-    parts = {path.stem for path in PACKAGE.iterdir() if path.stem not in ("__init__", "__pycache__", "configs")}
+    parts = {
+        path.stem for path in PACKAGE.iterdir() if path.stem not in ("__init__", "__pycache__", "configs")
+    }
     assert parts == set(LEVEL)
 
 
 def test_no_cycles_between_modules():
-    modules = {".".join(("captioner", *file.relative_to(PACKAGE).with_suffix("").parts)): file for file in FILES}
+    modules = {
+        ".".join(("captioner", *file.relative_to(PACKAGE).with_suffix("").parts)): file for file in FILES
+    }
     arrows = {
         name: {
             node.module

@@ -55,7 +55,9 @@ def test_refuses_with_one_clear_sentence(things, config, message):
 def test_a_module_beside_is_found_without_being_named(tmp_path, monkeypatch):
     package = tmp_path / "beside"
     package.mkdir()
-    (package / "__init__.py").write_text("from captioner.registry import Registry\nR = Registry('r', 'beside')\n")
+    (package / "__init__.py").write_text(
+        "from captioner.registry import Registry\nR = Registry('r', 'beside')\n"
+    )
     (package / "one.py").write_text("from beside import R\n@R.register('one')\nclass One:\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     from beside import R

@@ -47,7 +47,9 @@ class Captioner:
         """
         if not self.task.decoder.attends:
             name = self.task.config.decoder["name"]
-            raise UserError(f"{self.model} holds a {name} decoder, which does not look at places: no attention to draw.")
+            raise UserError(
+                f"{self.model} holds a {name} decoder, which does not look at places: no attention to draw."
+            )
 
     def draw(self, captioned: Captioned) -> Image.Image:
         """The picture, and for each word of its first caption where the model looked."""

@@ -69,7 +69,7 @@ def evaluate(
     source = DATASETS.build(data or task.config.data)
     rows = CaptionData(source, source.tables(), output).table(split)
     rows = rows.select(range(min(limit or len(rows), len(rows))))
-    ids = {path: image_id for path, image_id in zip(rows["path"][:], rows["image_id"][:], strict=True)}
+    ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
     references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
     pictures = [(path, source.image(split, path)) for path in ids]
     started = time.monotonic()
@@ -118,7 +118,9 @@ def _figures(
     return figures
 
 
-def _shuffled(source: CaptionSource, texts: dict[int, str], references: dict[int, list[str]]) -> dict[str, float]:
+def _shuffled(
+    source: CaptionSource, texts: dict[int, str], references: dict[int, list[str]]
+) -> dict[str, float]:
     """Each caption moved on by half the split: every picture gets another one's."""
     ids = list(texts)
     middle = len(ids) // 2

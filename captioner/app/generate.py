@@ -42,7 +42,7 @@ class Captioned(NamedTuple):
 def generate(
     task: CaptionTask, search: Search, pictures: Sequence[tuple[str, ImageSource]], n_best: int = 1
 ) -> Iterator[Captioned]:
-    """Caption named pictures in batches, in their order. One that cannot be read comes back with its problem."""
+    """Caption named pictures in batches, in order. One that cannot be read comes back with its problem."""
     device = best_device()
     task.to(device)
     for start in range(0, len(pictures), BATCH_SIZE):
@@ -72,7 +72,8 @@ def _batch(
     with torch.inference_mode():
         found = iter(search(task.decoder, task.features(torch.stack(pixels).to(device)), n_best))
     return [
-        one if one.problem else one._replace(captions=[_caption(task, h) for h in next(found)]) for one in read
+        one if one.problem else one._replace(captions=[_caption(task, h) for h in next(found)])
+        for one in read
     ]
 
 

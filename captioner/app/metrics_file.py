@@ -37,7 +37,7 @@ class MetricsFile(Logger):
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """They stand in config.yaml."""
 
-    @rank_zero_only  # type: ignore[untyped-decorator]
+    @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Add figures to the row of a step."""
         now = 0 if step is None else step
@@ -48,7 +48,7 @@ class MetricsFile(Logger):
             self.rows.append({"step": now})
         self.rows[-1] |= metrics
 
-    @rank_zero_only  # type: ignore[untyped-decorator]
+    @rank_zero_only
     def save(self) -> None:
         """Write the file: the step and the epoch first, then the other figures by name."""
         names = {name for row in self.rows for name in row} - {"step", "epoch"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
 from captioner.app.loggers import SampleTable, make_loggers
 from captioner.app.places import cache_folder
@@ -23,8 +23,8 @@ from captioner.images import UnreadableImage, load_image
 from captioner.registry import check_options
 from captioner.search.base import SEARCHES
 from captioner.tasks.base import TASKS
-from captioner.tasks.caption import CaptionTask
 from captioner.tasks.callbacks import RESUME_FILE, Interrupted, KeepBest, StopOnRequest
+from captioner.tasks.caption import CaptionTask
 from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES, better
 
 OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs"}
@@ -37,6 +37,14 @@ class Trained(NamedTuple):
     interrupted: bool
     seconds: float
     best: float | None
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's bar, without the number of a logger's version."""
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        """The figures to show."""
+        return {name: v for name, v in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
 
 
 def check(config: Config) -> None:
@@ -103,11 +111,18 @@ def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: Capti
     callbacks: list[pl.Callback] = [keep_best, StopOnRequest(folder, keep_best)]
     if config.training.patience is not None:
         patience = config.training.patience
-        callbacks.append(EarlyStopping(monitor, patience=patience, mode=better(monitor), check_on_train_epoch_end=False))
+        callbacks.append(
+            EarlyStopping(monitor, patience=patience, mode=better(monitor), check_on_train_epoch_end=False)
+        )
     if "wandb" in config.logger:
         callbacks.append(SampleTable(_samples(data)))
+    if config.trainer.get("enable_progress_bar", True):
+        callbacks.append(ProgressBar())
+    resume_file = Path(RESUME_FILE).stem
     callbacks.append(
-        ModelCheckpoint(folder, filename=Path(RESUME_FILE).stem, enable_version_counter=False, save_on_train_epoch_end=True)
+        ModelCheckpoint(
+            folder, filename=resume_file, enable_version_counter=False, save_on_train_epoch_end=True
+        )
     )
     defaults = {"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 10}
     return pl.Trainer(
@@ -135,9 +150,10 @@ def _describe(task: CaptionTask, data: CaptionData, folder: Path) -> None:
     trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
     total = sum(p.numel() for p in task.parameters())
     rows, columns = task.encoder.grid
+    features = f"{rows} x {columns} locations of {task.encoder.feature_dim}"
     lines = [
         f"data       {task.config.data['name']}: pictures {sizes}; {len(task.vocabulary):,} words",
-        f"encoder    {task.config.encoder['name']}: {rows} x {columns} locations of {task.encoder.feature_dim}",
+        f"encoder    {task.config.encoder['name']}: {features}",
         f"decoder    {task.config.decoder['name']}; {trained:,} of {total:,} parameters are trained",
         f"run        {folder}",
     ]

@@ -1,4 +1,4 @@
-"""What drawn pictures allow and photographs do not: is a caption true, and did the model look at what it named?"""
+"""What drawn pictures allow and photographs do not: is a caption true, did the model look where it should?"""
 
 from collections.abc import Mapping
 
@@ -28,9 +28,9 @@ def share_looked_at(
         verdict = judge(caption.text, scenes.scene(image_id))
         if caption.alphas_TL is None or not _is_right(verdict):
             continue
+        size = (IMAGE_SIZE, IMAGE_SIZE)
         for noun in verdict.nouns:
-            boxes = [tuple(box) for box in noun.boxes]
-            inside.append(mass_inside(caption.alphas_TL[noun.word_index], grid, boxes, (IMAGE_SIZE, IMAGE_SIZE)))
+            inside.append(mass_inside(caption.alphas_TL[noun.word_index], grid, noun.boxes, size))
             area.append(sum(map(_area, noun.boxes)) / IMAGE_SIZE**2)
     if not inside:
         return {}

@@ -10,7 +10,7 @@ from captioner.cells.base import CELLS, Cell, Ran, State
 
 @CELLS.register("lstm")
 class LSTMCell(Cell):
-    r"""LSTM with forget gate (Hochreiter and Schmidhuber, 1997; Gers et al., 2000). Gates in the order i, f, g, o.
+    r"""LSTM with forget gate (Hochreiter and Schmidhuber, 1997; Gers et al., 2000); gates i, f, g, o.
 
         i, f, o = sigmoid(W x + U h + b)          input, forget and output gates
         g       = tanh(W x + U h + b)             candidate
@@ -47,8 +47,21 @@ class LSTMCell(Cell):
 
     def forward(self, x_NTE: Tensor, state: State) -> Ran:
         """The same in torch's fused kernel, cuDNN's on a GPU. Its second bias is held at zero."""
-        weights = [self.input.weight, self.recurrent.weight, self.input.bias, torch.zeros_like(self.input.bias)]
+        weights = [
+            self.input.weight,
+            self.recurrent.weight,
+            self.input.bias,
+            torch.zeros_like(self.input.bias),
+        ]
         outputs_NTH, h_1NH, c_1NH = torch.lstm(
-            x_NTE, [s.unsqueeze(0).contiguous() for s in state], weights, True, 1, 0.0, self.training, False, True
+            x_NTE,
+            [s.unsqueeze(0).contiguous() for s in state],
+            weights,
+            True,
+            1,
+            0.0,
+            self.training,
+            False,
+            True,
         )
         return Ran(outputs_NTH, (h_1NH.squeeze(0), c_1NH.squeeze(0)))

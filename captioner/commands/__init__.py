@@ -35,7 +35,9 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
             verb, words = _verb(words)
             prog = f"captioner {verb}"
         module = importlib.import_module(f"captioner.commands.{verb}")
-        parser = _Parser(prog=prog, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser = _Parser(
+            prog=prog, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         run: Callable[[argparse.Namespace], None] = module.run
         module.add_arguments(parser)
         run(parser.parse_args(words))

@@ -1,9 +1,9 @@
 """Caption your own pictures.
 
-  python scripts/caption.py photo.jpg
-  python scripts/caption.py holiday/ --json > captions.jsonl
-  python scripts/caption.py 'photos/*.png' --beam 5 --n-best 3
-  python scripts/caption.py photo.jpg --attention looked.png
+python scripts/caption.py photo.jpg
+python scripts/caption.py holiday/ --json > captions.jsonl
+python scripts/caption.py 'photos/*.png' --beam 5 --n-best 3
+python scripts/caption.py photo.jpg --attention looked.png
 """
 
 import argparse
@@ -22,11 +22,15 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this verb."""
     parser.add_argument("pictures", nargs="+", metavar="PHOTO", help="a file, a folder or a pattern")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last one trained)")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
     parser.add_argument("--beam", type=int, metavar="K", help="beam size; 1 is greedy (default: the model's)")
     parser.add_argument("--n-best", type=int, default=1, metavar="N", help="captions a picture (default: 1)")
-    parser.add_argument("--attention", type=Path, metavar="PNG",
-                        help="draw where the model looked; with several pictures, PNG-1, PNG-2, ...")  # fmt: skip
+    parser.add_argument(
+        "--attention",
+        type=Path,
+        metavar="PNG",
+        help="draw where the model looked; with several pictures, PNG-1, PNG-2, ...",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with log-probabilities")
 
 

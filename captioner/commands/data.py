@@ -19,8 +19,12 @@ from captioner.errors import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this verb."""
     parser.add_argument("action", choices=["check"], help="what to do with the data")
-    parser.add_argument("changes", nargs="*", metavar="key=value",
-                        help="with --task or --config changes to it, else the data set: name=..., its options")  # fmt: skip
+    parser.add_argument(
+        "changes",
+        nargs="*",
+        metavar="key=value",
+        help="changes to the config, or the data set: name=..., its options",
+    )
     parser.add_argument("--task", help="the data set of this task's config")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the data set of this config")
     parser.add_argument("--min-count", type=int, metavar="N", help="how often a word is seen to be kept")

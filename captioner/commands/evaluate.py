@@ -18,15 +18,25 @@ from captioner.config import parse_overrides
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this verb."""
-    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last one trained)")
-    parser.add_argument("--data", action="append", default=[], metavar="key=value",
-                        help="another data set: name=..., and its options; may be given several times")  # fmt: skip
+    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="key=value",
+        help="another data set: name=..., and its options; may be given several times",
+    )
     parser.add_argument("--split", default="test", help="split of the data set (default: test)")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     parser.add_argument("--beam", type=int, metavar="K", help="beam size; 1 is greedy (default: the model's)")
-    parser.add_argument("--shuffled", action="store_true",
-                        help="score a second time with each caption given to another picture")  # fmt: skip
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: beside the model)")
+    parser.add_argument(
+        "--shuffled",
+        action="store_true",
+        help="score a second time with each caption given to another picture",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to write (default: beside the model)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

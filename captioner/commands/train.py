@@ -22,9 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("changes", nargs="*", metavar="key=value", help="a change to the config")
     parser.add_argument("--task", help="what to train: the name of a config, such as caption")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a config file of your own, or a recipe")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the run (default: runs/TASK/TIME)")
-    parser.add_argument("--resume", nargs="?", type=Path, const=Path(), metavar="DIR",
-                        help="go on with a run that was stopped (default: the last one that can be)")  # fmt: skip
+    parser.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: runs/TASK/TIME)")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        type=Path,
+        const=Path(),
+        metavar="DIR",
+        help="go on with a run that was stopped (default: the last one that can be)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -129,16 +129,16 @@ class CaptionItems:
     def __getitems__(self, places: list[Place]) -> CaptionBatch:
         chosen = [self._choose(place) for place in places]
         by_length = sorted(range(len(places)), key=lambda i: -max(len(caption) for caption in chosen[i]))
-        indices = [places[i].index for i in by_length]
+        indices = [places[i].number for i in by_length]
         seeds = [self._number(places[i]) for i in by_length]
         good, pictures = self.pictures.read([self.paths[index] for index in indices], seeds)
         kept = [by_length[place] for place in good]
-        ids = torch.tensor([self.image_ids[places[i].index] for i in kept], dtype=torch.long)
+        ids = torch.tensor([self.image_ids[places[i].number] for i in kept], dtype=torch.long)
         return CaptionBatch(ids, pictures, pad([chosen[i] for i in kept], self.captions_per_image))
 
     def _choose(self, place: Place) -> list[list[int]]:
         """K captions of a picture; an empty one (nothing to say) where it has none."""
-        own = self.captions[place.index] or [[BOS]]
+        own = self.captions[place.number] or [[BOS]]
         count = self.captions_per_image
         if len(own) > count:
             generator = torch.Generator().manual_seed(self._number(place))
@@ -146,7 +146,7 @@ class CaptionItems:
         return [own[i % len(own)] for i in range(count)]
 
     def _number(self, place: Place) -> int:
-        return ((self.seed * 1_000_003 + place.epoch) * 1_000_003 + place.index) % 2**63
+        return ((self.seed * 1_000_003 + place.epoch) * 1_000_003 + place.number) % 2**63
 
 
 def pad(captions: Sequence[Sequence[Sequence[int]]], captions_per_image: int) -> Tensor:

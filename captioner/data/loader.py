@@ -14,7 +14,7 @@ class Place(NamedTuple):
     """An item of an epoch: all that is random about it may depend on these two and the seed."""
 
     epoch: int
-    index: int
+    number: int
 
 
 class Batches(Protocol[Made]):
@@ -80,7 +80,7 @@ class ResumableLoader(Generic[Batch]):
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             order = torch.randperm(count, generator=generator).tolist()
         order += order[: -count % self.num_replicas]
-        mine = [Place(self.epoch, index) for index in order[self.rank :: self.num_replicas]]
+        mine = [Place(self.epoch, number) for number in order[self.rank :: self.num_replicas]]
         return [mine[i : i + self.batch_size] for i in range(0, len(mine), self.batch_size)]
 
     def state_dict(self) -> dict[str, int]:

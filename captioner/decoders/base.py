@@ -98,7 +98,7 @@ class Decoder(nn.Module, ABC):
         self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree, counts_BKT: Tensor
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         """`advance` through time: outputs at the positions that count, leaves (M, ...), and alphas_NTL."""
-        B, K, T = counts_BKT.shape
+        B, K, _ = counts_BKT.shape
         steps: list[Advanced] = []
         now = [leaf.unbind(dim=1) for leaf in embedded]
         for t, images in enumerate(_images_under_way(counts_BKT)):
@@ -110,7 +110,8 @@ class Decoder(nn.Module, ABC):
         rows_M, times_M = counts_BKT.flatten(0, 1).nonzero(as_tuple=True)
         starts_T = torch.tensor([0, *(len(s.output[0]) for s in steps)], device=rows_M.device).cumsum(0)
         outputs = tuple(
-            torch.cat(leaf)[starts_T[times_M] + rows_M] for leaf in zip(*(s.output for s in steps), strict=True)
+            torch.cat(leaf)[starts_T[times_M] + rows_M]
+            for leaf in zip(*(s.output for s in steps), strict=True)
         )
         alphas = [s.alphas_NL for s in steps if s.alphas_NL is not None]
         return outputs, _stack_padded(alphas, counts_BKT) if alphas else None

@@ -104,10 +104,9 @@ class ShowAttendTell(Decoder):
     def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
         """logits_MV by the deep output, or from h alone."""
         h_MH, context_MF = output
-        if self.hidden_to_output is None or self.context_to_output is None:
-            logits_MV: Tensor = self.output(self.dropout(h_MH))
-            return logits_MV
-        word_ME = self.dropout(embedded[0])
-        deep_ME = word_ME + self.hidden_to_output(h_MH) + self.context_to_output(context_MF)
-        logits_MV = self.output(self.dropout(deep_ME))
+        summed = h_MH
+        if self.hidden_to_output is not None and self.context_to_output is not None:
+            word_ME = self.dropout(embedded[0])
+            summed = word_ME + self.hidden_to_output(h_MH) + self.context_to_output(context_MF)
+        logits_MV: Tensor = self.output(self.dropout(summed))
         return logits_MV

@@ -1,6 +1,7 @@
 """Beam search over a batch of images.
 
-B images under way, K beams an image, C candidates a beam, N = B*K rows, T words so far, L locations, V vocabulary.
+B images under way, K beams an image, C candidates a beam, N = B*K rows, T words so far, L locations,
+V vocabulary, M some of the images.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from torch import Tensor
 from captioner.decoders.base import Decoder
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES, Hypothesis, Search
-from captioner.tree import Tree, map_tree, select_rows
+from captioner.tree import Tree, select_rows
 from captioner.vocabulary import BOS, EOS, PAD, UNK
 
 
@@ -55,15 +56,16 @@ class Beam(Search):
             done_B = beams.finished_BK[:, :n_best].all(dim=1) & (beams.finished_BK.shape[1] >= n_best)
             if length == self.max_length:
                 done_B = torch.ones_like(done_B)
-            if done_B.any():
-                _collect(found, images_B[done_B], map_tree(lambda leaf: leaf[done_B], _present(beams)), n_best)
-                left_M = (~done_B).nonzero().squeeze(1)
-                if not len(left_M):
-                    break
-                K = beams.scores_BK.shape[1]
-                rows_N = (left_M.unsqueeze(1) * K + torch.arange(K, device=left_M.device)).flatten()
-                state, memory = select_rows(state, rows_N), select_rows(memory, left_M)
-                beams, images_B = _of_images(beams, left_M), images_B[left_M]
+            if not done_B.any():
+                continue
+            _collect(found, images_B[done_B], _of_images(beams, done_B.nonzero().squeeze(1)), n_best)
+            left_M = (~done_B).nonzero().squeeze(1)
+            if not len(left_M):
+                break
+            K = beams.scores_BK.shape[1]
+            rows_N = (left_M.unsqueeze(1) * K + torch.arange(K, device=left_M.device)).flatten()
+            state, memory = select_rows(state, rows_N), select_rows(memory, left_M)
+            beams, images_B = _of_images(beams, left_M), images_B[left_M]
         return found
 
     def _grow(self, decoder: Decoder, beams: Beams, state: Tree, memory: Tree) -> tuple[Beams, Tree]:
@@ -104,10 +106,12 @@ def _append(
     beams: Beams, parents_BK: Tensor, words_BK: Tensor, word_scores_BK: Tensor, alphas_NL: Tensor | None
 ) -> Beams:
     """Each beam's history is its parent's and one word more."""
-    B, K = parents_BK.shape
+    B = len(parents_BK)
     images_B1 = torch.arange(B, device=parents_BK.device).unsqueeze(1)
     tokens_BKT = torch.cat([beams.tokens_BKT[images_B1, parents_BK], words_BK.unsqueeze(-1)], dim=-1)
-    word_scores_BKT = torch.cat([beams.word_scores_BKT[images_B1, parents_BK], word_scores_BK.unsqueeze(-1)], dim=-1)
+    word_scores_BKT = torch.cat(
+        [beams.word_scores_BKT[images_B1, parents_BK], word_scores_BK.unsqueeze(-1)], dim=-1
+    )
     alphas_BKTL = beams.alphas_BKTL
     if alphas_BKTL is not None and alphas_NL is not None:
         now_BKL = alphas_NL.view(B, -1, alphas_NL.shape[-1])[images_B1, parents_BK]
@@ -115,25 +119,24 @@ def _append(
     return Beams(beams.scores_BK, beams.finished_BK, tokens_BKT, word_scores_BKT, alphas_BKTL)
 
 
-def _present(beams: Beams) -> tuple[Tensor, ...]:
-    return tuple(leaf for leaf in beams if leaf is not None)
-
-
 def _of_images(beams: Beams, images_M: Tensor) -> Beams:
     return Beams(*(None if leaf is None else leaf.index_select(0, images_M) for leaf in beams))  # type: ignore[arg-type]
 
 
-def _collect(found: list[list[Hypothesis]], images_M: Tensor, beams: tuple[Tensor, ...], n_best: int) -> None:
+def _collect(found: list[list[Hypothesis]], images_M: Tensor, beams: Beams, n_best: int) -> None:
     """Write the best sentences of the images that are done into `found`."""
-    scores_MK, finished_MK, tokens_MKT, word_scores_MKT, *alphas = (leaf.cpu() for leaf in beams)
+    scores_MK, finished_MK, tokens_MKT, word_scores_MKT = (leaf.cpu() for leaf in beams[:4])
+    alphas_MKTL = None if beams.alphas_BKTL is None else beams.alphas_BKTL.cpu()
     for m, image in enumerate(images_M.tolist()):
         possible = [k for k, score in enumerate(scores_MK[m].tolist()) if score > -torch.inf]
-        possible.sort(key=lambda k: not finished_MK[m, k])  # stable: the order by score stays within each kind
+        possible.sort(
+            key=lambda k: not finished_MK[m, k]
+        )  # stable: the order by score stays within each kind
         for k in possible[:n_best]:
             tokens = tokens_MKT[m, k, 1:].tolist()
             finished = bool(finished_MK[m, k])
             length = tokens.index(EOS) if finished else len(tokens)
             word_scores = word_scores_MKT[m, k, 1 : length + 1 + finished].tolist()
-            alphas_TL = alphas[0][m, k, 1 : length + 1].clone() if alphas else None
+            alphas_TL = None if alphas_MKTL is None else alphas_MKTL[m, k, 1 : length + 1].clone()
             hypothesis = Hypothesis(tokens[:length], float(scores_MK[m, k]), word_scores, finished, alphas_TL)
             found[image].append(hypothesis)

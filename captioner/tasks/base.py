@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 from captioner.config import Config
+from captioner.encoders.base import Encoder
 from captioner.registry import Registry
 from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES
 from captioner.vocabulary import Vocabulary
 
 
 class Loss(NamedTuple):
-    """What to minimise, what to log beside it, and how many words or answers it is the mean of."""
+    """What to minimise, what to log beside it, and of how many words or answers it is the mean."""
 
     loss: Tensor
     logs: dict[str, Tensor]
-    count: int
+    size: int
 
 
 class Task(pl.LightningModule, ABC):
@@ -27,6 +28,8 @@ class Task(pl.LightningModule, ABC):
     They write `loss`, what they observe of a validation batch, and how they sum that up. Everything named
     `val/loss` is teacher forced; every other figure of validation is of text the model wrote by itself.
     """
+
+    encoder: Encoder
 
     def __init__(self, config: Config, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -70,7 +73,7 @@ class Task(pl.LightningModule, ABC):
         if result is None:
             return None
         train = stage == "train"
-        options: dict[str, Any] = {"batch_size": result.count, "on_epoch": True, "sync_dist": not train}
+        options: dict[str, Any] = {"batch_size": result.size, "on_epoch": True, "sync_dist": not train}
         self.log(f"{stage}/loss", result.loss, prog_bar=True, on_step=train, **options)
         logs = {f"{stage}/{name}": value for name, value in result.logs.items()}
         self.log_dict(logs, on_step=train, **options)
@@ -78,7 +81,9 @@ class Task(pl.LightningModule, ABC):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log the norm of the gradient as it is before clipping."""
-        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        gradients = [
+            p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None
+        ]
         self.log("train/grad_norm", torch.nn.utils.get_total_norm(gradients))
 
     def configure_optimizers(self) -> Any:

@@ -16,7 +16,7 @@ from captioner.tasks.optimization import better
 RESUME_FILE = "last.ckpt"
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 (no error: what the user asked for)
     """Training was stopped by Ctrl-C, after all was saved."""
 
 

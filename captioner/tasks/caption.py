@@ -1,4 +1,7 @@
-"""Captioning.      B images, K captions an image, T time, M words that count, L locations, F feature, V vocabulary."""
+"""Captioning.
+
+B images, K captions an image, N = B*K rows, T time, M words that count, L locations, F feature, V vocabulary.
+"""
 
 from typing import Any, NamedTuple
 
@@ -53,7 +56,8 @@ class CaptionTask(Task):
         self.label_smoothing = label_smoothing
         self.scheduled_sampling = scheduled_sampling
         self.validation_search = SEARCHES.build(validation_search or {"name": "beam", "beam_size": 1})
-        self.encoder = ENCODERS.build(config.encoder)
+        # Convolutions are faster with the channels last, on CPUs and GPUs alike.
+        self.encoder = ENCODERS.build(config.encoder).to(memory_format=torch.channels_last)
         self.decoder = DECODERS.build(
             config.decoder, feature_dim=self.encoder.feature_dim, vocab_size=len(vocabulary)
         )
@@ -114,9 +118,10 @@ class CaptionTask(Task):
             "unknown": sum(text.count(unknown) for text in texts) / max(1, words),
         }
         if len(written) >= 20 and figures["distinct"] < 0.05:
+            different = len(set(map(tuple, texts)))
             self.print(
-                f"The captions have collapsed: {len(written)} pictures got {len(set(map(tuple, texts)))} different "
-                "captions. Train longer, lower the learning rate, or check that pictures and captions match."
+                f"The captions have collapsed: {different} different ones for {len(written)} pictures. Train "
+                "longer, lower the learning rate, or check that pictures and captions match."
             )
         return {name: float(value) for name, value in figures.items()}
 
@@ -124,12 +129,15 @@ class CaptionTask(Task):
         """The encoder's trained parameters at its own rate."""
         groups = [g for g in self.encoder.trained_groups() if g.parameters]
         return [
-            {"params": g.parameters} | ({} if g.learning_rate is None else {"lr": g.learning_rate}) for g in groups
+            {"params": g.parameters} | ({} if g.learning_rate is None else {"lr": g.learning_rate})
+            for g in groups
         ]
 
     def _sampling_probability(self) -> float:
         epochs = self.trainer.max_epochs or 0
-        return self.scheduled_sampling * min(1.0, self.current_epoch / max(1, epochs - 1)) if epochs > 0 else 0.0
+        return (
+            self.scheduled_sampling * min(1.0, self.current_epoch / max(1, epochs - 1)) if epochs > 0 else 0.0
+        )
 
 
 def _from_all_processes(written: dict[int, Written]) -> dict[int, Written]:

@@ -61,7 +61,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
     if card.get("format_version") != FORMAT_VERSION:
         found = card.get("format_version")
-        raise UserError(f"{folder} has format {found}; this version of captioner reads format {FORMAT_VERSION}.")
+        raise UserError(
+            f"{folder} has format {found}; this version of captioner reads format {FORMAT_VERSION}."
+        )
     return card
 
 

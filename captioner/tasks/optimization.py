@@ -32,18 +32,14 @@ def step(optimizer: Optimizer, epochs: int, factor: float = 0.5) -> dict[str, An
 
 
 @SCHEDULES.register("plateau")
-def plateau(
-    optimizer: Optimizer, monitor: str, factor: float = 0.8, patience: int = 3
-) -> dict[str, Any]:
+def plateau(optimizer: Optimizer, monitor: str, factor: float = 0.8, patience: int = 3) -> dict[str, Any]:
     """Multiplied by `factor` when the monitored figure has not become better for `patience` epochs."""
     scheduler = ReduceLROnPlateau(optimizer, better(monitor), factor, patience)
     return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor}
 
 
 @SCHEDULES.register("cosine")
-def cosine(
-    optimizer: Optimizer, total_updates: int, warmup: int = 0, final: float = 0.0
-) -> dict[str, Any]:
+def cosine(optimizer: Optimizer, total_updates: int, warmup: int = 0, final: float = 0.0) -> dict[str, Any]:
     """Half a cosine from the full rate to `final` times it at the last update, after a linear rise."""
 
     def rate(update: int) -> float:

@@ -13,6 +13,7 @@ from captioner.config import load
 from captioner.errors import UserError
 from captioner.tasks.callbacks import StopOnRequest
 
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """The newest weights of a run: those of its resume file."""
     state: dict[str, torch.Tensor] = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]

@@ -45,7 +45,9 @@ def test_in_one_piece_equals_in_pieces(name):
 def test_rows_of_a_batch_do_not_mix(name):
     cell, x_NTE, state = make(name)
     whole = cell.step(cell.project(x_NTE[:, 0]), state)
-    alone = [cell.step(cell.project(x_NTE[n : n + 1, 0]), tuple(s[n : n + 1] for s in state)) for n in range(N)]
+    alone = [
+        cell.step(cell.project(x_NTE[n : n + 1, 0]), tuple(s[n : n + 1] for s in state)) for n in range(N)
+    ]
     torch.testing.assert_close(whole, tuple(map(torch.cat, zip(*alone, strict=True))))
 
 

@@ -29,7 +29,9 @@ def test_agrees_with_the_equation_written_out():
     x, h, c = np.random.default_rng(0).normal(size=(3, N, max(E, H)))
     x, h, c = x[:, :E], h[:, :H], c[:, :H]
     W, U, b = (p.detach().numpy() for p in (cell.input.weight, cell.recurrent.weight, cell.input.bias))
-    gate = [x @ W[k * H : (k + 1) * H].T + h @ U[k * H : (k + 1) * H].T + b[k * H : (k + 1) * H] for k in range(4)]
+    gate = [
+        x @ W[k * H : (k + 1) * H].T + h @ U[k * H : (k + 1) * H].T + b[k * H : (k + 1) * H] for k in range(4)
+    ]
     c_new = sigmoid(gate[1]) * c + sigmoid(gate[0]) * np.tanh(gate[2])
     h_new = sigmoid(gate[3]) * np.tanh(c_new)
     with torch.no_grad():

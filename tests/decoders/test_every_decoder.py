@@ -16,8 +16,7 @@ EVERY = list(itertools.product(sorted(DECODERS), sorted(CELLS)))
 def make(name: str, cell: str) -> Decoder:
     torch.manual_seed(2)
     config = {"name": name, "cell": {"name": cell, "hidden_dim": 7}, "embed_dim": 6}
-    decoder = DECODERS.build(config, feature_dim=F, vocab_size=V).double().eval()
-    return decoder
+    return DECODERS.build(config, feature_dim=F, vocab_size=V).double().eval()
 
 
 def captions() -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,7 +56,9 @@ def test_images_and_rows_do_not_mix(name, cell):
     tokens_BKT, counts_BKT = captions()
     together = decoder(features_BLF, tokens_BKT, counts_BKT).logits_MV
     alone = [
-        decoder(features_BLF[b : b + 1], tokens_BKT[b : b + 1, k : k + 1], counts_BKT[b : b + 1, k : k + 1]).logits_MV
+        decoder(
+            features_BLF[b : b + 1], tokens_BKT[b : b + 1, k : k + 1], counts_BKT[b : b + 1, k : k + 1]
+        ).logits_MV
         for b in range(B)
         for k in range(K)
     ]

@@ -27,7 +27,9 @@ def written_out(p, a_LF, words, gate, output):
     for word in words:
         e_l = [
             p["attention.score.weight"][0]
-            @ np.tanh(p["attention.keys.weight"] @ a + p["attention.keys.bias"] + p["attention.query.weight"] @ h)
+            @ np.tanh(
+                p["attention.keys.weight"] @ a + p["attention.keys.bias"] + p["attention.query.weight"] @ h
+            )
             for a in a_LF
         ]
         z = softmax(np.array(e_l)) @ a_LF
@@ -62,7 +64,9 @@ def test_agrees_with_the_equations(gate, output):
     tokens_BKT = torch.tensor([[words]])
     with torch.no_grad():
         found = decoder(features_BLF, tokens_BKT, torch.ones_like(tokens_BKT, dtype=torch.bool)).logits_MV
-    np.testing.assert_allclose(found.numpy(), written_out(p, features_BLF[0].numpy(), words, gate, output), atol=1e-10)
+    np.testing.assert_allclose(
+        found.numpy(), written_out(p, features_BLF[0].numpy(), words, gate, output), atol=1e-10
+    )
 
 
 def test_the_scalar_gate_is_the_default():

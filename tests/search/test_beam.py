@@ -71,7 +71,9 @@ def test_images_of_a_batch_get_what_they_get_alone(name, beam_size):
     for b in range(9):
         alone = search(decoder, features_BLF[b : b + 1], n_best=beam_size)[0]
         assert [h.tokens for h in together[b]] == [h.tokens for h in alone]
-        assert [h.log_probability for h in together[b]] == pytest.approx([h.log_probability for h in alone], abs=1e-5)
+        assert [h.log_probability for h in together[b]] == pytest.approx(
+            [h.log_probability for h in alone], abs=1e-5
+        )
 
 
 @pytest.mark.parametrize("name", sorted(DECODERS))
@@ -82,7 +84,9 @@ def test_scores_alphas_and_words_belong_together(name):
             sentence = (*h.tokens, EOS) if h.finished else tuple(h.tokens)
             assert len(h.word_log_probabilities) == len(sentence)
             assert sum(h.word_log_probabilities) == pytest.approx(h.log_probability, abs=1e-4)
-            assert h.log_probability == pytest.approx(forced(decoder, features_BLF[b : b + 1], sentence), abs=1e-4)
+            assert h.log_probability == pytest.approx(
+                forced(decoder, features_BLF[b : b + 1], sentence), abs=1e-4
+            )
             if decoder.attends and h.tokens:
                 tokens_BKT = torch.tensor([[[BOS, *h.tokens[:-1]]]])
                 counts = torch.ones_like(tokens_BKT, dtype=torch.bool)
