@@ -50,60 +50,60 @@ def evaluate(
 ) -> Evaluation:
     """Caption the pictures of a split and score the captions.
 
-    Args:
-        model: a model folder.
-        output: gets `results.json`, the COCO results file, `samples.html` and `attention/`.
-        data: another data set than the one the model was trained on.
-        split: its name in the data set.
-        limit: only the first so many pictures.
-        search: changes to the search that the model folder names.
-        shuffled: score the captions a second time, each given to another picture of the split: what the
-            model could have said without looking.
-        progress: wraps the sequence of captioned pictures, for a progress bar.
+    `output` gets `results.json`, the COCO results file, `samples.html` and `attention/`. `data` is another
+    data set than the one of the training, `search` changes to the model's own, `limit` a number of pictures.
+    `shuffled` scores the captions a second time, each given to another picture of the split: what the model
+    could have said without looking. `progress` wraps the sequence of captioned pictures, for a bar.
 
     Raises:
         UserError: no model, no such split, no picture that has a caption and can be read.
     """
     task = as_captioner(load_model(model), model)
+    data = data or task.config.data
     decoding = dict(task.config.search) | dict(search or {})
-    source = DATASETS.build(data or task.config.data)
+    source = DATASETS.build(data)
     rows = CaptionData(source, source.tables(), output).table(split)
     rows = rows.select(range(min(limit or len(rows), len(rows))))
     ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
     references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
     pictures = [(path, source.image(split, path)) for path in ids]
     started = time.monotonic()
-    found = {ids[c.name]: c for c in progress(generate(task, SEARCHES.build(decoding), pictures))}
+    found = list(progress(generate(task, SEARCHES.build(decoding), pictures)))
     seconds = time.monotonic() - started
-    good = {image_id: c for image_id, c in found.items() if c.problem is None and references[image_id]}
+    problems = [captioned.problem for captioned in found if captioned.problem]
+    good = {ids[c.name]: c for c in found if not c.problem and references[ids[c.name]]}
     if not good:
         raise UserError(f"No picture of the split {split} has a caption to compare with and can be read.")
-    scores = score_captions({i: c.captions[0].text for i, c in good.items()}, references)
+    texts = {image_id: captioned.captions[0].text for image_id, captioned in good.items()}
+    scores = score_captions(texts, references)
     figures = _figures(task, source, good, scores)
-    texts = {image_id: c.captions[0].text for image_id, c in good.items()}
     control = _shuffled(source, texts, references) if shuffled else {}
     output.mkdir(parents=True, exist_ok=True)
     write_coco_results(output / f"captions_{split}_results.json", texts)
     about = {
         "model": str(model),
-        "data": data or task.config.data,
+        "data": data,
         "split": split,
         "images": len(good),
-        "references": sum(len(references[image_id]) for image_id in good),
-        "unreadable": {c.name: c.problem for c in found.values() if c.problem},
+        "unreadable": problems,
         "decoding": decoding,
         "tokenizer": scores.tokenizer,
         "cider_idf": f"the references of these {len(good)} images",
         "scores": figures,
         "shuffled": control,
         "seconds": round(seconds, 1),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {package: version(package) for package in ("captioner", "torch", "pytorch-lightning")},
     }
-    (output / "results.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    _write_results(output / "results.json", about)
     _write_samples(task, good, references, scores, figures, output, f"{decoding['name']} on {split}")
-    problems = [c.problem for c in found.values() if c.problem]
     return Evaluation(figures, control, len(good), problems, output)
+
+
+def _write_results(file: Path, about: dict[str, Any]) -> None:
+    """What was measured, with the date and the versions of what measured it."""
+    packages = ("captioner", "torch", "pytorch-lightning")
+    about["date"] = datetime.now(UTC).isoformat(timespec="seconds")
+    about["versions"] = {package: version(package) for package in packages}
+    file.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 def _figures(
