@@ -2,13 +2,14 @@
 # make lint: ruff and mypy.   make bench: each claim of speed, measured beside what it is compared with.
 PYTHON ?= python3.11
 BIN := .venv/bin
+SCENES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/captioner/scenes-*
 
 .PHONY: demo test lint bench clean
 
 demo: .venv/installed
 	$(BIN)/python scripts/train.py --task caption
 	$(BIN)/python scripts/evaluate.py --split test --shuffled
-	$(BIN)/python scripts/demo.py
+	$(BIN)/python scripts/caption.py $$(ls $(SCENES)/images/test/*.png | head -4)
 
 test: .venv/installed
 	$(BIN)/python -m pytest

@@ -29,7 +29,8 @@ class ResumableLoader(Generic[Batch]):
     """Batches in an order that depends on seed and epoch alone; its position is a value to save.
 
     Each of `num_replicas` processes sees every `num_replicas`-th item; the last batches are filled up
-    with items from the start of the order, so that all processes have the same number.
+    with items from the start of the order, so that all processes have the same number. Without `shuffle`
+    every pass is the same, from the start.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class ResumableLoader(Generic[Batch]):
         return -(-share // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        if self.position >= len(self):
+        if not self.shuffle:
+            self.epoch = self.position = 0
+        elif self.position >= len(self):
             self.epoch, self.position = self.epoch + 1, 0
         pending = self._epoch_batches()[self.position :]
         loader: DataLoader[Any] = DataLoader(
@@ -79,8 +82,9 @@ class ResumableLoader(Generic[Batch]):
         if self.shuffle:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             order = torch.randperm(count, generator=generator).tolist()
-        order += order[: -count % self.num_replicas]
-        mine = [Place(self.epoch, number) for number in order[self.rank :: self.num_replicas]]
+        share = -(-count // self.num_replicas)
+        ranks = range(self.rank, share * self.num_replicas, self.num_replicas)
+        mine = [Place(self.epoch, order[i % count]) for i in ranks]
         return [mine[i : i + self.batch_size] for i in range(0, len(mine), self.batch_size)]
 
     def state_dict(self) -> dict[str, int]:

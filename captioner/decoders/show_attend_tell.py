@@ -46,7 +46,7 @@ class ShowAttendTell(Decoder):
 
     The paper is the default; what later code made popular is an option: `gate="vector"` (a gate for each
     feature) or `"none"`; `output="hidden"` (softmax(L_o h_t)); `activation="relu"` in the attention.
-    `dropout` acts on the words' embedding as it enters the output, and on the sum before L_o.
+    `dropout` acts on the sum before L_o.
     """
 
     attends = True
@@ -106,7 +106,6 @@ class ShowAttendTell(Decoder):
         h_MH, context_MF = output
         summed = h_MH
         if self.hidden_to_output is not None and self.context_to_output is not None:
-            word_ME = self.dropout(embedded[0])
-            summed = word_ME + self.hidden_to_output(h_MH) + self.context_to_output(context_MF)
+            summed = embedded[0] + self.hidden_to_output(h_MH) + self.context_to_output(context_MF)
         logits_MV: Tensor = self.output(self.dropout(summed))
         return logits_MV

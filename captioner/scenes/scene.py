@@ -20,7 +20,7 @@ COLOURS: Mapping[str, RGB] = {
     "purple": (140, 44, 170),
     "black": (20, 20, 22),
 }
-DIAMETERS: Mapping[str, tuple[float, float]] = {"small": (14.0, 17.0), "large": (28.0, 31.0)}
+DIAMETERS: Mapping[str, tuple[float, float]] = {"small": (17.0, 19.0), "large": (29.0, 32.0)}
 OPPOSITE: Mapping[str, str] = {"left": "right", "right": "left", "above": "below", "below": "above"}
 PATTERNS = ("plain", "stripes", "checks", "dots", "noise")
 TONES: tuple[RGB, ...] = ((206, 206, 206), (222, 212, 194), (196, 206, 214), (204, 212, 196), (216, 200, 200))

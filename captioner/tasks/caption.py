@@ -91,7 +91,9 @@ class CaptionTask(Task):
         return Loss(nll + self.attention_penalty * penalty, logs, len(targets_M))
 
     def observe(self, batch: CaptionBatch) -> None:
-        """Write a caption for each picture."""
+        """Write a caption for each picture; there is none where no picture could be read."""
+        if not len(batch.image_ids_B):
+            return
         found = best(self.validation_search(self.decoder, self.features(batch.pictures)))
         for image_id, hypothesis in zip(batch.image_ids_B.tolist(), found, strict=True):
             words = self.vocabulary.decode(hypothesis.tokens)
@@ -117,7 +119,7 @@ class CaptionTask(Task):
             "cut": sum(w.was_cut for w in written.values()) / len(written),
             "unknown": sum(text.count(unknown) for text in texts) / max(1, words),
         }
-        if len(written) >= 20 and figures["distinct"] < 0.05:
+        if len(written) >= 20 and figures["distinct"] <= 0.05:
             different = len(set(map(tuple, texts)))
             self.print(
                 f"The captions have collapsed: {different} different ones for {len(written)} pictures. Train "

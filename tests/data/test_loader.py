@@ -1,0 +1,96 @@
+"""The loader's order is a function of seed and epoch, and going on is exact."""
+
+import pytest
+import torch
+
+from captioner.data.loader import Place, ResumableLoader
+
+
+class Numbers:
+    """Items whose batch is the list of their places."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitems__(self, places: list[Place]) -> list[tuple[int, int]]:
+        return [tuple(place) for place in places]
+
+
+def loader(count=11, batch_size=3, *, shuffle=True, seed=5, **options):
+    return ResumableLoader(Numbers(count), batch_size, shuffle=shuffle, seed=seed, **options)
+
+
+def epochs(made, count=3):
+    return [list(made) for _ in range(count)]
+
+
+def numbers(batches):
+    return [number for batch in batches for _, number in batch]
+
+
+def test_an_epoch_shows_every_item_once_in_batches_of_the_size():
+    for number, batches in enumerate(epochs(loader())):
+        assert sorted(numbers(batches)) == list(range(11))
+        assert [len(batch) for batch in batches] == [3, 3, 3, 2]
+        assert {epoch for batch in batches for epoch, _ in batch} == {number}
+
+
+def test_the_order_is_another_in_every_epoch_and_with_every_seed_and_with_nothing_else():
+    torch.manual_seed(1)
+    first = epochs(loader())
+    torch.manual_seed(2)
+    assert epochs(loader()) == first
+    orders = [tuple(numbers(batches)) for batches in first + epochs(loader(seed=6))]
+    assert len(set(orders)) == 6
+
+
+def test_chance_is_left_alone():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    epochs(loader())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("given_out", range(1, 10))
+def test_going_on_gives_what_would_have_come(given_out):
+    """4 batches an epoch: the places include the ends of two epochs."""
+    whole = [batch for batches in epochs(loader(), 4) for batch in batches]
+    stopped = loader()
+    taken = []
+    while len(taken) < given_out:
+        for batch in stopped:
+            taken.append(batch)
+            if len(taken) == given_out:
+                break
+    resumed = loader()
+    resumed.load_state_dict(dict(stopped.state_dict()))
+    while len(taken) < len(whole):
+        taken += list(resumed)
+    assert taken == whole
+
+
+def test_without_shuffling_every_pass_is_the_same_from_the_start():
+    """Also after one that was left early, as validation on a few batches is."""
+    made = loader(shuffle=False)
+    expected = [[(0, n) for n in range(start, min(start + 3, 11))] for start in range(0, 11, 3)]
+    next(iter(made))
+    assert epochs(made) == [expected] * 3
+
+
+@pytest.mark.parametrize(("count", "replicas"), [(11, 2), (12, 3), (10, 4), (2, 5)])
+def test_replicas_share_an_epoch_in_equally_many_batches(count, replicas):
+    made = [loader(count, 2, rank=rank, num_replicas=replicas) for rank in range(replicas)]
+    for _ in range(2):
+        parts = [list(one) for one in made]
+        assert {len(part) for part in parts} == {len(made[0])}
+        assert len({tuple(map(len, part)) for part in parts}) == 1
+        seen = [number for part in parts for number in numbers(part)]
+        assert set(seen) == set(range(count))
+        assert len(seen) == -(-count // replicas) * replicas
+
+
+def test_workers_give_the_same_batches():
+    assert epochs(loader(num_workers=2), 2) == epochs(loader(), 2)

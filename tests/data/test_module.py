@@ -1,0 +1,99 @@
+"""The splits for a task: words from training alone, and features stored where that is right."""
+
+import pytest
+import torch
+
+from captioner.data.module import CaptionData
+from captioner.data.scenes import Scenes
+from captioner.encoders.base import ENCODERS
+from captioner.errors import UserError
+from captioner.images import load_image
+from captioner.metrics.tokenizer import tokenize
+from captioner.vocabulary import SPECIAL
+
+
+@pytest.fixture
+def source(tiny):
+    return Scenes(**{key: value for key, value in tiny.data.items() if key != "name"})
+
+
+@pytest.fixture
+def data(source, tmp_path):
+    return CaptionData(source, source.tables(), tmp_path / "cache")
+
+
+def connect(data, tiny, fine_tune_from, augment=False):
+    torch.manual_seed(4)
+    encoder = ENCODERS.build(tiny.encoder | {"fine_tune_from": fine_tune_from})
+    tiny.training.augment = augment
+    data.connect(encoder, data.vocabulary(1, None), tiny.training, seed=2)
+    data.setup("fit")
+    return encoder
+
+
+def test_words_are_those_of_training_alone(data):
+    train = {word for own in data.tables["train"]["captions"] for c in own for word in tokenize(c)}
+    assert set(data.vocabulary(1, None).words) == train | set(SPECIAL)
+    data.tables = {**data.tables, "train": data.tables["train"].select([0])}
+    fewer = {word for c in data.tables["train"][0]["captions"] for word in tokenize(c)}
+    assert set(data.vocabulary(1, None).words) == fewer | set(SPECIAL)
+    assert len(fewer) < len(train)
+    assert len(data.vocabulary(1, 3)) == len(SPECIAL) + 3
+
+
+def test_references_are_what_people_said(data):
+    rows = data.tables["test"]
+    assert data.references("test") == {row["image_id"]: row["captions"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("fine_tune_from", "augment", "stored", "said"),
+    [
+        (None, False, True, ""),
+        (None, True, False, "training.augment is on: features are not stored"),
+        ("conv5_1", False, False, "the encoder is trained: features are not stored"),
+        ("conv5_1", True, False, "the encoder is trained: features are not stored"),
+    ],
+)
+def test_features_are_stored_where_they_never_change(
+    data, tiny, capsys, fine_tune_from, augment, stored, said
+):
+    connect(data, tiny, fine_tune_from, augment)
+    error = capsys.readouterr().err
+    assert ("features are not stored" in error) == (not stored)
+    assert said in error
+    batch = next(iter(data.train_dataloader()))
+    assert batch.pictures.ndim == (3 if stored else 4)
+    assert data.cache.exists() == stored
+    assert getattr(data.train.pictures, "augment", False) == augment
+    assert not getattr(data.val.pictures, "augment", False)
+
+
+def test_stored_features_are_those_of_the_encoder(data, tiny):
+    encoder = connect(data, tiny, None).eval()
+    seen = []
+    for split, loader in (("train", data.train_dataloader()), ("val", data.val_dataloader())):
+        paths = dict(zip(data.tables[split]["image_id"][:], data.tables[split]["path"][:], strict=True))
+        for batch in loader:
+            ids = batch.image_ids_B.tolist()
+            images_BCHW = torch.stack([encoder.preprocessing(load_image(paths[i])) for i in ids])
+            with torch.no_grad():
+                features_BLF = encoder(images_BCHW)
+            torch.testing.assert_close(batch.pictures, features_BLF, rtol=2e-3, atol=2e-4)
+            seen += ids
+        assert sorted(paths) == sorted(seen[-len(paths) :])
+    assert features_BLF.std() > 0.01, "or the comparison says nothing"
+
+
+def test_validation_is_the_same_every_time(data, tiny):
+    """Else val/loss would depend on how often it was asked for, and on whether a run was stopped."""
+    tiny.training.captions_per_image = 2
+    connect(data, tiny, "conv5_1")
+    loader = data.val_dataloader()
+    passes = [[batch.tokens_BKT.tolist() for batch in loader] for _ in range(3)]
+    assert passes[0] == passes[1] == passes[2]
+
+
+def test_a_split_that_is_not_there_is_refused(data):
+    with pytest.raises(UserError, match="no split 'vla'. Did you mean val"):
+        data.table("vla")
