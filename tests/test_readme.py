@@ -5,12 +5,12 @@ import shlex
 from pathlib import Path
 
 import pytest
+from conftest import ROOT, TINY
 from PIL import Image
 
 from captioner.commands import main
 from captioner.config import load
 from captioner.scenes.write import write_scenes
-from conftest import ROOT, TINY
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.S)

@@ -163,5 +163,11 @@ def _describe(task: CaptionTask, data: CaptionData, folder: Path) -> None:
 def _quiet() -> None:
     """Silence advice of Lightning's that does not apply, and notes on its own insides."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    for text in ("does not have many workers", "Checkpoint directory", "isinstance.treespec, LeafSpec"):
+    for text in (
+        "does not have many workers",
+        "Checkpoint directory",
+        "isinstance.treespec, LeafSpec",
+        "in eval mode",  # as a frozen encoder is
+        "returned `None`",  # a batch of which no picture could be read
+    ):
         warnings.filterwarnings("ignore", message=f".*{text}.*")

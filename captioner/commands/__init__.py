@@ -21,8 +21,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> "None":  # type: ignore[override]
         """One sentence, exit status 2."""
         known = [option for action in self._actions for option in action.option_strings]
-        wrong = next((word for word in message.split() if word.startswith("--") and word not in known), None)
-        hint = f" {nearest(wrong.partition('=')[0], known)}" if wrong else ""
+        _, unknown, words = message.partition("unrecognized arguments: ")
+        hint = f" {nearest(words.split()[0].partition('=')[0], known)}" if unknown else ""
         self.exit(2, f"{self.prog}: {message}.{hint}\n")
 
 

@@ -56,10 +56,10 @@ def run(arguments: argparse.Namespace) -> None:
                 target = target.with_stem(f"{target.stem}-{number}")
             captioner.draw(captioned).save(target)
             print(f"looked at: {target}", file=sys.stderr)
-    if unreadable:
+    if unreadable and len(files) > 1:
         print(f"{unreadable} of {len(files)} pictures could not be read.", file=sys.stderr)
-        if unreadable == len(files):
-            sys.exit(2)
+    if unreadable == len(files):
+        sys.exit(2)
 
 
 def find_pictures(wanted: list[str]) -> list[Path]:

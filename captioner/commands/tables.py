@@ -25,12 +25,12 @@ def score_table(columns: Mapping[str, Mapping[str, float]], title: str) -> str:
     """One line a figure, one column a set of figures.
 
     >>> print(score_table({"test": {"bleu4": 0.25}}, "100 pictures"))
-    100 pictures                          test
-    BLEU-4                               0.250
+    100 pictures                            test
+    BLEU-4                                 0.250
     """
     rows = list(dict.fromkeys(name for figures in columns.values() for name in figures))
-    lines = [f"{title:<34}" + "".join(f"{column:>8}" for column in columns)]
+    lines = [f"{title:<34}" + "".join(f"{column:>10}" for column in columns)]
     for name in rows:
-        cells = [f"{figures[name]:8.3f}" if name in figures else " " * 8 for figures in columns.values()]
+        cells = [f"{figures[name]:10.3f}" if name in figures else " " * 10 for figures in columns.values()]
         lines.append(f"{NAMES.get(name, name):<34}" + "".join(cells))
     return "\n".join(line.rstrip() for line in lines)

@@ -37,6 +37,10 @@ class Task(pl.LightningModule, ABC):
         self.vocabulary = vocabulary
 
     @abstractmethod
+    def encode(self, batch: Any) -> Any:
+        """The batch with features in place of what they are made from, so that they are made once."""
+
+    @abstractmethod
     def loss(self, batch: Any) -> Loss | None:
         """The teacher-forced loss; None where a batch has nothing to learn from."""
 
@@ -54,12 +58,13 @@ class Task(pl.LightningModule, ABC):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """Loss of a batch, logged."""
-        return self._logged(batch, "train")
+        return self._logged(self.encode(batch), "train")
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Loss of a batch, logged; and what the model generates for it, remembered."""
-        self._logged(batch, "val")
-        self.observe(batch)
+        encoded = self.encode(batch)
+        self._logged(encoded, "val")
+        self.observe(encoded)
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of generated text."""
@@ -98,6 +103,8 @@ class Task(pl.LightningModule, ABC):
             monitor=self.config.training.monitor,
             total_updates=self.trainer.estimated_stepping_batches,
         )
+        if "monitor" in schedule:  # there is a figure only after validation
+            schedule["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -81,12 +81,20 @@ class StopOnRequest(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save and leave, if asked."""
-        if self.asked:
+        """Save and leave, if asked; after the last update of an epoch, its validation comes first."""
+        if self.asked and not trainer.is_last_batch:
             trainer.save_checkpoint(self.folder / RESUME_FILE)
-            if self.keep_best.best is None:
-                self.keep_best.save(trainer, pl_module)
-            raise Interrupted
+            self._leave(trainer, pl_module)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave, if asked: the resume file was written at the end of the epoch before."""
+        if self.asked:
+            self._leave(trainer, pl_module)
+
+    def _leave(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.keep_best.best is None:
+            self.keep_best.save(trainer, pl_module)
+        raise Interrupted
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Listen no more."""

@@ -69,6 +69,12 @@ class CaptionTask(Task):
         features_BLF: Tensor = self.encoder(pictures) if pictures.ndim == 4 else pictures
         return features_BLF
 
+    def encode(self, batch: CaptionBatch) -> CaptionBatch:
+        """The batch with features_BLF as its pictures; one of which no picture could be read has none."""
+        if not len(batch.pictures):
+            return batch
+        return batch._replace(pictures=self.features(batch.pictures))
+
     def loss(self, batch: CaptionBatch) -> Loss | None:
         """Per-word loss of the batch's captions."""
         counts_BKT = batch.counts_BKT

@@ -95,5 +95,5 @@ def test_validation_is_the_same_every_time(data, tiny):
 
 
 def test_a_split_that_is_not_there_is_refused(data):
-    with pytest.raises(UserError, match="no split 'vla'. Did you mean val"):
+    with pytest.raises(UserError, match=r"no split 'vla'\. Did you mean val"):
         data.table("vla")

@@ -118,9 +118,8 @@ def test_captions_of_one_picture_count_as_if_it_were_shown_twice(make):
 def test_a_batch_without_a_word_or_without_a_picture_is_passed_over(make):
     task = make()
     empty = CaptionBatch(torch.zeros(0, dtype=torch.long), torch.zeros(0, 3, 1, 1), pad([], 2))
-    assert task.train().loss(empty) is None
-    assert task.eval().loss(empty) is None
-    task.observe(empty)
+    assert task.train().training_step(empty, 0) is None
+    task.eval().validation_step(empty, 0)
     assert task.written == {}
     assert task.loss(batch_for(task, [[[BOS], [BOS]]])) is None
 
