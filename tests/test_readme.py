@@ -64,7 +64,9 @@ def test_commands_that_need_a_download_are_well_formed():
     for line in (line for line in COMMANDS if "~/coco" in line):
         words = shlex.split(line)
         if Path(words[1]).stem == "train":
-            config = load(ROOT / words[words.index("--config") + 1], [w for w in words if re.match(r"[a-z.]+=", w)])
+            config = load(
+                ROOT / words[words.index("--config") + 1], [w for w in words if re.match(r"[a-z.]+=", w)]
+            )
             assert config.data["folder"] == "~/coco"
         else:
             with pytest.raises(SystemExit) as stopped:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from PIL import Image
 
-from captioner.app.device import best_device
+from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.images import ImageSource, UnreadableImage, load_image
 from captioner.search.base import Hypothesis, Search

@@ -11,6 +11,7 @@ from captioner.config import TrainingConfig
 from captioner.data.base import CaptionSource
 from captioner.data.captions import CaptionBatch, CaptionItems, Pixels, Stored, with_captions
 from captioner.data.loader import ResumableLoader
+from captioner.device import best_device
 from captioner.encoders.base import Encoder
 from captioner.encoders.features import open_store
 from captioner.errors import UserError, nearest
@@ -76,7 +77,7 @@ class CaptionData(pl.LightningDataModule):
         pictures: Pixels | Stored
         if self.stores:
             listed = [(path, self.source.image(split, path)) for path in rows["path"][:]]
-            store = open_store(self.encoder, listed, self.cache)
+            store = open_store(self.encoder, listed, self.cache, device=best_device())
             kept = [i for i, (path, _) in enumerate(listed) if path in store]
             rows, pictures = rows.select(kept), Stored(store)
         else:

@@ -2,16 +2,15 @@
 
     subject relation object     a large red circle is to the left of two small blue squares
 
-Either side may be told first; words and word order vary by chance, the usual ones more often.
+Either side may be told first. The five references are five forms of sentence, the canonical one among them,
+so that how a caption is put is as little a matter of chance as what it says; synonyms are drawn.
 """
 
 from collections.abc import Mapping
 from random import Random
-from typing import TypeVar
+from typing import NamedTuple
 
 from captioner.scenes.scene import OPPOSITE, Group, Scene
-
-NUM_REFERENCES = 5
 
 NUMBERS: Mapping[int, str] = {1: "a", 2: "two", 3: "three"}
 RELATIONS: Mapping[str, str] = {
@@ -21,29 +20,33 @@ RELATIONS: Mapping[str, str] = {
     "below": "below",
 }
 
-# What may be said, and how often in a hundred; the first of each is the canonical one.
-_SIZE_WORDS: Mapping[str, Mapping[str, int]] = {
-    "large": {"large": 78, "big": 22},
-    "small": {"small": 78, "little": 22},
+# What may be said instead of the canonical words.
+_SIZE_WORDS: Mapping[str, str] = {"large": "big", "small": "little"}
+_SHAPE_WORDS: Mapping[str, str] = {"circle": "disc"}
+_RELATION_WORDS: Mapping[str, tuple[str, ...]] = {
+    "left": ("left of", "on the left of"),
+    "right": ("right of", "on the right of"),
+    "above": ("over",),
+    "below": ("under", "beneath"),
 }
-_SHAPE_WORDS: Mapping[str, Mapping[str, int]] = {"circle": {"circle": 85, "disc": 15}}
-_RELATION_WORDS: Mapping[str, Mapping[str, int]] = {
-    "left": {"to the left of": 66, "left of": 20, "on the left of": 14},
-    "right": {"to the right of": 66, "right of": 20, "on the right of": 14},
-    "above": {"above": 75, "over": 25},
-    "below": {"below": 66, "under": 20, "beneath": 14},
-}
-_VERBS: Mapping[tuple[str, str], int] = {("is", "are"): 70, ("sits", "sit"): 15, ("lies", "lie"): 15}
-_ORDERS: Mapping[str, int] = {
-    "{subject} {verb} {relation} {object}": 52,
-    "{subject} {relation} {object}": 16,
-    "there {be} {subject} {relation} {object}": 16,
-    "{relation} {object} there {be} {subject}": 8,
-    "{relation} {object} {be} {subject}": 8,
-}
-_GROUP_FIRST: Mapping[bool, int] = {True: 62, False: 38}
+_VERBS = (("sits", "sit"), ("lies", "lie"))
 
-T = TypeVar("T")
+
+class _Frame(NamedTuple):
+    """A form of sentence: its words, whether the group is its subject, and whether it takes other words."""
+
+    words: str
+    group_is_subject: bool
+    varied: bool
+
+
+_FRAMES = (
+    _Frame("{subject} {be} {relation} {object}", True, False),
+    _Frame("{subject} {be} {relation} {object}", False, False),
+    _Frame("there {be} {subject} {relation} {object}", True, False),
+    _Frame("{subject} {verb} {relation} {object}", True, True),
+    _Frame("{relation} {object} {be} {subject}", False, True),
+)
 
 
 def noun_phrase(group: Group) -> str:
@@ -71,44 +74,35 @@ def canonical(scene: Scene) -> str:
 
 
 def references(scene: Scene, rng: Random) -> list[str]:
-    """NUM_REFERENCES different true captions."""
-    told: dict[str, None] = {}
-    while len(told) < NUM_REFERENCES:
-        told[_caption(scene, rng)] = None
-    return list(told)
+    """Five different true captions, one of each form of sentence, in any order."""
+    told = [_caption(scene, frame, rng) for frame in _FRAMES]
+    rng.shuffle(told)
+    return told
 
 
-def _caption(scene: Scene, rng: Random) -> str:
-    if _pick(rng, _GROUP_FIRST):
-        subject, side, object_ = scene.group, scene.side, scene.anchor
-    else:
+def _caption(scene: Scene, frame: _Frame, rng: Random) -> str:
+    subject, side, object_ = scene.group, scene.side, scene.anchor
+    if not frame.group_is_subject:
         subject, side, object_ = scene.anchor, OPPOSITE[scene.side], scene.group
     is_plural = subject.number > 1
     words = {
-        "subject": _varied_phrase(subject, rng),
-        "verb": _pick(rng, _VERBS)[is_plural],
+        "subject": _varied_phrase(subject, rng) if frame.varied else noun_phrase(subject),
+        "object": _varied_phrase(object_, rng) if frame.varied else noun_phrase(object_),
+        "relation": rng.choice(_RELATION_WORDS[side]) if frame.varied else RELATIONS[side],
+        "verb": rng.choice(_VERBS)[is_plural],
         "be": "are" if is_plural else "is",
-        "relation": _pick(rng, _RELATION_WORDS[side]),
-        "object": _varied_phrase(object_, rng),
     }
-    return _sentence(_pick(rng, _ORDERS).format(**words))
+    return _sentence(frame.words.format(**words))
 
 
 def _varied_phrase(group: Group, rng: Random) -> str:
-    return _phrase(
-        group,
-        _pick(rng, _SIZE_WORDS[group.size]),
-        _pick(rng, _SHAPE_WORDS.get(group.shape, {group.shape: 1})),
-    )
+    size = rng.choice((group.size, _SIZE_WORDS[group.size]))
+    return _phrase(group, size, rng.choice((group.shape, _SHAPE_WORDS.get(group.shape, group.shape))))
 
 
 def _phrase(group: Group, size: str, noun: str) -> str:
     noun = noun if group.number == 1 else plural(noun)
     return f"{NUMBERS[group.number]} {size} {group.colour} {noun}"
-
-
-def _pick(rng: Random, weights: Mapping[T, int]) -> T:
-    return rng.choices(list(weights), list(weights.values()))[0]
 
 
 def _sentence(words: str) -> str:

@@ -17,10 +17,8 @@ COLOURS: Mapping[str, RGB] = {
     "green": (24, 150, 58),
     "blue": (32, 78, 214),
     "yellow": (248, 208, 16),
-    "purple": (140, 44, 170),
-    "black": (20, 20, 22),
 }
-DIAMETERS: Mapping[str, tuple[float, float]] = {"small": (17.0, 19.0), "large": (29.0, 32.0)}
+DIAMETERS: Mapping[str, tuple[float, float]] = {"small": (18.0, 20.0), "large": (30.0, 32.0)}
 OPPOSITE: Mapping[str, str] = {"left": "right", "right": "left", "above": "below", "below": "above"}
 PATTERNS = ("plain", "stripes", "checks", "dots", "noise")
 TONES: tuple[RGB, ...] = ((206, 206, 206), (222, 212, 194), (196, 206, 214), (204, 212, 196), (216, 200, 200))
@@ -43,17 +41,13 @@ def _ring(corners: int, radii: tuple[float, ...] = (1.0,), lower: float = 0.0) -
     return tuple((r * math.sin(t), lower - r * math.cos(t)) for r, t in zip(rs, turns, strict=True))
 
 
-_ARM, _TIP, _EDGE = 0.34, 0.95, 0.86
+_EDGE = 0.86
 # Each outline nearly fills the square from -1 to 1; all are polygons, the circle too.
 OUTLINES: Mapping[str, tuple[Point, ...]] = {
     "circle": _ring(48, (0.97,)),
     "square": ((-_EDGE, -_EDGE), (_EDGE, -_EDGE), (_EDGE, _EDGE), (-_EDGE, _EDGE)),
     "triangle": ((0.0, -0.9), (0.96, 0.78), (-0.96, 0.78)),
     "star": _ring(10, (1.05, 0.44), lower=0.07),
-    "cross": (
-        *((_ARM, -_TIP), (_ARM, -_ARM), (_TIP, -_ARM), (_TIP, _ARM), (_ARM, _ARM), (_ARM, _TIP)),
-        *((-_ARM, _TIP), (-_ARM, _ARM), (-_TIP, _ARM), (-_TIP, -_ARM), (-_ARM, -_ARM), (-_ARM, -_TIP)),
-    ),
 }
 SHAPES = tuple(OUTLINES)
 

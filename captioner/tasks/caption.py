@@ -37,6 +37,8 @@ class CaptionTask(Task):
 
     so that a value of `attention_penalty` weighs a caption's penalty against its log-likelihood as in the
     paper, while the loss is per word. `label_smoothing` spreads that share of the target over all words.
+    `focal` (Lin et al., 2017, for detection) weighs each word by (1 - p)^focal, normalised over the batch:
+    what the model already knows, most of grammar, no longer drowns what it has yet to see; 0 is likelihood.
     `scheduled_sampling` (Bengio et al., 2015) is the probability, at the last epoch, that a word read in
     training is one the model chose; it rises in proportion to the epochs done. Validation generates with
     `validation_search`.
@@ -48,12 +50,14 @@ class CaptionTask(Task):
         vocabulary: Vocabulary,
         attention_penalty: float = 1.0,
         label_smoothing: float = 0.0,
+        focal: float = 0.0,
         scheduled_sampling: float = 0.0,
         validation_search: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(config, vocabulary)
         self.attention_penalty = attention_penalty
         self.label_smoothing = label_smoothing
+        self.focal = focal
         self.scheduled_sampling = scheduled_sampling
         self.validation_search = SEARCHES.build(validation_search or {"name": "beam", "beam_size": 1})
         # Convolutions are faster with the channels last, on CPUs and GPUs alike.
@@ -86,15 +90,13 @@ class CaptionTask(Task):
             inputs_BKT = mix_in_samples(self.decoder, features_BLF, inputs_BKT, probability)
         logits_MV, alphas_NTL = self.decoder(features_BLF, inputs_BKT, counts_BKT)
         targets_M = batch.targets_BKT[counts_BKT]
-        smoothing = self.label_smoothing if self.training else 0.0
-        nll = F.cross_entropy(logits_MV, targets_M, label_smoothing=smoothing)
-        logs = {"perplexity": nll.detach().exp()}
+        nll = self._likelihood(logits_MV, targets_M)
         if alphas_NTL is None or not self.training:
-            return Loss(nll, logs, len(targets_M))
+            return Loss(nll, {}, len(targets_M))
         seen_NL = alphas_NTL.sum(dim=1)
         penalty = (1 - seen_NL).square().sum() / len(targets_M)
-        logs["attention_penalty"] = penalty.detach()
-        return Loss(nll + self.attention_penalty * penalty, logs, len(targets_M))
+        total = nll + self.attention_penalty * penalty
+        return Loss(total, {"attention_penalty": penalty.detach()}, len(targets_M))
 
     def observe(self, batch: CaptionBatch) -> None:
         """Write a caption for each picture; there is none where no picture could be read."""
@@ -140,6 +142,18 @@ class CaptionTask(Task):
             {"params": g.parameters} | ({} if g.learning_rate is None else {"lr": g.learning_rate})
             for g in groups
         ]
+
+    def _likelihood(self, logits_MV: Tensor, targets_M: Tensor) -> Tensor:
+        """Mean negative log-likelihood; in training smoothed and weighted as the options say."""
+        if not self.training:
+            return F.cross_entropy(logits_MV, targets_M)
+        nll_M = F.cross_entropy(logits_MV, targets_M, label_smoothing=self.label_smoothing, reduction="none")
+        if not self.focal:
+            return nll_M.mean()
+        with torch.no_grad():
+            probability_M = logits_MV.softmax(dim=-1).gather(1, targets_M.unsqueeze(1)).squeeze(1)
+            weight_M = (1 - probability_M) ** self.focal
+        return (nll_M * weight_M).sum() / weight_M.sum().clamp_min(1e-6)
 
     def _sampling_probability(self) -> float:
         epochs = self.trainer.max_epochs or 0

@@ -50,8 +50,8 @@ def cosine(optimizer: Optimizer, total_updates: int, warmup: int = 0, final: flo
 
 
 def better(monitor: str) -> Any:
-    """Whether a figure is to become small ("min": a loss, a perplexity) or large ("max": a score)."""
-    return "min" if monitor.endswith(("loss", "perplexity")) else "max"
+    """Whether a figure is to become small ("min": a loss) or large ("max": a score)."""
+    return "min" if monitor.endswith("loss") else "max"
 
 
 def _rise(update: int, warmup: int) -> float:

@@ -114,5 +114,5 @@ def test_weights_that_do_not_fit_are_refused(model, tmp_path):
 
 
 def test_a_wrong_split_is_refused(model, tmp_path):
-    with pytest.raises(UserError, match="no split 'tset'. Did you mean test"):
+    with pytest.raises(UserError, match=r"no split 'tset'\. Did you mean test"):
         evaluate(model, tmp_path / "out", split="tset")

@@ -91,7 +91,7 @@ def test_members_are_alike_and_group_and_anchor_are_told_apart():
         (lambda s: (s.group.size, s.anchor.size), 4),
         (lambda s: (s.side, s.group.number), 12),
         (lambda s: (s.side, s.group.size), 8),
-        (lambda s: (s.group.number, s.anchor.shape), 15),
+        (lambda s: (s.group.number, s.anchor.shape), 12),
     ],
 )
 def test_attributes_are_uniform_and_independent(read, choices):

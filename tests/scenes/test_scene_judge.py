@@ -162,7 +162,7 @@ def altered(scene):
 def test_every_reference_is_false_of_a_scene_that_differs_in_anything():
     for k, scene in enumerate(DRAWN):
         others = list(altered(scene))
-        assert len(others) == 27
+        assert len(others) == 21
         for caption in references(scene, Random(k)):
             for other in others:
                 verdict = judge(caption, other)
