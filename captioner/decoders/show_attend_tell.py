@@ -66,7 +66,6 @@ class ShowAttendTell(Decoder):
         super().__init__()
         self.vocab_size = vocab_size
         self.words = nn.Embedding(vocab_size, embed_dim)
-        nn.init.uniform_(self.words.weight, -0.1, 0.1)
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
         hidden_dim = self.cell.hidden_dim
         # The cell's input is [word; context]. Its matrix stands in two parts, so that the words' part

@@ -40,7 +40,6 @@ class ShowTell(Decoder):
         self.vocab_size = vocab_size
         self.image = nn.Linear(feature_dim, embed_dim)
         self.words = nn.Embedding(vocab_size, embed_dim)
-        nn.init.uniform_(self.words.weight, -0.1, 0.1)
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.cell.hidden_dim, vocab_size)

@@ -23,6 +23,7 @@ from captioner.scenes.scene import (
 
 DOMINANCE = 1.6  # the offset along the axis of the relation, over the offset across it
 TILT = 8.0  # degrees to either side
+GAP = 4.0  # from the middle of the picture to the centres on either side of it
 _COLOUR_JITTER, _TONE_JITTER, _CONTRAST = 10, 8, (8, 16)
 
 
@@ -55,12 +56,13 @@ def _group(rng: Random, kind: tuple[str, str, str], diameter: float, places: lis
 
 
 def _places(rng: Random, number: int, diameter: float, anchor_diameter: float) -> list[Point]:
-    """Centres of `number` members and then the anchor, the members on its left."""
+    """Centres of `number` members and then the anchor, the members on its left, each in its own half."""
     r, R = diameter / 2 + MARGIN, anchor_diameter / 2 + MARGIN
     clear = (diameter + anchor_diameter) / 2 + MARGIN
     while True:
-        x, y = rng.uniform(r + clear, IMAGE_SIZE - R), rng.uniform(R, IMAGE_SIZE - R)
-        members = [(rng.uniform(r, x - clear), rng.uniform(r, IMAGE_SIZE - r)) for _ in range(number)]
+        x, y = rng.uniform(IMAGE_SIZE / 2 + GAP, IMAGE_SIZE - R), rng.uniform(R, IMAGE_SIZE - R)
+        rightmost = min(x - clear, IMAGE_SIZE / 2 - GAP)
+        members = [(rng.uniform(r, rightmost), rng.uniform(r, IMAGE_SIZE - r)) for _ in range(number)]
         across = abs(sum(my for _, my in members) / number - y)
         along = x - sum(mx for mx, _ in members) / number
         if along >= DOMINANCE * across and _apart(members, diameter):

@@ -18,7 +18,7 @@ COLOURS: Mapping[str, RGB] = {
     "blue": (32, 78, 214),
     "yellow": (248, 208, 16),
 }
-DIAMETERS: Mapping[str, tuple[float, float]] = {"small": (18.0, 20.0), "large": (30.0, 32.0)}
+DIAMETERS: Mapping[str, tuple[float, float]] = {"small": (17.0, 19.0), "large": (27.0, 29.0)}
 OPPOSITE: Mapping[str, str] = {"left": "right", "right": "left", "above": "below", "below": "above"}
 PATTERNS = ("plain", "stripes", "checks", "dots", "noise")
 TONES: tuple[RGB, ...] = ((206, 206, 206), (222, 212, 194), (196, 206, 214), (204, 212, 196), (216, 200, 200))
