@@ -154,7 +154,7 @@ def _write_samples(
                 captioned.shown,
                 caption.text,
                 caption.words,
-                None if caption.alphas_TL is None else caption.alphas_TL.tolist(),
+                caption.alphas_TL.tolist() if caption.alphas_TL is not None and caption.words else None,
                 task.encoder.grid,
                 references[image_id],
                 scores.per_image[image_id],

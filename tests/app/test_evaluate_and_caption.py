@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from pycocotools.coco import COCO
+from safetensors.torch import load_file, save_file
 
 from captioner.app.caption import Captioner
 from captioner.app.evaluate import evaluate
@@ -16,6 +17,7 @@ from captioner.data.scenes import Scenes
 from captioner.errors import UserError
 from captioner.images import load_image
 from captioner.tasks.folder import load_model
+from captioner.vocabulary import EOS
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,22 @@ def model(tmp_path_factory, tiny_scenes, request):
     from conftest import ROOT, TINY
 
     config = load(ROOT / "configs/caption.yaml", [*TINY, f"data.folder={tiny_scenes}"])
-    return train(config, tmp_path_factory.mktemp("run")).model
+    model = train(config, tmp_path_factory.mktemp("run")).model
+    weights = load_file(model / "model.safetensors")
+    weights["decoder.output.bias"][EOS] -= 50.0  # every caption has words, however little was learnt
+    save_file(weights, model / "model.safetensors")
+    return model
+
+
+def test_captions_without_a_word_are_scored_and_shown(model, tmp_path):
+    shutil.copytree(model, tmp_path / "silent")
+    weights = load_file(model / "model.safetensors")
+    weights["decoder.output.bias"][EOS] += 200.0
+    save_file(weights, tmp_path / "silent/model.safetensors")
+    result = evaluate(tmp_path / "silent", tmp_path / "out", split="test", limit=3)
+    assert result.scores["mean_length"] == 0
+    assert result.scores["bleu1"] < 1e-6
+    assert (tmp_path / "out/samples.html").is_file()
 
 
 def test_results_name_all_that_a_score_depends_on(model, tmp_path):
