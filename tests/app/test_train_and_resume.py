@@ -74,9 +74,10 @@ def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
     tiny.data |= {"num_train": 8, "folder": str(tmp_path / "scenes")}
     tiny.decoder["dropout"] = 0.0
     tiny.decoder["cell"]["hidden_dim"] = 48
-    tiny.training.captions_per_image = 1
-    tiny.trainer["max_epochs"] = 60
-    tiny.trainer["check_val_every_n_epoch"] = 60
+    tiny.training.captions_per_image = 5
+    tiny.task["focal"] = 0.0
+    tiny.trainer["max_epochs"] = 100
+    tiny.trainer["check_val_every_n_epoch"] = 100
     tiny.encoder["width"] = 0.1
     tiny.optimizer["lr"] = 0.01
     app.train(tiny, tmp_path / "run")
