@@ -57,7 +57,7 @@ def test_a_wide_beam_lists_every_sentence_with_its_true_score(name, cell):
 @pytest.mark.parametrize("name", sorted(DECODERS))
 @pytest.mark.parametrize("beam_size", [1, 2, 4])
 def test_images_of_a_batch_get_what_they_get_alone(name, beam_size):
-    decoder, features_BLF = make(name, seed=1), 3 * torch.randn(9, L, F)
+    decoder, features_BLF = make(name, seed=1).double(), 3 * torch.randn(9, L, F).double()
     search = Beam(beam_size, max_length=12)
     together: list[list[Hypothesis]] = []
     for _ in range(40):  # until images leave the batch at different times
