@@ -9,7 +9,7 @@ SCENES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/captioner/scenes-*
 demo: .venv/installed
 	$(BIN)/python scripts/train.py --task caption
 	$(BIN)/python scripts/evaluate.py --split test --shuffled
-	$(BIN)/python scripts/caption.py $$(ls $(SCENES)/images/test/*.png | head -4)
+	$(BIN)/python scripts/caption.py $$(ls $$(ls -dt $(SCENES) | head -1)/images/test/*.png | head -4)
 
 test: .venv/installed
 	$(BIN)/python -m pytest
