@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-QUERY_GAIN = 8.0  # over torch's own initial values
+SCORE_GAIN = 8.0  # over torch's own initial values
 
 
 class Attended(NamedTuple):
@@ -43,10 +43,10 @@ class AdditiveAttention(nn.Module):
         self.query = nn.Linear(hidden_dim, attention_dim, bias=False)
         self.score = nn.Linear(attention_dim, 1, bias=False)
         self.activation = activation
-        # In its linear range tanh adds the same to every location, and softmax takes it away again: where to
-        # look could not depend on the question. The last states are small, so their weights start large.
+        # While all places weigh the same, none of them learns what it alone is responsible for: the first
+        # weights of v are so large that places differ from the start.
         with torch.no_grad():
-            self.query.weight.mul_(QUERY_GAIN)
+            self.score.weight.mul_(SCORE_GAIN)
 
     def forward(self, features_BLF: Tensor, keys_BLA: Tensor, h_NH: Tensor) -> Attended:
         """Look at the images with the questions that `h_NH` asks."""

@@ -48,8 +48,8 @@ class CocoCaptions(CaptionSource):
         test: str | int | None = None,
         images: str | None = None,
     ) -> None:
-        self.folder = Path(folder).expanduser().absolute()
-        self.images = None if images is None else Path(images).expanduser().absolute()
+        self.folder = Path(folder).expanduser().resolve()
+        self.images = None if images is None else Path(images).expanduser().resolve()
         self.splits = {"train": train, "val": val, "test": test}
         for split, wanted in self.splits.items():
             if isinstance(wanted, int) and (train is None or wanted < 1):

@@ -37,8 +37,8 @@ class Flickr8k(CaptionSource):
     """
 
     def __init__(self, folder: str, images: str | None = None) -> None:
-        self.folder = Path(folder).expanduser().absolute()
-        self.images = None if images is None else Path(images).expanduser().absolute()
+        self.folder = Path(folder).expanduser().resolve()
+        self.images = None if images is None else Path(images).expanduser().resolve()
 
     def tables(self) -> "Mapping[str, Dataset]":
         """The tables of the splits whose lists are there.

@@ -46,7 +46,7 @@ class CaptionedFolder(CaptionSource):
     """  # noqa: D205
 
     def __init__(self, folder: str, val_fraction: float = 0.1, test_fraction: float = 0.1) -> None:
-        self.folder = Path(folder).expanduser().absolute()
+        self.folder = Path(folder).expanduser().resolve()
         self.fractions = {"val": val_fraction, "test": test_fraction}
         if min(self.fractions.values()) < 0 or sum(self.fractions.values()) >= 1:
             raise UserError(

@@ -34,8 +34,8 @@ class KarpathySplits(CaptionSource):
     """
 
     def __init__(self, file: str, images: str, restval: bool = True) -> None:
-        self.file = Path(file).expanduser().absolute()
-        self.images = Path(images).expanduser().absolute()
+        self.file = Path(file).expanduser().resolve()
+        self.images = Path(images).expanduser().resolve()
         self.restval = restval
 
     def tables(self) -> "Mapping[str, Dataset]":

@@ -48,7 +48,7 @@ class Scenes(CaptionSource):
             if not 1 <= count <= SPLIT_LIMIT:
                 raise UserError(f"scenes: num_{split} must be 1 to {SPLIT_LIMIT:,}, not {count}.")
         self._recipe = recipe(seed, self.counts)
-        self.folder = Path(folder).expanduser().absolute() if folder else _cache_folder(self._recipe)
+        self.folder = Path(folder).expanduser().resolve() if folder else _cache_folder(self._recipe)
 
     def tables(self) -> "Mapping[str, Dataset]":
         """A table for train, val and test; draws the pictures first if they are not there yet.
@@ -113,6 +113,6 @@ class Scenes(CaptionSource):
 
 
 def _cache_folder(made_by: Mapping[str, Any]) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve()
     digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
     return cache / "captioner" / f"scenes-{digest[:12]}"

@@ -48,6 +48,8 @@ class VGG(Encoder):
         resize: `crop` keeps the aspect and takes the middle, `squash` takes all and does not.
         resize_size: what pictures are resized to before the square is cut out; None: 8/7 of `image_size`
             for `crop` (256 for 224), `image_size` for `squash`.
+        coordinates: give each location its place as two more features, column and row from -1 to 1 (Liu et
+            al., 2018): what is seen through attention then tells where it is.
         fine_tune_from: the first layer that training changes, by name; `all` for every layer; None: frozen.
         learning_rate: of the fine-tuned layers; None: that of the rest of the model.
 
@@ -66,6 +68,7 @@ class VGG(Encoder):
         image_size: int = 224,
         resize: Literal["squash", "crop"] = "crop",
         resize_size: int | None = None,
+        coordinates: bool = False,
         fine_tune_from: str | None = None,
         learning_rate: float | None = None,
     ) -> None:
@@ -82,6 +85,13 @@ class VGG(Encoder):
                 module, "out_channels", getattr(module, "out_features", self.feature_dim)
             )
         self._num_frozen = self._first_trained(fine_tune_from)
+        if coordinates:
+            if layer.startswith("fc"):
+                raise UserError(
+                    f"encoder vgg: {layer} has no places to give coordinates of; choose pool5 or below."
+                )
+            self.layers.add_module("coordinates", Coordinates())
+            self.feature_dim += 2
         side = image_size >> sum(isinstance(module, nn.MaxPool2d) for module in self.layers)
         self.grid = (1, 1) if layer.startswith("fc") else (side, side)
         self.preprocessing = Preprocessing(
@@ -143,6 +153,17 @@ class VGG(Encoder):
             if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)
+
+
+class Coordinates(nn.Module):
+    """Two more channels of maps: the column, then the row, of each place, from -1 to 1."""
+
+    def forward(self, maps_BCHW: Tensor) -> Tensor:
+        """C + 2 channels."""
+        B, _, H, W = maps_BCHW.shape
+        x_W, y_H = (torch.linspace(-1, 1, n, device=maps_BCHW.device, dtype=maps_BCHW.dtype) for n in (W, H))
+        x_B1HW, y_B1HW = x_W.expand(B, 1, H, W), y_H.unsqueeze(1).expand(B, 1, H, W)
+        return torch.cat([maps_BCHW, x_B1HW, y_B1HW], dim=1)
 
 
 def layer_names(depth: int) -> list[str]:

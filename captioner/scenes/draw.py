@@ -24,6 +24,7 @@ from captioner.scenes.scene import (
 DOMINANCE = 1.6  # the offset along the axis of the relation, over the offset across it
 TILT = 8.0  # degrees to either side
 GAP = 4.0  # from the middle of the picture to the centres on either side of it
+BAND = 18.0  # how far group and anchor may lie off the line through the middle, across the relation
 _COLOUR_JITTER, _TONE_JITTER, _CONTRAST = 10, 8, (8, 16)
 
 
@@ -32,7 +33,7 @@ def draw_scene(rng: Random) -> Scene:
     number = rng.choice((1, 2, 3))
     side = rng.choice(sorted(OPPOSITE))
     group, anchor = _kind(rng), _kind(rng)
-    while anchor[1:] == group[1:]:
+    while anchor[1:] == group[1:] or (number == 1 and anchor[0] == group[0]):
         group, anchor = _kind(rng), _kind(rng)
     diameters = [round(rng.uniform(*DIAMETERS[size]), 1) for size, _, _ in (group, anchor)]
     *places, anchor_place = [_turn(place, side) for place in _places(rng, number, *diameters)]
@@ -57,13 +58,17 @@ def _group(rng: Random, kind: tuple[str, str, str], diameter: float, places: lis
 
 def _places(rng: Random, number: int, diameter: float, anchor_diameter: float) -> list[Point]:
     """Centres of `number` members and then the anchor, the members on its left, each in its own half."""
+    middle = IMAGE_SIZE / 2
     r, R = diameter / 2 + MARGIN, anchor_diameter / 2 + MARGIN
     clear = (diameter + anchor_diameter) / 2 + MARGIN
     while True:
-        x, y = rng.uniform(IMAGE_SIZE / 2 + GAP, IMAGE_SIZE - R), rng.uniform(R, IMAGE_SIZE - R)
-        rightmost = min(x - clear, IMAGE_SIZE / 2 - GAP)
+        x, y = rng.uniform(middle + GAP, IMAGE_SIZE - R), rng.uniform(middle - BAND, middle + BAND)
+        rightmost = min(x - clear, middle - GAP)
         members = [(rng.uniform(r, rightmost), rng.uniform(r, IMAGE_SIZE - r)) for _ in range(number)]
-        across = abs(sum(my for _, my in members) / number - y)
+        mean_y = sum(my for _, my in members) / number
+        if abs(mean_y - middle) > BAND:
+            continue
+        across = abs(mean_y - y)
         along = x - sum(mx for mx, _ in members) / number
         if along >= DOMINANCE * across and _apart(members, diameter):
             return [(round(px, 1), round(py, 1)) for px, py in [*members, (x, y)]]

@@ -37,8 +37,6 @@ class CaptionTask(Task):
 
     so that a value of `attention_penalty` weighs a caption's penalty against its log-likelihood as in the
     paper, while the loss is per word. `label_smoothing` spreads that share of the target over all words.
-    `focal` (Lin et al., 2017, for detection) weighs each word by (1 - p)^focal, normalised over the batch:
-    what the model already knows, most of grammar, no longer drowns what it has yet to see; 0 is likelihood.
     `scheduled_sampling` (Bengio et al., 2015) is the probability, at the last epoch, that a word read in
     training is one the model chose; it rises in proportion to the epochs done. Validation generates with
     `validation_search`.
@@ -50,14 +48,12 @@ class CaptionTask(Task):
         vocabulary: Vocabulary,
         attention_penalty: float = 1.0,
         label_smoothing: float = 0.0,
-        focal: float = 0.0,
         scheduled_sampling: float = 0.0,
         validation_search: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(config, vocabulary)
         self.attention_penalty = attention_penalty
         self.label_smoothing = label_smoothing
-        self.focal = focal
         self.scheduled_sampling = scheduled_sampling
         self.validation_search = SEARCHES.build(validation_search or {"name": "beam", "beam_size": 1})
         # Convolutions are faster with the channels last, on CPUs and GPUs alike.
@@ -144,16 +140,9 @@ class CaptionTask(Task):
         ]
 
     def _likelihood(self, logits_MV: Tensor, targets_M: Tensor) -> Tensor:
-        """Mean negative log-likelihood; in training smoothed and weighted as the options say."""
-        if not self.training:
-            return F.cross_entropy(logits_MV, targets_M)
-        nll_M = F.cross_entropy(logits_MV, targets_M, label_smoothing=self.label_smoothing, reduction="none")
-        if not self.focal:
-            return nll_M.mean()
-        with torch.no_grad():
-            probability_M = logits_MV.softmax(dim=-1).gather(1, targets_M.unsqueeze(1)).squeeze(1)
-            weight_M = (1 - probability_M) ** self.focal
-        return (nll_M * weight_M).sum() / weight_M.sum().clamp_min(1e-6)
+        """Mean negative log-likelihood, smoothed in training."""
+        smoothing = self.label_smoothing if self.training else 0.0
+        return F.cross_entropy(logits_MV, targets_M, label_smoothing=smoothing)
 
     def _sampling_probability(self) -> float:
         epochs = self.trainer.max_epochs or 0

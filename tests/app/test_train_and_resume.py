@@ -75,7 +75,6 @@ def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
     tiny.decoder["dropout"] = 0.0
     tiny.decoder["cell"]["hidden_dim"] = 48
     tiny.training.captions_per_image = 5
-    tiny.task["focal"] = 0.0
     tiny.trainer["max_epochs"] = 100
     tiny.trainer["check_val_every_n_epoch"] = 100
     tiny.encoder["width"] = 0.1

@@ -51,8 +51,8 @@ def test_references_are_what_people_said(data):
     [
         (None, False, True, ""),
         (None, True, False, "training.augment is on: features are not stored"),
-        ("conv5_1", False, False, "the encoder is trained: features are not stored"),
-        ("conv5_1", True, False, "the encoder is trained: features are not stored"),
+        ("conv4_1", False, False, "the encoder is trained: features are not stored"),
+        ("conv4_1", True, False, "the encoder is trained: features are not stored"),
     ],
 )
 def test_features_are_stored_where_they_never_change(
@@ -88,7 +88,7 @@ def test_stored_features_are_those_of_the_encoder(data, tiny):
 def test_validation_is_the_same_every_time(data, tiny):
     """Else val/loss would depend on how often it was asked for, and on whether a run was stopped."""
     tiny.training.captions_per_image = 2
-    connect(data, tiny, "conv5_1")
+    connect(data, tiny, "conv4_1")
     loader = data.val_dataloader()
     passes = [[batch.tokens_BKT.tolist() for batch in loader] for _ in range(3)]
     assert passes[0] == passes[1] == passes[2]

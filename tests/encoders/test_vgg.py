@@ -189,6 +189,29 @@ def test_random_weights_keep_the_size_of_the_signal():
     assert 0.1 < power < 10  # He et al.: the second moment neither dies nor grows over 13 layers
 
 
+def test_coordinates_are_two_more_features_of_each_place():
+    torch.manual_seed(2)
+    options = {
+        "depth": 11,
+        "width": 0.1,
+        "weights": None,
+        "image_size": 64,
+        "layer": "pool3",
+        "fine_tune_from": "all",
+    }
+    plain, placed = VGG(**options), VGG(**options, coordinates=True)
+    placed.load_state_dict(plain.state_dict())
+    images_BCHW = torch.randn(3, 3, 64, 64)
+    features_BLF = placed(images_BCHW)
+    assert placed.feature_dim == features_BLF.shape[2] == plain.feature_dim + 2
+    torch.testing.assert_close(features_BLF[..., :-2], plain(images_BCHW), rtol=0, atol=0)
+    rows, columns = placed.grid
+    for index, place in enumerate(features_BLF[1, :, -2:].tolist()):
+        row, column = divmod(index, columns)
+        assert place == pytest.approx([2 * column / (columns - 1) - 1, 2 * row / (rows - 1) - 1], abs=1e-6)
+    assert placed.fingerprint() != plain.fingerprint()
+
+
 def test_fingerprints_tell_weights_layers_and_transforms_apart(vgg16):
     _, file = vgg16
     options = [{}, {"layer": "pool1"}, {"image_size": 40}, {"resize": "squash"}, {"weights_file": None}]
@@ -204,6 +227,7 @@ def test_fingerprints_tell_weights_layers_and_transforms_apart(vgg16):
     [
         ({"layer": "conv5_4"}, "VGG16 has no layer 'conv5_4'. Did you mean conv5_"),
         ({"layer": "fc8"}, "no layer 'fc8'"),
+        ({"layer": "fc7", "weights": None, "coordinates": True}, "fc7 has no places"),
         ({"layer": "fc7", "image_size": 112}, "fc7 takes a picture of 224 pixels, not 112"),
         ({"weights": "IMAGENET1K_V3"}, "no weights 'IMAGENET1K_V3' of VGG16. Did you mean IMAGENET1K_V1"),
         ({"weights": "IMAGENET1K_FEATURES", "layer": "fc6"}, "convolutions only, so fc6"),

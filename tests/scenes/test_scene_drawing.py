@@ -76,6 +76,7 @@ def test_members_are_alike_and_group_and_anchor_are_told_apart():
             low, high = DIAMETERS[group.size]
             assert low <= group.members[0].diameter <= high
         assert (scene.group.colour, scene.group.shape) != (scene.anchor.colour, scene.anchor.shape)
+        assert scene.group.number > 1 or scene.group.size != scene.anchor.size
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,8 @@ def test_members_are_alike_and_group_and_anchor_are_told_apart():
         (lambda s: s.group.shape, len(SHAPES)),
         (lambda s: s.anchor.shape, len(SHAPES)),
         (lambda s: s.ground.pattern, len(PATTERNS)),
-        (lambda s: (s.group.size, s.anchor.size), 4),
+        (lambda s: (s.group.size, s.group.number), 6),
+        (lambda s: (s.anchor.size, s.group.number), 6),
         (lambda s: (s.side, s.group.number), 12),
         (lambda s: (s.side, s.group.size), 8),
         (lambda s: (s.group.number, s.anchor.shape), 12),
@@ -155,4 +157,4 @@ def test_a_drawn_shape_covers_the_area_of_its_outline_around_its_centre(name):
     centre /= 3 * twice.sum()
     rows, columns = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE] + 0.5
     drawn = np.array([(columns * pixels).sum(), (rows * pixels).sum()]) / pixels.sum()
-    np.testing.assert_allclose(drawn, centre, atol=0.1)
+    np.testing.assert_allclose(drawn, centre, atol=0.15)  # of a pixel: corners are smoothed

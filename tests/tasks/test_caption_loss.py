@@ -230,14 +230,3 @@ def test_collapse_is_said_in_words(make):
     (said,) = summed_up(task, ["a dog"] * 20)[1]
     assert "collapsed: 1 different ones for 20 pictures" in said
     assert summed_up(task, ["a dog"] * 19 + ["a red dog"])[1] == []
-
-
-def test_focal_weighs_each_word_by_what_is_not_yet_known(make):
-    task = make(focal=1.7).train()
-    logits_MV, targets_M = torch.randn(6, 9), torch.randint(0, 9, (6,))
-    p = np.exp(logits_MV.numpy())
-    p = (p / p.sum(1, keepdims=True))[np.arange(6), targets_M.numpy()]
-    weights = (1 - p) ** 1.7
-    expected_loss = (weights * -np.log(p)).sum() / weights.sum()
-    assert task._likelihood(logits_MV, targets_M).item() == pytest.approx(expected_loss, rel=1e-5)
-    assert task.eval()._likelihood(logits_MV, targets_M).item() == pytest.approx(-np.log(p).mean(), rel=1e-5)

@@ -1,0 +1,163 @@
+"""Caption files of other systems, to be scored: COCO's JSON, JSON lines, CSV and plain text.
+
+| name ends in | one entry a | image | captions |
+| --- | --- | --- | --- |
+| .json | item of the list, or of `annotations` in a COCO caption file | `image_id` or `image` | `caption` |
+| .jsonl | line | the same | `caption`, or `captions`: texts, or the n best of `caption.py --json` |
+| .csv | line, below one with the names | the same, or `file_name` | `caption`, `reference_2` ... |
+| any other | line | the number of the line | the whole line; in references, columns between tabs |
+
+Text in which each line is `NAME#NUMBER<tab>caption`, as the token file of Flickr8k, names its images instead.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from captioner.data.files import read_json, read_text
+from captioner.errors import UserError, nearest
+
+IDS = ("image_id", "image", "file_name")
+_CAPTION_COLUMN = re.compile(r"(?:caption|reference)s?[ _-]?\d*", re.IGNORECASE)
+_TOKEN_LINE = re.compile(r"([^\t]+)#\d+\t(.*)")
+
+
+class Entry(NamedTuple):
+    """Captions of an image, and where they stand; none for an image that is only named."""
+
+    where: str
+    image: str
+    captions: list[str]
+
+
+def read_candidates(path: Path) -> dict[str, str]:
+    """A caption for each image.
+
+    Raises:
+        UserError: the file cannot be read, holds nothing, or has two captions for one image.
+    """
+    found: dict[str, str] = {}
+    for entry in _entries(path, columns=False):
+        if len(entry.captions) > 1 or (entry.captions and entry.image in found):
+            raise UserError(f"{entry.where}: there are two captions for image {entry.image}; one is scored.")
+        found.update((entry.image, caption) for caption in entry.captions)
+    if not found:
+        raise UserError(f"{path} holds no captions.")
+    return found
+
+
+def read_references(paths: Sequence[Path]) -> dict[str, list[str]]:
+    """All captions of each image; an empty list for one that is only named. Blank captions are left out.
+
+    Several files add up: columns that were saved apart.
+
+    Raises:
+        UserError: a file cannot be read, or they hold nothing, or text files differ in their lines.
+    """
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        entries = list(_entries(path, columns=True))
+        for entry in entries:
+            found.setdefault(entry.image, []).extend(text for text in entry.captions if text.strip())
+        if path.suffix not in _READERS and len(entries) < len(found):
+            raise UserError(f"{path} has {len(entries)} lines and {paths[0]} {len(found)}.")
+    if not any(found.values()):
+        raise UserError(f"{' and '.join(map(str, paths))} hold no captions.")
+    return found
+
+
+def _entries(path: Path, columns: bool) -> Iterator[Entry]:
+    read = _READERS.get(path.suffix)
+    yield from read(path) if read else _text_entries(path, columns)
+
+
+def _json_entries(path: Path) -> Iterator[Entry]:
+    content = read_json(path)
+    items, part = content, ""
+    if isinstance(content, dict):
+        items, part = content.get("annotations"), "annotations"
+        for number, image in enumerate(_list(content.get("images", []), path, "images")):
+            if not isinstance(image, dict) or "id" not in image:
+                raise UserError(f"{path}: images[{number}] has no id: {image!r:.60}")
+            yield Entry(f"{path}: images[{number}]", _id(image["id"], f"{path}: images[{number}]"), [])
+    for number, item in enumerate(_list(items, path, part)):
+        yield _entry(item, f"{path}: {part}[{number}]")
+
+
+def _list(items: Any, path: Path, part: str) -> list[Any]:
+    if not isinstance(items, list):
+        held = f"no list {part!r}" if part else f"a {type(items).__name__}"
+        raise UserError(
+            f"{path} holds {held}; expected a list of {{image_id, caption}}, or a COCO caption file."
+        )
+    return items
+
+
+def _jsonl_entries(path: Path) -> Iterator[Entry]:
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            try:
+                item = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserError(f"{path}, line {number} is not JSON: {error.msg}.") from None
+            yield _entry(item, f"{path}, line {number}")
+
+
+def _entry(item: Any, where: str) -> Entry:
+    if not isinstance(item, dict):
+        raise UserError(f"{where}: expected an object with image_id and caption, not {item!r:.60}")
+    for names in (IDS, ("caption", "captions")):
+        if not any(name in item for name in names):
+            raise UserError(f"{where}: {names[0]!r} is missing. {nearest(names[0], map(str, item))}")
+    image = _id(next(item[name] for name in IDS if name in item), where)
+    captions = item["caption"] if "caption" in item else item["captions"]
+    if isinstance(captions, list) and captions and isinstance(captions[0], dict):
+        captions = captions[0].get("caption")  # the best of a captioner's own
+    texts = captions if isinstance(captions, list) else [captions]
+    if not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{where}: the caption is {captions!r:.60}, not text.")
+    return Entry(where, image, texts)
+
+
+def _id(value: Any, where: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise UserError(f"{where}: the image is {value!r:.60}, neither a number nor a name.")
+    return str(value)
+
+
+def _csv_entries(path: Path) -> Iterator[Entry]:
+    rows = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(rows, [])]
+        image = next((header.index(name) for name in IDS if name in header), None)
+        columns = [place for place, name in enumerate(header) if _CAPTION_COLUMN.fullmatch(name)]
+        if image is None or not columns:
+            missing = "image_id" if image is None else "caption"
+            raise UserError(f"{path} has no column {missing!r}. {nearest(missing, header)}")
+        for row in filter(None, rows):
+            where = f"{path}, line {rows.line_num}"
+            if len(row) != len(header):
+                raise UserError(
+                    f"{where} has {len(row)} values, not {len(header)}; a caption with a comma needs quotes."
+                )
+            yield Entry(where, _id(row[image], where), [row[place] for place in columns])
+    except csv.Error as error:
+        raise UserError(f"{path}, line {rows.line_num} is not CSV: {error}.") from None
+
+
+def _text_entries(path: Path, columns: bool) -> Iterator[Entry]:
+    lines = [line.removesuffix("\r") for line in read_text(path).removesuffix("\n").split("\n")]
+    named = [_TOKEN_LINE.fullmatch(line) for line in lines if line.strip()]
+    if named and all(named):
+        for number, match in enumerate(filter(None, named), start=1):
+            yield Entry(f"{path}, line {number}", match[1], [match[2]])
+        return
+    for number, line in enumerate(lines if lines != [""] else [], start=1):
+        yield Entry(f"{path}, line {number}", f"line {number}", line.split("\t") if columns else [line])
+
+
+_READERS = {".json": _json_entries, ".jsonl": _jsonl_entries, ".csv": _csv_entries}
