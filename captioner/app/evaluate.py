@@ -15,6 +15,7 @@ from captioner.data.base import DATASETS, CaptionSource
 from captioner.data.coco import write_coco_results
 from captioner.data.module import CaptionData
 from captioner.data.scenes import Scenes
+from captioner.encoders.encoding import Pictures
 from captioner.errors import UserError
 from captioner.insight.attention_map import draw_attention
 from captioner.insight.samples_page import Sample, write_samples_page
@@ -62,40 +63,42 @@ def evaluate(
     data = data or task.config.data
     decoding = dict(task.config.search) | dict(search or {})
     source = DATASETS.build(data)
-    rows = CaptionData(source, source.tables(), output).table(split)
-    rows = rows.select(range(min(limit or len(rows), len(rows))))
-    ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
-    references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
-    pictures = [(path, source.image(split, path)) for path in ids]
+    asked = _split(source, split, limit)
     started = time.monotonic()
-    found = list(progress(generate(task, SEARCHES.build(decoding), pictures)))
+    found = list(progress(generate(task, SEARCHES.build(decoding), asked.pictures)))
     seconds = time.monotonic() - started
     problems = [captioned.problem for captioned in found if captioned.problem]
+    ids, references = asked.image_ids, asked.references
     good = {ids[c.name]: c for c in found if not c.problem and references[ids[c.name]]}
     if not good:
         raise UserError(f"No picture of the split {split} has a caption to compare with and can be read.")
     texts = {image_id: captioned.captions[0].text for image_id, captioned in good.items()}
-    scores = score_captions(texts, references)
+    scores = score_captions(texts, references, tokenizer="auto")
     figures = _figures(task, source, good, scores)
     control = _shuffled(source, texts, references) if shuffled else {}
     output.mkdir(parents=True, exist_ok=True)
     write_coco_results(output / f"captions_{split}_results.json", texts)
-    about = {
-        "model": str(model),
-        "data": data,
-        "split": split,
-        "images": len(good),
-        "unreadable": problems,
-        "decoding": decoding,
-        "tokenizer": scores.tokenizer,
-        "cider_idf": f"the references of these {len(good)} images",
-        "scores": figures,
-        "shuffled": control,
-        "seconds": round(seconds, 1),
-    }
+    about = {"model": str(model), "data": data, "split": split, "images": len(good), "unreadable": problems}
+    about |= {"decoding": decoding, "seconds": round(seconds, 1)}
+    about |= {"tokenizer": scores.tokenizer, "unsure_captions": scores.num_unsure}
+    about |= {"cider_idf": scores.cider_idf, "scores": figures, "shuffled": control}
     _write_results(output / "results.json", about)
     _write_samples(task, good, references, scores, figures, output, f"{decoding['name']} on {split}")
     return Evaluation(figures, control, len(good), problems, output)
+
+
+class _Split(NamedTuple):
+    pictures: Pictures  # by path
+    image_ids: dict[str, int]  # path -> id
+    references: dict[int, list[str]]
+
+
+def _split(source: CaptionSource, split: str, limit: int | None) -> _Split:
+    rows = CaptionData(source, source.tables(), Path()).table(split)
+    rows = rows.select(range(min(limit or len(rows), len(rows))))
+    ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
+    references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
+    return _Split([(path, source.image(split, path)) for path in ids], ids, references)
 
 
 def _write_results(file: Path, about: dict[str, Any]) -> None:
@@ -107,7 +110,7 @@ def _write_results(file: Path, about: dict[str, Any]) -> None:
 
 
 def _figures(
-    task: CaptionTask, source: CaptionSource, good: dict[int, Captioned], scores: CaptionScores
+    task: CaptionTask, source: CaptionSource, good: dict[int, Captioned], scores: CaptionScores[int]
 ) -> dict[str, float]:
     captions = {image_id: c.captions[0] for image_id, c in good.items()}
     variety = diversity([caption.words for caption in captions.values()])
@@ -125,23 +128,41 @@ def _shuffled(
     ids = list(texts)
     middle = len(ids) // 2
     moved = dict(zip(ids, [texts[i] for i in ids[middle:] + ids[:middle]], strict=True))
-    figures = score_captions(moved, references).as_dict()
+    figures = score_captions(moved, references, tokenizer="auto").as_dict()
     if isinstance(source, Scenes):
         figures["wholly_true"] = share_true(source, moved)
     return figures
+
+
+def shown_on_page(image_ids: list[int], scores: CaptionScores[int]) -> list[int]:
+    """Pictures for the samples page, in their order: all, or the worst and as many spread over the others."""
+    if len(image_ids) <= PAGE_SAMPLES:
+        return image_ids
+    half = PAGE_SAMPLES // 2
+    ranked = sorted(image_ids, key=lambda image_id: scores.per_image[image_id]["cider_d"])
+    rest = ranked[half:]
+    spread = {rest[len(rest) * (place + 1) // half - 1] for place in range(half)}
+    chosen = spread.union(ranked[:half])
+    return [image_id for image_id in image_ids if image_id in chosen]
 
 
 def _write_samples(
     task: CaptionTask,
     good: dict[int, Captioned],
     references: dict[int, list[str]],
-    scores: CaptionScores,
+    scores: CaptionScores[int],
     figures: dict[str, float],
     output: Path,
     title: str,
 ) -> None:
     samples = []
-    for number, (image_id, captioned) in enumerate(list(good.items())[:PAGE_SAMPLES]):
+    chosen = shown_on_page(list(good), scores)
+    title += f", {len(good)} pictures"
+    if len(chosen) < len(good):
+        half = PAGE_SAMPLES // 2
+        title += f"; here the {half} worst by CIDEr-D, and {half} spread over the others"
+    for number, image_id in enumerate(chosen):
+        captioned = good[image_id]
         caption = captioned.captions[0]
         assert captioned.shown is not None
         if caption.alphas_TL is not None and caption.words and number < DRAWN_SAMPLES:

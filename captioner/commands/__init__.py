@@ -10,6 +10,7 @@ from captioner.errors import UserError, nearest
 VERBS = {
     "train": "train a model from a config",
     "evaluate": "score a trained model on a split",
+    "score": "score captions in files, by any system",
     "caption": "caption your own pictures",
     "data": "check a data set before training on it",
 }

@@ -23,6 +23,7 @@ from captioner.errors import UserError, nearest
 
 IDS = ("image_id", "image", "file_name")
 _CAPTION_COLUMN = re.compile(r"(?:caption|reference)s?[ _-]?\d*", re.IGNORECASE)
+_LINE = "line {}"  # names an image of which nothing else is known
 _TOKEN_LINE = re.compile(r"([^\t]+)#\d+\t(.*)")
 
 
@@ -59,12 +60,16 @@ def read_references(paths: Sequence[Path]) -> dict[str, list[str]]:
         UserError: a file cannot be read, or they hold nothing, or text files differ in their lines.
     """
     found: dict[str, list[str]] = {}
+    num_lines: dict[Path, int] = {}
     for path in paths:
         entries = list(_entries(path, columns=True))
         for entry in entries:
             found.setdefault(entry.image, []).extend(text for text in entry.captions if text.strip())
-        if path.suffix not in _READERS and len(entries) < len(found):
-            raise UserError(f"{path} has {len(entries)} lines and {paths[0]} {len(found)}.")
+        if entries and entries[0].image == _LINE.format(1):
+            num_lines[path] = len(entries)
+    if len(set(num_lines.values())) > 1:
+        counts = ", ".join(f"{path} has {number} lines" for path, number in num_lines.items())
+        raise UserError(f"{counts}: they must be as many, a line for each image.")
     if not any(found.values()):
         raise UserError(f"{' and '.join(map(str, paths))} hold no captions.")
     return found
@@ -150,14 +155,15 @@ def _csv_entries(path: Path) -> Iterator[Entry]:
 
 
 def _text_entries(path: Path, columns: bool) -> Iterator[Entry]:
-    lines = [line.removesuffix("\r") for line in read_text(path).removesuffix("\n").split("\n")]
+    # Only a line feed ends a line: captions hold every other kind of line end, and would shift.
+    lines = [line.removesuffix("\r") for line in read_text(path, newline="").removesuffix("\n").split("\n")]
     named = [_TOKEN_LINE.fullmatch(line) for line in lines if line.strip()]
     if named and all(named):
         for number, match in enumerate(filter(None, named), start=1):
             yield Entry(f"{path}, line {number}", match[1], [match[2]])
         return
     for number, line in enumerate(lines if lines != [""] else [], start=1):
-        yield Entry(f"{path}, line {number}", f"line {number}", line.split("\t") if columns else [line])
+        yield Entry(f"{path}, line {number}", _LINE.format(number), line.split("\t") if columns else [line])
 
 
 _READERS = {".json": _json_entries, ".jsonl": _jsonl_entries, ".csv": _csv_entries}

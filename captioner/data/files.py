@@ -8,14 +8,17 @@ from typing import Any
 from captioner.errors import UserError
 
 
-def read_text(path: Path, advice: str = "") -> str:
+def read_text(path: Path, advice: str = "", newline: str | None = None) -> str:
     """The text of a file, without a byte order mark; `advice` says where to get it if it is missing.
+
+    Every kind of line end comes as a line feed; with `newline` "" as it stands.
 
     Raises:
         UserError: the file is missing, unreadable or not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline=newline) as file:
+            return file.read()
     except FileNotFoundError:
         raise UserError(f"There is no file {path}. {advice}".rstrip()) from None
     except UnicodeDecodeError as error:

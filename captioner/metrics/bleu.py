@@ -1,27 +1,28 @@
 """BLEU as the coco-caption evaluation computes it (Papineni et al., 2002)."""
 
-import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-Tokens = Sequence[str]
+import numpy as np
+from numpy.typing import NDArray
 
-MAX_ORDER = 4
+from captioner.metrics.ngrams import MAX_ORDER, Corpus, Ints, Tokens, encode
+
 _TINY, _SMALL = 1e-15, 1e-9  # keep a precision of 0/0 defined; with them a missing order gives almost zero
 
 
 class BleuStatistics(NamedTuple):
-    """What BLEU needs of a caption or, added up, of a corpus.
+    """What BLEU needs of a caption; of several, with an axis of images in front; or of a corpus, added up.
 
-    `matches` and `guesses` hold, for n-grams of order 1 to 4, the clipped number found in a reference and
-    the number in the candidate. `reference_length` is that of the reference closest in length.
+    `matches` and `guesses`, [..., 4], hold for n-grams of order 1 to 4 the clipped number found in a
+    reference and the number in the candidate. `length`, [...], is the candidate's, `reference_length`
+    that of the reference closest in length, of two equally close the shorter.
     """
 
-    matches: tuple[int, ...]
-    guesses: tuple[int, ...]
-    length: int
-    reference_length: int
+    matches: Ints
+    guesses: Ints
+    length: Ints
+    reference_length: Ints
 
 
 class Bleu(NamedTuple):
@@ -43,8 +44,7 @@ def bleu(
     candidates' length c is below the references' length r. Without `brevity_penalty` that factor is left
     out, as in the tables of Xu et al. (2015).
     """
-    pairs = zip(candidates, references, strict=True)
-    return bleu_of(total(bleu_statistics(*pair) for pair in pairs), brevity_penalty)
+    return bleu_of(total([corpus_statistics(encode(candidates, references))]), brevity_penalty)
 
 
 def sentence_bleu(candidate: Tokens, references: Sequence[Tokens], brevity_penalty: bool = True) -> Bleu:
@@ -53,42 +53,57 @@ def sentence_bleu(candidate: Tokens, references: Sequence[Tokens], brevity_penal
 
 
 def bleu_statistics(candidate: Tokens, references: Sequence[Tokens]) -> BleuStatistics:
-    """Counts of one caption. Of two references equally close in length the shorter one counts."""
-    matches = []
-    for order in range(1, MAX_ORDER + 1):
-        wanted = Counter(ngrams(candidate, order))
-        allowed: Counter[Tokens] = Counter()
-        for reference in references:
-            allowed |= Counter(gram for gram in ngrams(reference, order) if gram in wanted)
-        matches.append((wanted & allowed).total())
-    length = len(candidate)
-    closest = min(map(len, references), key=lambda other: (abs(other - length), other))
-    guesses = tuple(max(0, length - order + 1) for order in range(1, MAX_ORDER + 1))
-    return BleuStatistics(tuple(matches), guesses, length, closest)
+    """Counts of one caption."""
+    return total([corpus_statistics(encode([candidate], [references]))])
+
+
+def corpus_statistics(corpus: Corpus) -> BleuStatistics:
+    """Counts of each image."""
+    num_images = len(corpus.candidate)
+    matches = np.empty((num_images, MAX_ORDER), np.int64)
+    for order, (grams, said, truth) in enumerate(zip(corpus.ngrams, corpus.said, corpus.truth, strict=True)):
+        allowed = np.zeros_like(grams.times)
+        np.maximum.at(allowed, said, grams.times[truth])
+        clipped = np.minimum(grams.times, allowed)
+        found = np.flatnonzero(clipped)
+        of_image = corpus.image[grams.sentence[found]]
+        matches[:, order] = np.bincount(of_image, clipped[found], minlength=num_images)
+    length = corpus.lengths[corpus.candidate]
+    guesses = np.maximum(0, length[:, None] - np.arange(MAX_ORDER))
+    return BleuStatistics(matches, guesses, length, _closest_lengths(corpus))
 
 
 def total(statistics: Iterable[BleuStatistics]) -> BleuStatistics:
     """Statistics of a corpus: BLEU of a corpus is not the mean of its captions' BLEU."""
-    matches, guesses = [0] * MAX_ORDER, [0] * MAX_ORDER
-    length = reference_length = 0
-    for one in statistics:
-        matches = [a + b for a, b in zip(matches, one.matches, strict=True)]
-        guesses = [a + b for a, b in zip(guesses, one.guesses, strict=True)]
-        length, reference_length = length + one.length, reference_length + one.reference_length
-    return BleuStatistics(tuple(matches), tuple(guesses), length, reference_length)
+    matches, guesses, length, reference_length = zip(*statistics, strict=True)
+    return BleuStatistics(
+        np.sum([part.reshape(-1, MAX_ORDER).sum(axis=0) for part in matches], axis=0),
+        np.sum([part.reshape(-1, MAX_ORDER).sum(axis=0) for part in guesses], axis=0),
+        np.sum([part.sum() for part in length]),
+        np.sum([part.sum() for part in reference_length]),
+    )
 
 
 def bleu_of(statistics: BleuStatistics, brevity_penalty: bool = True) -> Bleu:
-    """The scores of (added up) statistics."""
+    """The scores of the statistics of one caption, or of many added up."""
     ratio = (statistics.length + _TINY) / (statistics.reference_length + _SMALL)
-    factor = math.exp(1 - 1 / ratio) if brevity_penalty and ratio < 1 else 1.0
-    scores, product = [], 1.0
-    for order in range(MAX_ORDER):
-        product *= (statistics.matches[order] + _TINY) / (statistics.guesses[order] + _SMALL)
-        scores.append(factor * product ** (1 / (order + 1)))
-    return Bleu._make([*scores, ratio])
+    return Bleu._make([*bleu_scores(statistics, brevity_penalty).tolist(), float(ratio)])
 
 
-def ngrams(tokens: Tokens, order: int) -> list[Tokens]:
-    """All n-grams of one order, in reading order."""
-    return list(zip(*(tokens[start:] for start in range(order)), strict=False))
+def bleu_scores(statistics: BleuStatistics, brevity_penalty: bool = True) -> NDArray[np.float64]:
+    """BLEU-1 to BLEU-4 of each of the statistics, [..., 4]."""
+    precisions = (statistics.matches + _TINY) / (statistics.guesses + _SMALL)
+    scores = np.cumprod(precisions, axis=-1) ** (1 / np.arange(1, MAX_ORDER + 1))
+    if not brevity_penalty:
+        return scores
+    ratio = (statistics.length + _TINY) / (statistics.reference_length + _SMALL)
+    return scores * np.exp(1 - 1 / np.minimum(1, ratio))[..., None]
+
+
+def _closest_lengths(corpus: Corpus) -> Ints:
+    """Of each image, the length of the reference closest to the candidate's, of two the shorter."""
+    apart = np.abs(corpus.lengths - corpus.lengths[corpus.candidate][corpus.image])
+    is_truth = np.ones(len(apart), np.bool_)
+    is_truth[corpus.candidate] = False
+    order = np.lexsort((corpus.lengths, apart, ~is_truth, corpus.image))
+    return corpus.lengths[order[corpus.candidate]]

@@ -1,11 +1,13 @@
 """CIDEr-D (Vedantam et al., 2015) as the coco-caption evaluation computes it, there named CIDEr."""
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from captioner.metrics.bleu import MAX_ORDER, Tokens, ngrams
+import numpy as np
+from numpy.typing import NDArray
+
+from captioner.metrics.frequencies import DocumentFrequencies, reference_frequencies
+from captioner.metrics.ngrams import MAX_ORDER, Corpus, Tokens, encode
 
 SIGMA = 6.0
 
@@ -17,56 +19,44 @@ class CiderD(NamedTuple):
     per_image: list[float]
 
 
-class _Vectors(NamedTuple):
-    """A sentence as tf-idf weights of its n-grams, an entry per order."""
-
-    weights: list[dict[Tokens, float]]
-    norms: list[float]
-    length: int
-
-
-def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> CiderD:
+def cider_d(
+    candidates: Sequence[Tokens],
+    references: Sequence[Sequence[Tokens]],
+    frequencies: DocumentFrequencies | None = None,
+) -> CiderD:
     """CIDEr-D of a corpus: one candidate and one or more references for each image, as tokens.
 
-    The document frequency of an n-gram is the number of images with it in any of the *given* references.
-    So scores of sets of different sizes do not compare, and a single image always scores zero.
+    The document frequency of an n-gram is the number of images with it in any of the *given* references,
+    unless those of another corpus are given. So scores of sets of different sizes do not compare, and a
+    single image always scores zero.
     """
-    documents: Counter[Tokens] = Counter()
-    for group in references:
-        documents.update({gram for reference in group for gram in _all_ngrams(reference)})
-    log_images = math.log(max(1, len(references)))
-    idf = {gram: log_images - math.log(count) for gram, count in documents.items()}
-    scores = []
-    for candidate, group in zip(candidates, references, strict=True):
-        vectors = _vectors(candidate, idf, log_images)
-        similarities = [_similarity(vectors, _vectors(reference, idf, log_images)) for reference in group]
-        scores.append(10 * sum(similarities) / len(similarities))
-    return CiderD(sum(scores) / len(scores), scores)
+    per_image = corpus_cider_d(encode(candidates, references), frequencies)
+    return CiderD(float(per_image.mean()), per_image.tolist())
 
 
-def _all_ngrams(tokens: Tokens) -> list[Tokens]:
-    return [gram for order in range(1, MAX_ORDER + 1) for gram in ngrams(tokens, order)]
+def corpus_cider_d(corpus: Corpus, frequencies: DocumentFrequencies | None = None) -> NDArray[np.float64]:
+    """CIDEr-D of each image.
 
+    Of a candidate c and a reference r, with an n-gram's weight its count times log(images / frequency):
 
-def _vectors(tokens: Tokens, idf: dict[Tokens, float], unseen: float) -> _Vectors:
-    weights = [
-        {gram: count * idf.get(gram, unseen) for gram, count in Counter(ngrams(tokens, order)).items()}
-        for order in range(1, MAX_ORDER + 1)
-    ]
-    norms = [math.sqrt(sum(weight * weight for weight in one.values())) for one in weights]
-    return _Vectors(weights, norms, len(tokens))
+        10 exp(-(|c| - |r|)^2 / (2 sigma^2)) mean over orders of sum_g min(c_g, r_g) r_g / (norm(c) norm(r))
 
-
-def _similarity(candidate: _Vectors, reference: _Vectors) -> float:
-    """Mean over the orders of the cosine with clipped weights, times a Gaussian of the length difference."""
-    cosines = 0.0
-    for order in range(MAX_ORDER):
-        weights, norm = reference.weights[order], candidate.norms[order] * reference.norms[order]
-        dot = sum(
-            min(weight, weights[gram]) * weights[gram]
-            for gram, weight in candidate.weights[order].items()
-            if gram in weights
-        )
-        cosines += dot / norm if norm else dot
-    difference = candidate.length - reference.length
-    return cosines / MAX_ORDER * math.exp(-(difference**2) / (2 * SIGMA**2))
+    and of an image, the mean over its references.
+    """
+    num_sentences, num_images = len(corpus.lengths), len(corpus.candidate)
+    said_by = corpus.candidate[corpus.image]
+    num_documents = frequencies.num_images if frequencies else num_images
+    used = frequencies.of(corpus) if frequencies else reference_frequencies(corpus)
+    cosines = np.zeros(num_sentences)
+    for grams, said, truth, images in zip(corpus.ngrams, corpus.said, corpus.truth, used, strict=True):
+        idf = np.log(max(1, num_documents)) - np.log(np.maximum(1, images))
+        weights = grams.times * idf[grams.gram]
+        squares = np.bincount(grams.sentence, weights * weights, minlength=num_sentences)
+        norms = np.sqrt(squares * squares[said_by])
+        shared = np.minimum(weights[said], weights[truth]) * weights[truth]
+        dots = np.bincount(grams.sentence[truth], shared, minlength=num_sentences)
+        cosines += np.divide(dots, norms, out=np.zeros(num_sentences), where=norms > 0)
+    apart = corpus.lengths - corpus.lengths[said_by]
+    similarity = 10 / MAX_ORDER * cosines * np.exp(-(apart**2) / (2 * SIGMA**2))
+    num_references = np.bincount(corpus.image) - 1
+    return np.bincount(corpus.image, similarity, minlength=num_images) / num_references

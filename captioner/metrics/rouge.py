@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from captioner.metrics.bleu import Tokens
+from captioner.metrics.ngrams import Tokens
 
 BETA = 1.2
 
@@ -23,7 +23,7 @@ def sentence_rouge_l(candidate: Tokens, references: Sequence[Tokens]) -> float:
     A caption without tokens counts as one empty token.
     """
     said, truths = candidate or [""], [reference or [""] for reference in references]
-    common = [longest_common_subsequence(said, truth) for truth in truths]
+    common = common_subsequences(said, truths)
     precision = max(common) / len(said)
     recall = max(length / len(truth) for length, truth in zip(common, truths, strict=True))
     if not precision:
@@ -31,17 +31,22 @@ def sentence_rouge_l(candidate: Tokens, references: Sequence[Tokens]) -> float:
     return (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
 
 
-def longest_common_subsequence(first: Tokens, second: Tokens) -> int:
-    """Its length, a row of the usual table at a time, each row kept as the bits of one integer.
+def common_subsequences(first: Tokens, others: Sequence[Tokens]) -> list[int]:
+    """Length of the longest common subsequence of one sentence with each of the others.
 
-    The table's rows go up in steps of zero or one; a zero bit of `row` marks a step (Hyyro, 2004).
+    A row of the usual table at a time, each row kept as the bits of one integer: the table's rows go up in
+    steps of zero or one, and a zero bit of `row` marks a step (Hyyro, 2004).
     """
     positions: dict[str, int] = {}
     for index, token in enumerate(first):
         positions[token] = positions.get(token, 0) | 1 << index
     full = (1 << len(first)) - 1
-    row = full
-    for token in second:
-        steps = row & positions.get(token, 0)
-        row = (row + steps | row - steps) & full
-    return len(first) - row.bit_count()
+    lengths = []
+    for other in others:
+        row = full
+        # A word that `first` has not changes no row.
+        for places in filter(None, map(positions.get, other)):
+            steps = row & places
+            row = row + steps | row - steps
+        lengths.append(len(first) - (row & full).bit_count())
+    return lengths

@@ -6,9 +6,18 @@ import random
 
 import pytest
 
-from captioner.metrics.bleu import bleu, bleu_of, bleu_statistics, sentence_bleu, total
+from captioner.metrics.bleu import (
+    bleu,
+    bleu_of,
+    bleu_scores,
+    bleu_statistics,
+    corpus_statistics,
+    sentence_bleu,
+    total,
+)
 from captioner.metrics.cider import cider_d
-from captioner.metrics.rouge import longest_common_subsequence, rouge_l, sentence_rouge_l
+from captioner.metrics.ngrams import encode
+from captioner.metrics.rouge import common_subsequences, rouge_l, sentence_rouge_l
 from captioner.metrics.tokenizer import tokenize
 
 SEEDS = range(60)
@@ -39,6 +48,8 @@ def test_bleu_equals_the_official_scorer(seed):
     candidates, references = corpus(seed)
     corpus_scores, per_order = official(scorer, candidates, references)
     assert bleu(candidates, references)[:4] == pytest.approx(corpus_scores, abs=1e-12)
+    each = bleu_scores(corpus_statistics(encode(candidates, references)))
+    assert each.T.tolist() == [pytest.approx(scores, rel=1e-9, abs=1e-30) for scores in per_order]
     for said, group, *expected in zip(candidates, references, *per_order, strict=True):
         assert sentence_bleu(said, group)[:4] == pytest.approx(expected, rel=1e-9, abs=1e-30)
 
@@ -146,7 +157,11 @@ def test_without_brevity_penalty_only_its_factor_is_gone():
 def test_statistics_add_up():
     candidates, references = corpus(11)
     counts = [bleu_statistics(*pair) for pair in zip(candidates, references, strict=True)]
+    together = corpus_statistics(encode(candidates, references))
     assert bleu_of(total([total(counts[:2]), total(counts[2:])])) == bleu(candidates, references)
+    assert bleu_of(total([together])) == bleu(candidates, references)
+    for part, parts in zip(together, zip(*counts, strict=True), strict=True):
+        assert part.tolist() == [one.tolist() for one in parts]
 
 
 def test_order_of_references_does_not_matter():
@@ -177,4 +192,4 @@ def test_common_subsequence_equals_the_recursive_definition():
     for seed in range(4):
         candidates, references = corpus(seed)
         for said, group in zip(candidates, references, strict=True):
-            assert longest_common_subsequence(said, group[0][:6]) == naive(said, group[0][:6])
+            assert common_subsequences(said, [group[0][:6]])[0] == naive(said, group[0][:6])

@@ -5,7 +5,6 @@ import pytest
 from captioner.errors import UserError
 from captioner.metrics.bleu import bleu, sentence_bleu
 from captioner.metrics.cider import cider_d
-from captioner.metrics.diversity import diversity
 from captioner.metrics.rouge import rouge_l
 from captioner.metrics.scores import score_captions
 
@@ -30,7 +29,8 @@ def test_scores_are_those_of_the_tokens():
     assert scores.bleu_no_bp == bleu(SAID, TRUTH, brevity_penalty=False) != scores.bleu
     assert scores.rouge_l == pytest.approx(rouge_l(SAID, TRUTH))
     assert scores.cider_d == cider_d(SAID, TRUTH).score
-    assert (scores.num_images, scores.tokenizer) == (3, "python")
+    assert (scores.num_images, scores.tokenizer, scores.num_unsure) == (3, "python", 0)
+    assert scores.cider_idf == "references of the 3 evaluated images"
     assert list(scores.per_image) == [7, 3, 12]
     for image_id, said, truth, consensus in zip(
         (7, 3, 12), SAID, TRUTH, cider_d(SAID, TRUTH).per_image, strict=True
@@ -40,6 +40,11 @@ def test_scores_are_those_of_the_tokens():
             "rouge_l": rouge_l([said], [truth]),
             "cider_d": consensus,
         }
+
+
+def test_odd_captions_of_used_images_are_counted():
+    odd = {3: ["see 5:30", "a_b", "cats"], 7: ["x"], 99: ["a@b"]}
+    assert score_captions({3: "at 5:30", 7: "y"}, odd).num_unsure == 3
 
 
 def test_flat_names():
@@ -63,10 +68,3 @@ def test_an_image_without_references_is_named(references):
 def test_nothing_to_score():
     with pytest.raises(UserError, match="no captions"):
         score_captions({}, {1: ["a"]})
-
-
-def test_diversity_counts():
-    captions = [["a", "dog"], ["a", "dog"], ["a", "cat", "and", "a", "dog"], []]
-    measured = diversity(captions)
-    assert measured == (3 / 4, 4, 9 / 4, 4 / 9, 4 / 6)
-    assert diversity([]) == (0, 0, 0, 0, 0)
