@@ -111,3 +111,22 @@ def test_eight_captions_are_learnt_by_heart(name, cell):
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.05
+
+
+@pytest.mark.parametrize("name", sorted(DECODERS))
+def test_rows_keep_their_dropout_masks_through_a_caption(name):
+    """A stack's variational masks travel in the decoder's state, also where rows end and leave."""
+    torch.manual_seed(4)
+    cell = {"name": "stacked", "hidden_dim": 7, "dropout": 0.5, "variational": True}
+    config = {"name": name, "cell": cell, "embed_dim": 6, "dropout": 0.0}
+    decoder = DECODERS.build(config, feature_dim=F, vocab_size=V)
+    tokens_BKT, counts_BKT = captions()
+    counts_BKT[2, :, 2:] = False
+    forced = decoder(torch.randn(B, L, F), tokens_BKT, counts_BKT)
+    forced.logits_MV.square().sum().backward()
+    assert all(p.grad.isfinite().all() and p.grad.any() for p in decoder.parameters())
+    memory, state = decoder.start(torch.randn(B, L, F))
+    first = decoder.step(tokens_BKT[:, 0, 0], state, memory).state
+    second = decoder.step(tokens_BKT[:, 0, 1], first, memory).state
+    torch.testing.assert_close(second[decoder.cell.num_states :], first[decoder.cell.num_states :])
+    assert len(second) == decoder.cell.num_states + 1

@@ -1,0 +1,138 @@
+"""Every recurrent cell against torch.nn.LSTM and against its matrix products alone.
+
+    python benchmarks/cells.py
+
+Forward and backward of a whole sequence, with an input that asks for a gradient, all sides in turns in one
+process. Cells differ in how much they multiply, so times are given for a multiply-add: 3 H^2 of them for each
+row, time and matrix (forward, gradient of the input, gradient of the weight). The limit is a bare loop that
+makes these products and nothing else. Ratios are medians of the ratios of single rounds. On one thread of a
+CPU the time is the processor's, so that other work on the machine counts little.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from captioner.cells.base import CELLS, Cell
+from captioner.cells.recurrence import Recurrence
+
+SIZES = ((100, 50, 512), (50, 100, 128))
+
+
+class Size(NamedTuple):
+    """Of a run: times, rows, hidden and input size."""
+
+    T: int
+    N: int
+    H: int
+
+
+class Side(NamedTuple):
+    """What is timed, and how many H x H matrices it multiplies by."""
+
+    run: Callable[[], None]
+    matrices: int
+
+
+def timed(run: Callable[[], None]) -> float:
+    alone = torch.get_num_threads() == 1 and not torch.cuda.is_available()
+    clock = time.process_time if alone else time.perf_counter
+    start = clock()
+    run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return clock() - start
+
+
+def torch_side(size: Size, x_NTE: Tensor) -> Side:
+    lstm = nn.LSTM(size.H, size.H, batch_first=True).to(x_NTE.device)
+    return Side(lambda: lstm(x_NTE)[0].sum().backward(), 8)
+
+
+def cell_side(cell: Cell, x_NTE: Tensor) -> Side:
+    cell = cell.to(x_NTE.device)
+    matrices = sum(p.numel() for p in cell.parameters() if p.dim() == 2 and p.shape[0] >= cell.hidden_dim)
+    state = cell.zero_state(x_NTE[:, 0].detach())
+    return Side(lambda: cell(x_NTE, state).outputs_NTH.sum().backward(), matrices // cell.hidden_dim**2)
+
+
+def limit_side(cell: Recurrence, x_NTE: Tensor) -> Side:
+    """The products of a cell, the input's for all times at once, and those of weight gradients likewise."""
+    cell = cell.to(x_NTE.device)
+    N, T, H = x_NTE.shape
+    weight_GE = cell.input.weight.detach()
+    recurrent = [matrix_KH.detach() for matrix_KH in cell.matrices().values()]
+    x_ME, h_NH = x_NTE.detach().flatten(0, 1), torch.randn(N, H, device=x_NTE.device)
+    grad_MG = torch.randn(N * T, len(weight_GE), device=x_NTE.device)
+    grads = [torch.randn(N * T, len(matrix_KH), device=x_NTE.device) for matrix_KH in recurrent]
+
+    def run() -> None:
+        x_ME @ weight_GE.T
+        for _ in range(T):
+            for matrix_KH in recurrent:
+                h_NH @ matrix_KH.T
+        for _ in range(T):
+            for matrix_KH, grad_MK in zip(recurrent, grads, strict=True):
+                grad_MK[:N] @ matrix_KH
+        grad_MG @ weight_GE
+        grad_MG.T @ x_ME
+        for grad_MK in grads:
+            grad_MK.T @ x_ME
+
+    return Side(run, (len(weight_GE) + sum(map(len, recurrent))) // H)
+
+
+def measure(size: Size, names: list[str], rounds: int, device: torch.device) -> None:
+    T, N, H = size
+    x_NTE = torch.randn(N, T, H, device=device, requires_grad=True)
+    sides = {"torch.nn.LSTM": torch_side(size, x_NTE)}
+    limits: dict[str, Side] = {}
+    for name in names:
+        cell = CELLS.build({"name": name, "hidden_dim": H}, input_dim=H)
+        sides[name] = cell_side(cell, x_NTE)
+        if isinstance(cell, Recurrence):
+            limits[name] = limit_side(cell, x_NTE)
+    both = sides | {f"{name} limit": limit for name, limit in limits.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in both}
+    for _ in range(rounds + 1):
+        for name, side in both.items():
+            seconds[name].append(timed(side.run))
+    each = {name: [s / both[name].matrices for s in times[1:]] for name, times in seconds.items()}
+    print(f"\nT {T}, B {N}, H {H}, {device}, {torch.get_num_threads()} threads, {rounds} rounds")
+    print(f"{'':15}{'matrices':>9}{'ms':>8}{'ps a product':>13}{'of nn.LSTM':>12}{'of limit':>10}")
+    for name, side in sides.items():
+        best = min(each[name])
+        products = 3 * N * T * H * H
+        line = f"{name:15}{side.matrices:9}{best * side.matrices * 1e3:8.1f}{best / products * 1e12:13.2f}"
+        line += f"{ratio(each[name], each['torch.nn.LSTM']):12.2f}"
+        line += f"{ratio(each[name], each[f'{name} limit']):10.2f}" if name in limits else ""
+        print(line, flush=True)
+
+
+def ratio(ours: list[float], theirs: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--cells", nargs="+", default=sorted(CELLS), choices=sorted(CELLS))
+    parser.add_argument("--hidden", type=int, nargs="+", default=[512, 128], choices=[512, 128])
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    for size in SIZES:
+        if size[-1] in options.hidden:
+            measure(Size(*size), options.cells, options.rounds, device)
+
+
+if __name__ == "__main__":
+    main()

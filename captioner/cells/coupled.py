@@ -1,0 +1,65 @@
+"""LSTM whose input gate is what its forget gate leaves.      N rows, T time, E input, H hidden."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from captioner.cells.base import CELLS, Ran, State
+from captioner.cells.initial import Init
+from captioner.cells.lstm import fused_lstm
+from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence, scan
+
+
+@CELLS.register("coupled")
+class CoupledLSTMCell(Recurrence):
+    r"""LSTM with coupled input and forget gates (CIFG in Greff et al., 2015; no peepholes); gates f, o, g.
+
+        f, o = sigmoid(W x + U h + b)             forget and output gates
+        g    = tanh(W x + U h + b)                candidate
+        c'   = f * c + (1 - f) * g
+        h'   = o * tanh(c')
+
+    The forget gate's bias starts at `forget_bias`.
+    """
+
+    num_states = 2
+    gates = ("f", "o", "g")
+    products: ClassVar = {"recurrent": gates}
+    keeps = ("f", 1.0)
+    fused_on = frozenset({"cuda"})
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int = 512,
+        forget_bias: float = 1.0,
+        init: Init = "uniform",
+        init_scale: float | None = None,
+    ) -> None:
+        super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
+
+    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+        """One step by the equations above."""
+        h_NH, c_NH = state
+        sums_NK = add(blocks[0], h_NH, "recurrent")
+        gates_NK, g_NH = torch.split(sums_NK, [2 * self.hidden_dim, self.hidden_dim], dim=-1)
+        f_NH, o_NH = gates_NK.sigmoid().chunk(2, dim=-1)
+        g_NH = g_NH.tanh()
+        c_NH = torch.lerp(g_NH, c_NH, f_NH)
+        return Moment((o_NH * c_NH.tanh(), c_NH), (f_NH, o_NH, g_NH))
+
+    def fused(self, x_NTE: Tensor, state: State) -> Ran:
+        """A plain LSTM whose input gate has the forget gate's weights negated: sigmoid(-a) = 1 - sigmoid(a).
+
+        It makes a fourth gate, so that it pays on a GPU only.
+        """
+        weights = []
+        for weight in (self.input.weight, self.recurrent.weight, self.input.bias):
+            f, o, g = weight.chunk(3)
+            weights.append(torch.cat([-f, f, g, o]))
+        return fused_lstm(self, x_NTE, state, *weights)
+
+    def memory(self, gates: dict[str, Tensor], state: State) -> State:
+        """Memory c at every time."""
+        return (scan(gates["f"], (1 - gates["f"]) * gates["g"], state[1]),)

@@ -1,0 +1,58 @@
+"""The plain recurrent network.      N rows, T time, E input, H hidden."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from captioner.cells.base import CELLS, Ran, State
+from captioner.cells.initial import Init
+from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
+
+
+@CELLS.register("elman")
+class ElmanCell(Recurrence):
+    r"""The simple recurrent network (Elman, 1990), "vanilla RNN".
+
+        h' = tanh(W x + U h + b)                  or relu
+
+    Differs from `torch.nn.RNN` in one thing: a single bias, which starts at zero.
+    """
+
+    num_states = 1
+    gates = ("h",)
+    products: ClassVar = {"recurrent": gates}
+    fused_on = frozenset({"cuda"})
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int = 512,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        init: Init = "uniform",
+        init_scale: float | None = None,
+    ) -> None:
+        super().__init__(input_dim, hidden_dim, 0.0, init, init_scale)
+        self.nonlinearity = nonlinearity
+
+    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+        """One step by the equation above."""
+        sum_NH = add(blocks[0], state[0], "recurrent")
+        h_NH = sum_NH.tanh() if self.nonlinearity == "tanh" else sum_NH.relu()
+        return Moment((h_NH,), (h_NH,))
+
+    def fused(self, x_NTE: Tensor, state: State) -> Ran:
+        """The same in torch's kernel, whose second bias is held at zero."""
+        kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
+        outputs_NTH, h_1NH = kernel(
+            x_NTE,
+            state[0].unsqueeze(0).contiguous(),
+            [self.input.weight, self.recurrent.weight, self.input.bias, torch.zeros_like(self.input.bias)],
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=self.training,
+            bidirectional=False,
+            batch_first=True,
+        )
+        return Ran(outputs_NTH, (h_1NH.squeeze(0),))

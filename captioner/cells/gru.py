@@ -1,0 +1,33 @@
+"""The gated recurrent unit as published.      N rows, T time, E input, H hidden."""
+
+from typing import ClassVar
+
+import torch
+
+from captioner.cells.base import CELLS, State
+from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
+
+
+@CELLS.register("gru")
+class GRUCell(Recurrence):
+    r"""GRU, reset before the product (Cho et al., 2014); gates r, z, n.
+
+        r, z = sigmoid(W x + U h + b)             reset and update gates
+        n    = tanh(W x + U (r * h) + b)          candidate
+        h'   = z * h + (1 - z) * n
+
+    torch's GRU resets after the product: that is `gru_torch`, and no weights make one of the other. The
+    update gate keeps the old state; its bias starts at `forget_bias`.
+    """
+
+    num_states = 1
+    gates = ("r", "z", "n")
+    products: ClassVar = {"recurrent": ("r", "z"), "candidate": ("n",)}
+    keeps = ("z", 1.0)
+
+    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+        """One step by the equations above."""
+        (h_NH,) = state
+        r_NH, z_NH = add(blocks[0], h_NH, "recurrent").sigmoid().chunk(2, dim=-1)
+        n_NH = add(blocks[1], r_NH * h_NH, "candidate").tanh()
+        return Moment((torch.lerp(n_NH, h_NH, z_NH),), (r_NH, z_NH, n_NH))

@@ -1,0 +1,75 @@
+"""The gated recurrent unit as torch has it.      N rows, T time, E input, H hidden."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from captioner.cells.base import CELLS, Ran, State
+from captioner.cells.initial import Init
+from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
+
+
+@CELLS.register("gru_torch")
+class TorchGRUCell(Recurrence):
+    r"""GRU, reset after the product, as in `torch.nn.GRU` and cuDNN; gates r, z, n.
+
+        r, z = sigmoid(W x + U h + b)             reset and update gates
+        n    = tanh(W x + b + r * (U h + d))      candidate
+        h'   = z * h + (1 - z) * n
+
+    Differs from `torch.nn.GRU` in one thing: where torch has two biases that are only ever added, there is
+    one. The update gate keeps the old state; its bias starts at `forget_bias`.
+    """
+
+    num_states = 1
+    gates = ("r", "z", "n")
+    products: ClassVar = {"recurrent": gates}
+    keeps = ("z", 1.0)
+    fused_on = frozenset({"cuda"})
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int = 512,
+        forget_bias: float = 0.0,
+        init: Init = "uniform",
+        init_scale: float | None = None,
+    ) -> None:
+        super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
+        self.reset_bias = nn.Parameter(torch.zeros(hidden_dim))
+
+    def blocks(self, projected: Tensor) -> Blocks:
+        """What U h is added to: the gates' part and the bias d; then the candidate's part."""
+        gates, candidate = torch.split(projected, [2 * self.hidden_dim, self.hidden_dim], dim=-1)
+        return torch.cat([gates, self.reset_bias.expand_as(candidate)], dim=-1), candidate
+
+    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+        """One step by the equations above."""
+        (h_NH,) = state
+        sums_NK = add(blocks[0], h_NH, "recurrent")
+        gates_NK, inner_NH = torch.split(sums_NK, [2 * self.hidden_dim, self.hidden_dim], dim=-1)
+        r_NH, z_NH = gates_NK.sigmoid().chunk(2, dim=-1)
+        n_NH = torch.addcmul(blocks[1], r_NH, inner_NH).tanh()
+        return Moment((torch.lerp(n_NH, h_NH, z_NH),), (r_NH, z_NH, n_NH))
+
+    def fused(self, x_NTE: Tensor, state: State) -> Ran:
+        """The same in torch's kernel; of its second bias only the candidate's part is not held at zero."""
+        zeros_2H = self.reset_bias.new_zeros(2 * self.hidden_dim)
+        outputs_NTH, h_1NH = torch.gru(
+            x_NTE,
+            state[0].unsqueeze(0).contiguous(),
+            [
+                self.input.weight,
+                self.recurrent.weight,
+                self.input.bias,
+                torch.cat([zeros_2H, self.reset_bias]),
+            ],
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=self.training,
+            bidirectional=False,
+            batch_first=True,
+        )
+        return Ran(outputs_NTH, (h_1NH.squeeze(0),))

@@ -1,0 +1,49 @@
+"""Recurrent products through time, with the gradient of each matrix made once, late.
+
+N rows, T time, H hidden, K columns of a product.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class LateProducts:
+    """The products a_t + u_t W^T of one sequence, where a_t is known for all times beforehand.
+
+    Autograd would make the gradient of W at every step: T small products, and T sums of matrices as large
+    as W. But the gradient of a_t is that of the product, so all of them together arrive where the a_t came
+    from, and dW = sum_t da_t^T u_t is one product over all times. The loop reads W detached.
+    """
+
+    def __init__(self, weights_KH: dict[str, Tensor]) -> None:
+        self._weights = weights_KH
+        self._turned = {name: weight_KH.detach().T for name, weight_KH in weights_KH.items()}
+        self._fed: dict[str, list[Tensor]] = {name: [] for name in weights_KH}
+
+    def receive(self, name: str, sums_TNK: Tensor) -> Tensor:
+        """The a_t of a product. What comes back goes to `add` under that name, each time once, in order."""
+        received_TNK: Tensor = _Receive.apply(sums_TNK, self._weights[name], self._fed[name])
+        return received_TNK
+
+    def add(self, sum_NK: Tensor, fed_NH: Tensor, name: str) -> Tensor:
+        """a_t + u_t W^T."""
+        self._fed[name].append(fed_NH.detach())
+        return torch.addmm(sum_NK, fed_NH, self._turned[name])
+
+
+class _Receive(torch.autograd.Function):
+    """Identity whose backward also makes the gradient of the weight."""
+
+    @staticmethod
+    def forward(ctx: Any, sums_TNK: Tensor, weight_KH: Tensor, fed: list[Tensor]) -> Tensor:
+        ctx.fed, ctx.dtype = fed, weight_KH.dtype
+        return sums_TNK.view_as(sums_TNK)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_TNK: Tensor) -> tuple[Tensor, Tensor, None]:
+        fed_MH = torch.cat(ctx.fed).to(grad_TNK.dtype)
+        return grad_TNK, (grad_TNK.flatten(0, 1).T @ fed_MH).to(ctx.dtype), None

@@ -1,0 +1,168 @@
+"""Several layers of a cell as one cell.      N rows, T time, E input, H hidden, G projected."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from captioner.cells.base import CELLS, Cell, Ran, State, Trace
+from captioner.cells.recurrence import Recurrence
+from captioner.errors import UserError
+
+Run = Callable[[Recurrence, Tensor, State], tuple[Tensor, State]]
+"""(layer, u_l, its state) to h_l and what the layer's state becomes."""
+
+
+@CELLS.register("stacked")
+class StackedCell(Cell):
+    r"""Layers of one kind of cell, each reading what the layer below puts out.
+
+        u_l = dropout(norm(y_{l-1}))              above the first layer; norm with `layer_norm`
+        h_l = cell_l(u_l, h_l)
+        y_l = h_l, or u_l + h_l with `residual`   above the first layer
+
+    `variational` dropout (Gal and Ghahramani, 2016) drops the same units at all times of a sequence.
+    Zoneout (Krueger et al., 2017) keeps a unit of a layer's old state with probability `zoneout` (h) and
+    `zoneout_memory` (an LSTM's c): at random in training, by its expectation otherwise; it rules out fused
+    kernels. Layer normalisation is that of what goes up (Ba et al., 2016), not of the gates.
+
+    The state is the layers' states, the top layer first; with `residual`, y_L comes before them. A sequence
+    that goes on by steps in training carries its variational masks after them.
+
+    Raises:
+        UserError: an option has no meaning for this cell, or is out of range.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int = 512,
+        cell: Mapping[str, Any] | None = None,
+        num_layers: int = 2,
+        dropout: float = 0.0,
+        variational: bool = False,
+        zoneout: float = 0.0,
+        zoneout_memory: float = 0.0,
+        layer_norm: bool = False,
+        residual: bool = False,
+    ) -> None:
+        super().__init__(input_dim, hidden_dim)
+        between = {"dropout": dropout, "layer_norm": layer_norm, "residual": residual}
+        _check(
+            num_layers, between, {"dropout": dropout, "zoneout": zoneout, "zoneout_memory": zoneout_memory}
+        )
+        if variational and not dropout:
+            raise UserError("cell stacked: variational dropout needs a dropout above 0.")
+        config = cell or {"name": "lstm"}
+        self.layers = nn.ModuleList(
+            CELLS.build(config, input_dim=input_dim if layer == 0 else hidden_dim, hidden_dim=hidden_dim)
+            for layer in range(num_layers)
+        )
+        first = self.layers[0]
+        if not isinstance(first, Recurrence):
+            raise UserError(f"cell stacked: the cell inside must have one layer, not be {config['name']!r}.")
+        if zoneout_memory and first.num_states == 1:
+            raise UserError(f"cell stacked: {config['name']} has no memory for zoneout_memory to keep.")
+        self.projected_dim = first.projected_dim
+        self.num_states = num_layers * first.num_states + residual
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in range(num_layers - 1) if layer_norm)
+        self.rates = (zoneout, *[zoneout_memory] * (first.num_states - 1))
+        self.dropout, self.variational, self.residual = dropout, variational, residual
+
+    def project(self, x: Tensor) -> Tensor:
+        """(..., E) -> (..., G) of the first layer."""
+        projected: Tensor = self.layers[0].project(x)  # type: ignore[operator]
+        return projected
+
+    def step(self, projected_NG: Tensor, state: State) -> State:
+        """The state after one more input, from the first layer up."""
+
+        def run(layer: Recurrence, u_NH: Tensor, old: State) -> tuple[Tensor, State]:
+            projected = u_NH if layer is self.layers[0] else layer.project(u_NH)
+            new = self._settle(layer.step(projected, old), old)
+            return new[0], new
+
+        masks = self._masks(state)
+        return self._joined(*self._climb(projected_NG, state, masks, run)) + masks
+
+    def forward(self, x_NTE: Tensor, state: State) -> Ran:
+        """Run a whole sequence, layer by layer; masks that `state` does not carry are drawn for this run."""
+
+        def run(layer: Recurrence, u_NTH: Tensor, old: State) -> tuple[Tensor, State]:
+            return layer.unroll(u_NTH, old, self._settle) if any(self.rates) else layer(u_NTH, old)
+
+        outputs_NTH, after = self._climb(x_NTE, state, self._masks(state), run)
+        return Ran(outputs_NTH, self._joined(outputs_NTH[:, -1], after))
+
+    def trace(self, x_NTE: Tensor, state: State) -> Trace:
+        """Every gate and state; gates are named by layer and gate: `1.i` is the first layer's input gate."""
+        gates: list[dict[str, Tensor]] = []
+
+        def run(layer: Recurrence, u_NTH: Tensor, old: State) -> tuple[Tensor, State]:
+            traced = layer.trace(u_NTH, old, self._settle if any(self.rates) else None)
+            gates.append(traced.gates)
+            return traced.states[0], traced.states
+
+        states = self._joined(*self._climb(x_NTE, state, self._masks(state), run))
+        named = {f"{n}.{name}": gate for n, layer in enumerate(gates, 1) for name, gate in layer.items()}
+        return Trace(named, states)
+
+    def _climb(self, y: Tensor, state: State, masks: State, run: Run) -> tuple[Tensor, list[State]]:
+        """From the input to what the top layer puts out, and what each layer's state becomes."""
+        after: list[State] = []
+        parts = state[self.residual : self.num_states]
+        size = len(parts) // len(self.layers)
+        for number, layer in enumerate(self.layers):
+            below = len(parts) - (number + 1) * size
+            u = self._go_up(y, number, masks) if number else y
+            h, new = run(layer, u, parts[below : below + size])  # type: ignore[arg-type]
+            after.append(new)
+            y = u + h if self.residual and number else h
+        return y, after
+
+    def _joined(self, y: Tensor, after: list[State]) -> State:
+        top_first = tuple(leaf for layer in reversed(after) for leaf in layer)
+        return (y, *top_first) if self.residual else top_first
+
+    def _masks(self, state: State) -> State:
+        """What variational dropout multiplies by, (N, H) for each way up; nothing when it does not act."""
+        if not (self.variational and self.training):
+            return ()
+        ones_NH = torch.ones_like(state[0])
+        return state[self.num_states :] or tuple(F.dropout(ones_NH, self.dropout) for _ in self.layers[1:])
+
+    def _go_up(self, y: Tensor, number: int, masks: State) -> Tensor:
+        """(N, H) or (N, T, H): what the layer of that number reads of the one below."""
+        if self.norms:
+            y = self.norms[number - 1](y)
+        if masks:
+            mask_NH = masks[number - 1]
+            return y * (mask_NH if y.dim() == 2 else mask_NH.unsqueeze(1))
+        return F.dropout(y, self.dropout, self.training)
+
+    def _settle(self, new: State, old: State) -> State:
+        """Zoneout."""
+        return tuple(
+            _zoned(fresh, kept, rate, self.training) if rate else fresh
+            for fresh, kept, rate in zip(new, old, self.rates, strict=True)
+        )
+
+
+def _zoned(new_NH: Tensor, old_NH: Tensor, rate: float, training: bool) -> Tensor:
+    if not training:
+        return torch.lerp(new_NH, old_NH, rate)
+    return torch.where(torch.rand_like(new_NH) < rate, old_NH, new_NH)
+
+
+def _check(num_layers: int, between: Mapping[str, Any], probabilities: Mapping[str, float]) -> None:
+    """Refuse options that are out of range or would do nothing."""
+    if num_layers < 1:
+        raise UserError(f"cell stacked: num_layers must be at least 1, not {num_layers}.")
+    for name, value in between.items():
+        if value and num_layers == 1:
+            raise UserError(f"cell stacked: {name} acts between layers; it needs num_layers above 1.")
+    for name, value in probabilities.items():
+        if not 0 <= value < 1:
+            raise UserError(f"cell stacked: {name} must be at least 0 and below 1, not {value}.")
