@@ -33,7 +33,7 @@ def draw_scene(rng: Random) -> Scene:
     number = rng.choice((1, 2, 3))
     side = rng.choice(sorted(OPPOSITE))
     group, anchor = _kind(rng), _kind(rng)
-    while anchor[1:] == group[1:] or (number == 1 and anchor[0] == group[0]):
+    while anchor[1:] == group[1:] or (number == 1 and (group[0], anchor[0]) != ("large", "small")):
         group, anchor = _kind(rng), _kind(rng)
     diameters = [round(rng.uniform(*DIAMETERS[size]), 1) for size, _, _ in (group, anchor)]
     *places, anchor_place = [_turn(place, side) for place in _places(rng, number, *diameters)]

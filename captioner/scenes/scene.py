@@ -106,8 +106,8 @@ class Ground:
 class Scene:
     """A group that lies wholly on one side (left, right, above, below) of the anchor, a group of one.
 
-    Group and anchor differ in shape or in colour, so that each is named without doubt, and in number or in
-    size, so that the first words of a caption tell which of them it speaks of.
+    Group and anchor differ in shape or in colour, so that each is named without doubt. They also differ in
+    number, or else the group is the large one: the first words of a caption tell which of them it speaks of.
     """
 
     group: Group

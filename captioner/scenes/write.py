@@ -20,7 +20,7 @@ from captioner.scenes.questions import questions
 from captioner.scenes.render import render
 from captioner.scenes.scene import IMAGE_SIZE, Scene
 
-VERSION = 6
+VERSION = 7
 RECIPE = "recipe.json"
 SPLITS = ("train", "val", "test")
 SPLIT_LIMIT = 1_000_000  # pictures; the ids of each split start at a multiple of it
