@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 SCORE_GAIN = 8.0  # over torch's own initial values
+SCRATCH = 2**19  # numbers of (B, K, L, A) at once where nothing is learnt: what a cache holds
 
 
 class Attended(NamedTuple):
@@ -50,10 +51,18 @@ class AdditiveAttention(nn.Module):
 
     def forward(self, features_BLF: Tensor, keys_BLA: Tensor, h_NH: Tensor) -> Attended:
         """Look at the images with the questions that `h_NH` asks."""
-        B, L, _ = features_BLF.shape
-        query_BK1A = self.query(h_NH).view(B, -1, 1, keys_BLA.shape[-1])
-        mixed_BKLA = keys_BLA.unsqueeze(1) + query_BK1A
-        mixed_BKLA = mixed_BKLA.tanh_() if self.activation == "tanh" else mixed_BKLA.relu_()
-        alphas_BKL = self.score(mixed_BKLA).squeeze(-1).softmax(dim=-1)
+        B, L, A = keys_BLA.shape
+        query_BKA = self.query(h_NH).view(B, -1, A)
+        rows = max(1, query_BKA.shape[1] * L * A)
+        at_once = max(1, B if torch.is_grad_enabled() else SCRATCH // rows)
+        parts = zip(torch.split(keys_BLA, at_once), torch.split(query_BKA, at_once), strict=True)
+        alphas_BKL = torch.cat([self._look(keys, query) for keys, query in parts])
         context_BKF = torch.bmm(alphas_BKL, features_BLF)
         return Attended(context_BKF.flatten(0, 1), alphas_BKL.view(-1, L))
+
+    def _look(self, keys_BLA: Tensor, query_BKA: Tensor) -> Tensor:
+        """alphas_BKL."""
+        mixed_BKLA = keys_BLA.unsqueeze(1) + query_BKA.unsqueeze(2)
+        mixed_BKLA = mixed_BKLA.tanh_() if self.activation == "tanh" else mixed_BKLA.relu_()
+        alphas_BKL: Tensor = self.score(mixed_BKLA).squeeze(-1).softmax(dim=-1)
+        return alphas_BKL

@@ -1,55 +1,61 @@
-"""A trained captioner, ready for pictures."""
+"""Trained captioners, ready for pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from captioner.app.generate import Captioned, as_captioner, generate
 from captioner.errors import UserError
 from captioner.insight.attention_map import draw_attention
+from captioner.insight.search_tree import write_search_tree
 from captioner.search.base import SEARCHES
+from captioner.search.choose import changed
 from captioner.tasks.folder import load_model
 
 
 class Captioner:
-    """A model folder, loaded once.
+    """Model folders, loaded once; several speak as one, by the mean of their probabilities.
 
     Args:
-        model: the folder.
-        beam_size: None takes the model's own.
-        n_best: captions a picture; the beam is as wide at least.
+        models: the folders.
+        search: changes to the first model's own search.
+        n_best: captions a picture; a beam whose size nobody chose is as wide at least.
 
     Raises:
-        UserError: the folder holds no captioning model.
+        UserError: a folder holds no captioning model; the vocabularies differ; the search has no such option.
     """
 
-    def __init__(self, model: Path, beam_size: int | None = None, n_best: int = 1) -> None:
-        self.task = as_captioner(load_model(model), model)
-        self.model = model
+    def __init__(self, *models: Path, search: Mapping[str, Any] | None = None, n_best: int = 1) -> None:
+        self.task, *self.others = (as_captioner(load_model(model), model) for model in models)
+        for model, other in zip(models[1:], self.others, strict=True):
+            if other.vocabulary.words != self.task.vocabulary.words:
+                raise UserError(f"{model} and {models[0]} have different words: they cannot speak as one.")
+        self.model = models[0]
         self.n_best = n_best
-        decoding = dict(self.task.config.search)
-        if beam_size is not None:
-            decoding["beam_size"] = beam_size
-        elif decoding.get("beam_size", 1) < n_best:
-            decoding["beam_size"] = n_best
-        self.search = SEARCHES.build(decoding)
+        self.decoding = changed(self.task.config.search, search or {}, n_best)
+        self.search = SEARCHES.build(self.decoding, vocabulary=self.task.vocabulary)
 
-    def __call__(self, files: Sequence[Path]) -> Iterator[Captioned]:
-        """Captions in the order of the files."""
-        return generate(self.task, self.search, [(str(file), file) for file in files], self.n_best)
+    def __call__(self, files: Sequence[Path], record: bool = False) -> Iterator[Captioned]:
+        """Captions in the order of the files; `record` keeps what the search did."""
+        pictures = [(str(file), file) for file in files]
+        return generate(self.task, self.search, pictures, self.n_best, others=self.others, record=record)
 
     def check_attends(self) -> None:
         """Make sure there is something to draw.
 
         Raises:
-            UserError: the decoder does not attend.
+            UserError: a decoder does not attend, or they look at different places.
         """
-        if not self.task.decoder.attends:
-            name = self.task.config.decoder["name"]
-            raise UserError(
-                f"{self.model} holds a {name} decoder, which does not look at places: no attention to draw."
-            )
+        for task in (self.task, *self.others):
+            if not task.decoder.attends:
+                name = task.config.decoder["name"]
+                where = f"{self.model} holds a {name} decoder"
+                raise UserError(f"{where}, which does not look at places: no attention to draw.")
+            if task.encoder.grid != self.task.encoder.grid:
+                raise UserError("The models look at different places: no attention to draw.")
 
     def draw(self, captioned: Captioned) -> Image.Image:
         """The picture, and for each word of its first caption where the model looked."""
@@ -57,3 +63,20 @@ class Captioner:
         assert captioned.shown is not None
         assert caption.alphas_TL is not None
         return draw_attention(captioned.shown, caption.words, caption.alphas_TL, self.task.encoder.grid)
+
+    def write_tree(self, captioned: Captioned, file: Path) -> None:
+        """A page that plays the search of a picture captioned with `record`."""
+        write_search_tree(
+            file,
+            Path(captioned.name).name,
+            captioned.events,
+            self.task.vocabulary.words,
+            {"model": self.model, **self._settings(), "n_best": self.n_best},
+            [(caption.text, caption.log_probability, caption.score) for caption in captioned.captions],
+            captioned.shown,
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        """All that the search was told, defaults included."""
+        options = {field.name: getattr(self.search, field.name) for field in fields(self.search)}
+        return {"search": self.decoding["name"]} | {k: v for k, v in options.items() if k != "vocabulary"}

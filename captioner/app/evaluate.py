@@ -22,6 +22,7 @@ from captioner.insight.samples_page import Sample, write_samples_page
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import CaptionScores, score_captions
 from captioner.search.base import SEARCHES
+from captioner.search.choose import changed
 from captioner.tasks.caption import CaptionTask
 from captioner.tasks.folder import load_model
 
@@ -61,11 +62,12 @@ def evaluate(
     """
     task = as_captioner(load_model(model), model)
     data = data or task.config.data
-    decoding = dict(task.config.search) | dict(search or {})
+    decoding = changed(task.config.search, search or {})
     source = DATASETS.build(data)
     asked = _split(source, split, limit)
     started = time.monotonic()
-    found = list(progress(generate(task, SEARCHES.build(decoding), asked.pictures)))
+    reader = SEARCHES.build(decoding, vocabulary=task.vocabulary)
+    found = list(progress(generate(task, reader, asked.pictures)))
     seconds = time.monotonic() - started
     problems = [captioned.problem for captioned in found if captioned.problem]
     ids, references = asked.image_ids, asked.references

@@ -9,7 +9,9 @@ from PIL import Image
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.images import ImageSource, UnreadableImage, load_image
-from captioner.search.base import Hypothesis, Search
+from captioner.search.base import Hypothesis, Search, Steps
+from captioner.search.ensemble import Ensemble
+from captioner.search.record import Event, Recorder
 from captioner.tasks.caption import CaptionTask
 
 BATCH_SIZE = 32
@@ -23,6 +25,9 @@ class Caption(NamedTuple):
     word_log_probabilities: list[float]
     finished: bool
     alphas_TL: Any | None  # a numpy array
+    score: float  # what the search ranks by
+    group: int  # of diverse beam search
+    proven: bool | None  # of exact search
 
     @property
     def text(self) -> str:
@@ -37,44 +42,66 @@ class Captioned(NamedTuple):
     captions: list[Caption]
     shown: Image.Image | None  # what the encoder saw of it
     problem: str | None
+    events: Sequence[Event] = ()  # what the search did, if that was recorded
 
 
 def generate(
-    task: CaptionTask, search: Search, pictures: Sequence[tuple[str, ImageSource]], n_best: int = 1
-) -> Iterator[Captioned]:
-    """Caption named pictures in batches, in order. One that cannot be read comes back with its problem."""
-    device = best_device()
-    task.to(device)
-    for start in range(0, len(pictures), BATCH_SIZE):
-        yield from _batch(task, search, pictures[start : start + BATCH_SIZE], n_best, device)
-
-
-def _batch(
     task: CaptionTask,
     search: Search,
     pictures: Sequence[tuple[str, ImageSource]],
+    n_best: int = 1,
+    *,
+    others: Sequence[CaptionTask] = (),
+    record: bool = False,
+) -> Iterator[Captioned]:
+    """Caption named pictures in batches, in order. One that cannot be read comes back with its problem.
+
+    `others` speak with `task` as one; `record` keeps what the search did.
+    """
+    device = best_device()
+    tasks = [one.to(device) for one in (task, *others)]
+    for start in range(0, len(pictures), BATCH_SIZE):
+        recorder = Recorder() if record else None
+        yield from _batch(tasks, search, pictures[start : start + BATCH_SIZE], n_best, recorder)
+
+
+def _batch(
+    tasks: Sequence[CaptionTask],
+    search: Search,
+    pictures: Sequence[tuple[str, ImageSource]],
     n_best: int,
-    device: torch.device,
+    recorder: Recorder | None,
 ) -> list[Captioned]:
-    preprocessing = task.encoder.preprocessing
     read: list[Captioned] = []
-    pixels = []
+    images: list[Image.Image] = []
     for name, source in pictures:
         try:
-            image = load_image(source)
+            images.append(load_image(source))
         except UnreadableImage as problem:
             read.append(Captioned(name, [], None, str(problem)))
             continue
-        pixels.append(preprocessing(image))
-        read.append(Captioned(name, [], preprocessing.shown(image), None))
-    if not pixels:
+        read.append(Captioned(name, [], tasks[0].encoder.preprocessing.shown(images[-1]), None))
+    if not images:
         return read
     with torch.inference_mode():
-        found = iter(search(task.decoder, task.features(torch.stack(pixels).to(device)), n_best))
-    return [
-        one if one.problem else one._replace(captions=[_caption(task, h) for h in next(found)])
-        for one in read
-    ]
+        features = tuple(_features(task, images) for task in tasks)
+        several = len(tasks) > 1
+        model: Steps = Ensemble([task.decoder for task in tasks]) if several else tasks[0].decoder
+        found = search(model, features if several else features[0], n_best, recorder)
+    answers = iter(enumerate(found))
+    return [one if one.problem else _answered(tasks[0], one, *next(answers), recorder) for one in read]
+
+
+def _features(task: CaptionTask, images: Sequence[Image.Image]) -> torch.Tensor:
+    pixels = torch.stack([task.encoder.preprocessing(image) for image in images])
+    return task.features(pixels.to(task.device))
+
+
+def _answered(
+    task: CaptionTask, one: Captioned, number: int, found: list[Hypothesis], recorder: Recorder | None
+) -> Captioned:
+    events = recorder.of_image(number) if recorder else ()
+    return one._replace(captions=[_caption(task, h) for h in found], events=events)
 
 
 def _caption(task: CaptionTask, hypothesis: Hypothesis) -> Caption:
@@ -84,6 +111,9 @@ def _caption(task: CaptionTask, hypothesis: Hypothesis) -> Caption:
         hypothesis.word_log_probabilities,
         hypothesis.finished,
         None if hypothesis.alphas_TL is None else hypothesis.alphas_TL.float().numpy(),
+        hypothesis.score,
+        hypothesis.group,
+        hypothesis.proven,
     )
 
 

@@ -1,20 +1,31 @@
 """Caption your own pictures.
 
-python scripts/caption.py photo.jpg
-python scripts/caption.py holiday/ --json > captions.jsonl
-python scripts/caption.py 'photos/*.png' --beam 5 --n-best 3
-python scripts/caption.py photo.jpg --attention looked.png
+  python scripts/caption.py photo.jpg
+  python scripts/caption.py holiday/ --json > captions.jsonl
+  python scripts/caption.py 'photos/*.png' --beam 5 --n-best 3
+  python scripts/caption.py photo.jpg --attention looked.png
+  python scripts/caption.py photo.jpg --search sample --temperature 0.7 --n-best 5
+  python scripts/caption.py photo.jpg --search diverse --beam 6 --groups 3 --n-best 3 --tree tree.html
+  python scripts/caption.py photo.jpg --prefix "there is" --must red --no-repeat-ngram 3 --words
+  python scripts/caption.py photo.jpg --model runs/one/model --model runs/two/model
+
+Prints a caption a picture; a picture that cannot be read is named and left out.
 """
 
 import argparse
 import glob
-import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from captioner.app.places import last_run
+from captioner.commands.captions import as_json, as_text
+from captioner.commands.search_options import add_search_arguments, search_changes
 from captioner.errors import UserError
+
+if TYPE_CHECKING:
+    from captioner.app.caption import Captioner
+    from captioner.app.generate import Captioned
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 
@@ -22,44 +33,65 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this verb."""
     parser.add_argument("pictures", nargs="+", metavar="PHOTO", help="a file, a folder or a pattern")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
-    parser.add_argument("--beam", type=int, metavar="K", help="beam size; 1 is greedy (default: the model's)")
-    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="captions a picture (default: 1)")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="model folder (default: the last); given several times, they speak as one",
+    )
     parser.add_argument(
         "--attention",
         type=Path,
         metavar="PNG",
         help="draw where the model looked; with several pictures, PNG-1, PNG-2, ...",
     )
+    parser.add_argument(
+        "--tree",
+        type=Path,
+        metavar="HTML",
+        help="a page that plays the search step by step; with several pictures, HTML-1, HTML-2, ...",
+    )
+    parser.add_argument("--words", action="store_true", help="the log-probability of every word")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with log-probabilities")
+    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="captions a picture (default: 1)")
+    add_search_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Caption, print, draw."""
-    model: Path = arguments.model or last_run(Path("runs"), "caption", "model") / "model"
+    models: list[Path] = arguments.model or [last_run(Path("runs"), "caption", "model") / "model"]
     files = find_pictures(arguments.pictures)
     from captioner.app.caption import Captioner
 
-    captioner = Captioner(model, beam_size=arguments.beam, n_best=arguments.n_best)
+    captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
     if arguments.attention:
         captioner.check_attends()
     unreadable = 0
-    for number, captioned in enumerate(captioner(files), start=1):
+    for number, captioned in enumerate(captioner(files, record=bool(arguments.tree)), start=1):
         if captioned.problem:
             unreadable += 1
             print(f"left out: {captioned.problem}", file=sys.stderr)
             continue
-        print(_as_json(captioned) if arguments.json else _as_text(captioned, len(files) > 1), flush=True)
-        if arguments.attention:
-            target: Path = arguments.attention
-            if len(files) > 1:
-                target = target.with_stem(f"{target.stem}-{number}")
-            captioner.draw(captioned).save(target)
-            print(f"looked at: {target}", file=sys.stderr)
+        text = as_json(captioned) if arguments.json else as_text(captioned, len(files) > 1, arguments.words)
+        print(text, flush=True)
+        _draw(captioner, captioned, arguments, f"-{number}" if len(files) > 1 else "")
     if unreadable and len(files) > 1:
         print(f"{unreadable} of {len(files)} pictures could not be read.", file=sys.stderr)
     if unreadable == len(files):
         sys.exit(2)
+
+
+def _draw(captioner: "Captioner", captioned: "Captioned", arguments: argparse.Namespace, suffix: str) -> None:
+    """The attention picture and the page of the search, where they are asked for."""
+    if arguments.attention:
+        target: Path = arguments.attention.with_stem(f"{arguments.attention.stem}{suffix}")
+        captioner.draw(captioned).save(target)
+        print(f"looked at: {target}", file=sys.stderr)
+    if arguments.tree:
+        target = arguments.tree.with_stem(f"{arguments.tree.stem}{suffix}")
+        captioner.write_tree(captioned, target)
+        print(f"searched: {target}", file=sys.stderr)
 
 
 def find_pictures(wanted: list[str]) -> list[Path]:
@@ -80,25 +112,3 @@ def find_pictures(wanted: list[str]) -> list[Path]:
     if not found:
         raise UserError(f"There is no picture at {', '.join(wanted)}.")
     return list(dict.fromkeys(found))
-
-
-def _as_text(captioned: Any, with_name: bool) -> str:
-    name = f"{captioned.name}: " if with_name else ""
-    if len(captioned.captions) == 1:
-        return f"{name}{captioned.captions[0].text}"
-    lines = [f"{caption.log_probability:8.2f}  {caption.text}" for caption in captioned.captions]
-    return "\n".join(([name.rstrip()] if name else []) + lines)
-
-
-def _as_json(captioned: Any) -> str:
-    captions = [
-        {
-            "caption": caption.text,
-            "log_probability": caption.log_probability,
-            "words": caption.words,
-            "word_log_probabilities": caption.word_log_probabilities,
-            "finished": caption.finished,
-        }
-        for caption in captioned.captions
-    ]
-    return json.dumps({"image": captioned.name, "captions": captions}, ensure_ascii=False)

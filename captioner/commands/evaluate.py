@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.app.places import last_run
+from captioner.commands.search_options import add_search_arguments, search_changes
 from captioner.commands.tables import score_table
 from captioner.config import parse_overrides
 
@@ -28,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", default="test", help="split of the data set (default: test)")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
-    parser.add_argument("--beam", type=int, metavar="K", help="beam size; 1 is greedy (default: the model's)")
     parser.add_argument(
         "--shuffled",
         action="store_true",
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="where to write (default: beside the model)"
     )
+    add_search_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         data=data,
         split=arguments.split,
         limit=arguments.limit,
-        search={"beam_size": arguments.beam} if arguments.beam else None,
+        search=search_changes(arguments),
         shuffled=arguments.shuffled,
         progress=lambda captioned: tqdm(captioned, unit=" pictures", leave=False),
     )

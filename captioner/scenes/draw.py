@@ -1,4 +1,7 @@
-"""Scenes at random: every attribute uniform and independent of the others, so that none can be guessed."""
+"""Scenes at random: attributes uniform and independent of each other, so that none can be guessed.
+
+Only the sizes of two single shapes are given: the group is large and the anchor small.
+"""
 
 import itertools
 import math

@@ -55,7 +55,9 @@ class CaptionTask(Task):
         self.attention_penalty = attention_penalty
         self.label_smoothing = label_smoothing
         self.scheduled_sampling = scheduled_sampling
-        self.validation_search = SEARCHES.build(validation_search or {"name": "beam", "beam_size": 1})
+        self.validation_search = SEARCHES.build(
+            validation_search or {"name": "greedy"}, vocabulary=vocabulary
+        )
         # Convolutions are faster with the channels last, on CPUs and GPUs alike.
         self.encoder = ENCODERS.build(config.encoder).to(memory_format=torch.channels_last)
         self.decoder = DECODERS.build(

@@ -1,0 +1,201 @@
+"""Beam search over a batch against the loop of the tutorials, one picture at a time.
+
+    python benchmarks/search.py
+    python benchmarks/search.py --rounds 5 --only attention
+
+The loop is what tutorials do for each picture: the features copied for every beam, attention's keys of the
+whole picture computed at every word, a softmax over the vocabulary for every beam, and fewer beams as
+sentences end. It is timed on the first 16 pictures, each for itself as always. Both sides read the same
+weights; sentences end at lengths drawn from 7 to 15 words, the spread of Flickr8k, so that both do the same
+work and find the same sentences, which is counted. They run in turns in one process; medians are printed and
+their ratio, then where our time goes, and (on Linux) our peak of memory at two beam sizes.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from captioner.decoders.base import Decoder, Started, Step
+from captioner.decoders.show_attend_tell import ShowAttendTell
+from captioner.decoders.show_tell import ShowTell
+from captioner.search.beam import Beam
+from captioner.tree import Tree
+from captioner.vocabulary import BOS, EOS, PAD
+
+B, V, H, F, L, BEAM, LONGEST = 64, 10_000, 512, 512, 196, 5, 20
+ALONE = 16  # pictures of the loop
+PRODUCTS = ("aten::addmm", "aten::mm", "aten::bmm", "aten::baddbmm")
+Sentences = list[list[int]]
+
+
+class Ending:
+    """A decoder whose sentences end when they have as many words as the picture is told to get."""
+
+    def __init__(self, decoder: Decoder, lengths_B: Tensor) -> None:
+        self.decoder = decoder
+        self.lengths_B = lengths_B
+
+    def start(self, features_BLF: Tensor) -> Started:
+        """The decoder's, with a count of words beside."""
+        memory, state = self.decoder.start(features_BLF)
+        words_B = torch.zeros(len(features_BLF), dtype=torch.long, device=features_BLF.device)
+        return Started((memory, self.lengths_B), (state, words_B))
+
+    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
+        """The decoder's, with the end certain or impossible."""
+        step = self.decoder.step(tokens_N, state[0], memory[0])
+        length_N = memory[1].repeat_interleave(len(tokens_N) // len(memory[1]))
+        step.logits_NV[:, EOS] = torch.where(state[1] >= length_N, 1e4, -1e4)
+        return step._replace(state=(step.state, state[1] + 1))
+
+
+def one_at_a_time(decoder: Decoder, features_BLF: Tensor, lengths_B: Tensor) -> Sentences:
+    return [
+        one_picture(decoder, features_LF, int(length))
+        for features_LF, length in zip(features_BLF, lengths_B, strict=False)
+    ]
+
+
+def one_picture(decoder: Any, features_LF: Tensor, length: int) -> list[int]:
+    """The tutorial's beam search of one picture."""
+    k = BEAM
+    features_kLF = features_LF.expand(k, *features_LF.shape).contiguous()
+    memory, state = decoder.start(features_kLF)
+    sentences = torch.full((k, 1), BOS, device=features_LF.device)
+    scores_k = torch.zeros(k, device=features_LF.device)
+    complete: list[tuple[float, list[int]]] = []
+    for t in range(LONGEST):
+        if decoder.attends:  # the keys, again at every word
+            memory = memory._replace(keys_BLA=decoder.attention.keys(memory.features_BLF))
+        step = decoder.step(sentences[:, -1], state, memory)
+        logits_kV = step.logits_NV
+        logits_kV[:, EOS] = 1e4 if t >= length else -1e4
+        logits_kV[:, [PAD, BOS]] = -torch.inf
+        totals_kV = scores_k.unsqueeze(1) + torch.log_softmax(logits_kV, dim=1)
+        scores_k, places_k = (totals_kV[0] if t == 0 else totals_kV.view(-1)).topk(k)
+        parents_k, words_k = places_k // V, places_k % V
+        sentences = torch.cat([sentences[parents_k], words_k.unsqueeze(1)], dim=1)
+        going = [i for i, word in enumerate(words_k.tolist()) if word != EOS]
+        ended = [i for i, word in enumerate(words_k.tolist()) if word == EOS]
+        complete += [(float(scores_k[i]), sentences[i, 1:-1].tolist()) for i in ended]
+        k -= len(ended)
+        if k == 0:
+            break
+        rows = parents_k[going]
+        state = tuple(leaf[rows] for leaf in step.state)
+        memory = type(memory)(*(leaf[rows] for leaf in memory)) if memory else memory
+        sentences, scores_k = sentences[going], scores_k[going]
+    return max(complete)[1]
+
+
+def make(name: str) -> Decoder:
+    torch.manual_seed(0)
+    cell = {"name": "lstm", "hidden_dim": H}
+    decoder: Decoder
+    if name == "attention":
+        decoder = ShowAttendTell(F, V, cell, embed_dim=H, attention_dim=H)
+    else:
+        decoder = ShowTell(F, V, cell, embed_dim=H)
+    for parameter in decoder.parameters():
+        parameter.data.mul_(2.0)  # so that words differ in probability as they do once trained
+    return decoder.eval()
+
+
+def timed(work: Callable[[], Sentences]) -> tuple[float, Sentences]:
+    start = time.perf_counter()
+    found = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start, found
+
+
+def split(work: Callable[[], Sentences]) -> None:
+    """Where the time goes, by operator."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        work()
+    spent = {event.key: event.self_cpu_time_total for event in profile.key_averages()}
+    total = sum(spent.values())
+    products = sum(spent.get(name, 0.0) for name in PRODUCTS)
+    print(f"  matrix products {products / total:9.0%} of the time; then")
+    others = sorted((v, k) for k, v in spent.items() if k not in PRODUCTS)
+    for value, name in others[: -len(others) - 1 : -1][:6]:
+        print(f"  {name:28}{value / total:6.0%}")
+
+
+@torch.inference_mode()
+def compare(name: str, rounds: int) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    decoder = make(name).to(device)
+    features_BLF = torch.randn(B, L if name == "attention" else 1, F, device=device)
+    lengths_B = torch.randint(7, 16, (B,), device=device)
+    search, ending = Beam(BEAM, max_length=LONGEST), Ending(decoder, lengths_B)
+    sides: dict[str, Callable[[], Sentences]] = {
+        "one at a time": lambda: one_at_a_time(decoder, features_BLF[:ALONE], lengths_B),
+        "captioner": lambda: [found[0].tokens for found in search(ending, features_BLF)],
+    }
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    for _ in range(rounds + 1):
+        answers = []
+        for side, work in sides.items():
+            seconds, found = timed(work)
+            times[side].append(seconds)
+            answers.append(found)
+    same = sum(one == other for one, other in zip(*answers, strict=False))
+    medians = {side: statistics.median(seconds[1:]) for side, seconds in times.items()}
+    print(f"{name}: {device}, {torch.get_num_threads()} threads, {same} of {ALONE} sentences the same")
+    speeds = {"one at a time": ALONE / medians["one at a time"], "captioner": B / medians["captioner"]}
+    for side, speed in speeds.items():
+        print(f"  {side:15}{speed:9.1f} captions/s")
+    print(f"  {'ratio':15}{speeds['captioner'] / speeds['one at a time']:9.1f}")
+    split(sides["captioner"])
+
+
+@torch.inference_mode()
+def peak(beam_size: int) -> None:
+    """Print how much memory one search takes above what there was before, in MB."""
+    decoder, features_BLF = make("attention"), torch.randn(B, L, F)
+    ending = Ending(decoder, torch.full((B,), 4))
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the past
+    before = resident("VmRSS")
+    Beam(beam_size, max_length=6)(ending, features_BLF)
+    print((resident("VmHWM") - before) // 1024)
+
+
+def resident(name: str) -> int:
+    """A figure of this process, in kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=["plain", "attention"])
+    parser.add_argument("--peak", type=int, metavar="K", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak:
+        peak(arguments.peak)
+        return
+    print(f"{B} pictures, beam {BEAM}, V {V}, H {H}, attention over {L} x {F}")
+    for name in ("plain", "attention"):
+        if arguments.only in (None, name):
+            compare(name, arguments.rounds)
+    copied = B * L * F * 4 / 1e6
+    print(f"memory of a search with attention; the annotations are {copied:.0f} MB")
+    for beam_size in (5, 20) if sys.platform == "linux" else ():
+        command = [sys.executable, __file__, "--peak", str(beam_size)]
+        print(f"  beam {beam_size:2} {int(subprocess.check_output(command)):6} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Which words may come next.      N rows, T words so far with <bos>, V vocabulary, M words to be said."""
+
+import difflib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from captioner.errors import UserError
+from captioner.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+
+
+def numbers(words: Sequence[str], vocabulary: Vocabulary | None) -> list[int]:
+    """The words' numbers, each looked up.
+
+    Raises:
+        UserError: a word that the model does not have, with the nearest it has.
+    """
+    if not words:
+        return []
+    if vocabulary is None:
+        raise UserError(f"The words {', '.join(words)} cannot be looked up: the search has no vocabulary.")
+    found = vocabulary.encode(words)
+    for word, number in zip(words, found, strict=True):
+        if number == UNK or number in (PAD, BOS, EOS):
+            close = difflib.get_close_matches(word, vocabulary.words[UNK + 1 :], n=3)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            raise UserError(f"The model does not have the word {word!r}.{hint}")
+    return found
+
+
+class Constraints(NamedTuple):
+    """The rules of `Search`, in numbers of words. They depend on the words said so far and on no more."""
+
+    forbidden: list[int]
+    prefix: list[int]
+    must: list[int]
+    bad_endings: list[int]
+    min_length: int
+    max_length: int
+    allow_repeat: bool
+    no_repeat_ngram: int
+
+    def check(self) -> None:
+        """Refuse rules that contradict each other.
+
+        Raises:
+            UserError: says which.
+        """
+        if clash := set(self.forbidden) & {*self.prefix, *self.must}:
+            raise UserError(f"{len(clash)} of the words that must be said are forbidden as well.")
+        needed = max(self.min_length, len(self.prefix) + len(set(self.must) - set(self.prefix)))
+        if needed >= self.max_length:
+            raise UserError(
+                f"The constraints ask for {needed} words; with the end that is more than max_length, "
+                f"{self.max_length}."
+            )
+
+    def forbid(self, logits_NV: Tensor, tokens_NT: Tensor) -> None:
+        """Set the logits of words that may not come next to -inf, in place.
+
+        `tokens_NT` are the words so far from <bos> on; shorter rows have <pad> before it.
+        """
+        logits_NV.index_fill_(1, _on(logits_NV, self.forbidden), -torch.inf)
+        length_N = None
+        if self.min_length or self.must or self.prefix:
+            length_N = (tokens_NT != PAD).sum(dim=1) - 1
+        if self.min_length and length_N is not None:
+            logits_NV[:, EOS].masked_fill_(length_N < self.min_length, -torch.inf)
+        if self.must and length_N is not None:
+            self._say_what_must_be_said(logits_NV, tokens_NT, length_N)
+        if self.prefix and length_N is not None:
+            prefix_P = _on(tokens_NT, self.prefix)
+            word_N1 = prefix_P[length_N.clamp_max(len(self.prefix) - 1)].unsqueeze(1)
+            self._only(logits_NV, length_N < len(self.prefix), word_N1)
+        if not self.allow_repeat or self.no_repeat_ngram or self.bad_endings:
+            softly_NV = self._repeats_and_endings(tokens_NT, logits_NV.shape[1])
+            something_left_N1 = ((logits_NV > -torch.inf) & ~softly_NV).any(dim=1, keepdim=True)
+            logits_NV.masked_fill_(softly_NV & something_left_N1, -torch.inf)
+
+    def missing_NM(self, tokens_NT: Tensor) -> Tensor:
+        """Which of the words that must be said have not been."""
+        must_M = _on(tokens_NT, sorted(set(self.must)))
+        return ~(tokens_NT.unsqueeze(2) == must_M).any(dim=1)
+
+    def _say_what_must_be_said(self, logits_NV: Tensor, tokens_NT: Tensor, length_N: Tensor) -> None:
+        """No end before; and nothing else where there is room for nothing else."""
+        missing_NM = self.missing_NM(tokens_NT)
+        missing_N = missing_NM.sum(dim=1)
+        logits_NV[:, EOS].masked_fill_(missing_N > 0, -torch.inf)
+        room_N = self.max_length - 1 - length_N
+        words_NM = _on(tokens_NT, sorted(set(self.must))).expand_as(missing_NM)
+        self._only(logits_NV, (missing_N > 0) & (missing_N >= room_N), words_NM, missing_NM)
+
+    @staticmethod
+    def _only(logits_NV: Tensor, rows_N: Tensor, words_NM: Tensor, which_NM: Tensor | None = None) -> None:
+        """In the rows chosen leave these words and no other."""
+        left_NM = logits_NV.gather(1, words_NM)
+        if which_NM is not None:
+            left_NM = left_NM.masked_fill(~which_NM, -torch.inf)
+        alone_NV = torch.full_like(logits_NV, -torch.inf).scatter_(1, words_NM, left_NM)
+        logits_NV.copy_(torch.where(rows_N.unsqueeze(1), alone_NV, logits_NV))
+
+    def _repeats_and_endings(self, tokens_NT: Tensor, V: int) -> Tensor:
+        """What the rules against repeats and bad endings would forbid."""
+        forbidden_NV = torch.zeros(len(tokens_NT), V, dtype=torch.bool, device=tokens_NT.device)
+        if not self.allow_repeat:
+            forbidden_NV.scatter_(1, tokens_NT[:, -1:], True)
+        if self.bad_endings:
+            bad_N = torch.isin(tokens_NT[:, -1], _on(tokens_NT, self.bad_endings))
+            forbidden_NV[:, EOS] |= bad_N
+        n, T = self.no_repeat_ngram, tokens_NT.shape[1]
+        if n and n <= T:
+            following_NW = tokens_NT[:, n - 1 :]
+            said_NW = torch.ones_like(following_NW, dtype=torch.bool)
+            for back in range(1, n):  # the words before each, against the last words of the row
+                said_NW &= tokens_NT[:, n - 1 - back : T - back] == tokens_NT[:, T - back, None]
+            rows_W, places_W = said_NW.nonzero(as_tuple=True)
+            forbidden_NV[rows_W, following_NW[rows_W, places_W]] = True
+        return forbidden_NV
+
+
+def _on(like: Tensor, values: Sequence[int]) -> Tensor:
+    return torch.tensor(values, dtype=torch.long, device=like.device)

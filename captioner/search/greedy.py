@@ -1,0 +1,25 @@
+"""Greedy search: the most probable word, every time."""
+
+from dataclasses import dataclass
+
+from captioner.errors import UserError
+from captioner.search.base import SEARCHES, Hypothesis, Search, Steps
+from captioner.search.beams import BeamPolicy
+from captioner.search.paths import read_out
+from captioner.search.record import Recorder
+from captioner.tree import Tree
+
+
+@SEARCHES.register("greedy")
+@dataclass
+class Greedy(Search):
+    """The most probable word, every time. Not the most probable sentence, and fast."""
+
+    def __call__(
+        self, decoder: Steps, features: Tree, n_best: int = 1, recorder: Recorder | None = None
+    ) -> list[list[Hypothesis]]:
+        """See `Search`."""
+        if n_best != 1:
+            raise UserError(f"Greedy search finds one sentence, not {n_best}: take beam for several.")
+        policy = BeamPolicy(1, 1, self.constraints)
+        return read_out(decoder, features, self.constraints, policy, 1, recorder)

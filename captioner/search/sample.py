@@ -1,0 +1,31 @@
+"""Sampling: sentences as probable as the model finds them."""
+
+from dataclasses import dataclass
+
+from captioner.search.base import SEARCHES, Hypothesis, Steps, at_least
+from captioner.search.draws import Ancestral, WithoutReplacement
+from captioner.search.paths import read_out
+from captioner.search.record import Recorder
+from captioner.search.sampling import Drawing, Noise
+from captioner.tree import Tree
+
+
+@SEARCHES.register("sample")
+@dataclass
+class Sample(Drawing):
+    """`n_best` sentences drawn from the model, in the order drawn; finished ones before those cut.
+
+    With `replacement` they are independent. Without, they all differ, and the first is a draw from the model
+    (`WithoutReplacement`). `score` is the log-probability under what was drawn from, or the perturbed one.
+    """
+
+    replacement: bool = True
+
+    def __call__(
+        self, decoder: Steps, features: Tree, n_best: int = 1, recorder: Recorder | None = None
+    ) -> list[list[Hypothesis]]:
+        """See `Search`."""
+        at_least(1, n_best=n_best)
+        draw = Ancestral if self.replacement else WithoutReplacement
+        policy = draw(n_best, self.sharpening, Noise(features, self.seed))
+        return read_out(decoder, features, self.constraints, policy, n_best, recorder)

@@ -1,0 +1,119 @@
+"""The options of the search on the command line: each reaches the search, and every search option has one."""
+
+import argparse
+import inspect
+import json
+
+import pytest
+from conftest import ROOT, TINY
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from captioner.app.train import train
+from captioner.commands import main
+from captioner.commands.search_options import (
+    CONSTRAINTS,
+    METHOD,
+    add_search_arguments,
+    search_changes,
+)
+from captioner.config import load
+from captioner.search.base import SEARCHES
+from captioner.vocabulary import EOS
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, tiny_scenes):
+    """A photo, and two models of the same words."""
+    folder = tmp_path_factory.mktemp("home")
+    Image.new("RGB", (60, 50), "orange").save(folder / "photo.jpg")
+    for seed in (0, 1):
+        changes = [*TINY, f"data.folder={tiny_scenes}", f"seed={seed}", "trainer.max_epochs=1"]
+        model = train(load(ROOT / "configs/caption.yaml", changes), folder / f"run{seed}").model
+        weights = load_file(model / "model.safetensors")
+        weights["decoder.output.bias"][EOS] -= 3.0
+        save_file(weights, model / "model.safetensors")
+        model.rename(folder / f"model{seed}")
+    return folder
+
+
+def say(home, capsys, *words: str) -> dict:
+    capsys.readouterr()
+    main("caption", [str(home / "photo.jpg"), "--model", str(home / "model0"), "--json", *words])
+    return json.loads(capsys.readouterr().out)
+
+
+def parsed(*words: str) -> dict:
+    parser = argparse.ArgumentParser()
+    add_search_arguments(parser)
+    return search_changes(parser.parse_args(words))
+
+
+def test_every_option_of_every_search_has_a_flag_and_every_flag_an_option():
+    known = {key for name in SEARCHES for key in inspect.signature(SEARCHES[name]).parameters}
+    assert {option.key for option in METHOD + CONSTRAINTS} == known - {"vocabulary"} | {"name"}
+
+
+def test_what_is_not_given_is_left_to_the_model():
+    assert parsed() == {}
+    assert parsed("--beam", "4", "--must", "red, two  circles", "--no-unknown", "--without-replacement") == {
+        "beam_size": 4,
+        "must": ["red", "two", "circles"],
+        "allow_unknown": False,
+        "replacement": False,
+    }
+
+
+@pytest.mark.parametrize("method", sorted(SEARCHES))
+def test_every_method_captions_under_constraints(home, capsys, method):
+    words = ["--search", method, "--prefix", "a", "--must", "red", "--max-length", "7", "--min-length", "3"]
+    (caption,) = say(home, capsys, *words)["captions"]
+    assert caption["words"][0] == "a"
+    assert "red" in caption["words"]
+    assert len(caption["words"]) >= 3
+    assert len(caption["word_log_probabilities"]) == len(caption["words"]) + caption["finished"]
+    assert sum(caption["word_log_probabilities"]) == pytest.approx(caption["log_probability"], abs=1e-4)
+    assert (caption["proven"] is not None) == (method == "exact")
+
+
+def test_several_diverse_captions_have_groups_and_two_scores(home, capsys):
+    words = ["--search", "diverse", "--beam", "4", "--groups", "2", "--diversity", "2", "--n-best", "2"]
+    first, second = say(home, capsys, *words)["captions"]
+    assert (first["group"], second["group"]) == (0, 1)
+    assert first["score"] == pytest.approx(first["log_probability"])
+    assert second["score"] <= second["log_probability"] + 1e-6
+
+
+def test_two_models_speak_as_one(home, capsys):
+    one, both = say(home, capsys), say(home, capsys, "--model", str(home / "model1"))
+    assert both["captions"][0]["log_probability"] != one["captions"][0]["log_probability"]
+    twice = say(home, capsys, "--model", str(home / "model0"))
+    assert twice["captions"][0]["words"] == one["captions"][0]["words"]
+
+
+def test_words_and_the_tree_are_shown(home, capsys, tmp_path):
+    capsys.readouterr()
+    photo, tree = str(home / "photo.jpg"), tmp_path / "tree.html"
+    main("caption", [photo, "--model", str(home / "model0"), "--words", "--tree", str(tree)])
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 2
+    assert "tree.html" in said.err
+    assert "photo.jpg" in tree.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--search baem", "There is no search 'baem'. Did you mean beam?"),
+        ("--search greedy --temperature 2", "search greedy has no option 'temperature'"),
+        ("--must rad", "does not have the word 'rad'. Did you mean red"),
+        ("--search greedy --n-best 2", "Greedy search finds one sentence, not 2"),
+        ("--tempreature 1", "--tempreature 1. Did you mean --temperature?"),
+    ],
+)
+def test_mistakes_are_answered_in_one_sentence(home, capsys, words, reason):
+    with pytest.raises(SystemExit) as stopped:
+        main("caption", [str(home / "photo.jpg"), "--model", str(home / "model0"), *words.split()])
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert reason in line

@@ -1,0 +1,86 @@
+"""Constraints against a filter over all sentences, and what happens where they leave nothing."""
+
+import itertools
+
+import pytest
+from referees import BB, UNKNOWN, VOCABULARY, A, C, Markov, Traced, make, pictures, said, sentences
+
+from captioner.errors import UserError
+from captioner.search.beam import Beam
+from captioner.search.greedy import Greedy
+from captioner.vocabulary import EOS
+
+T = 4
+RULES = [
+    ({"min_length": 2}, lambda s: len(s) >= 2),
+    ({"prefix": ["b", "a"]}, lambda s: s[:2] == (BB, A)),
+    ({"must": ["a", "c"]}, lambda s: {A, C} <= set(s)),
+    ({"without": ["b"], "allow_unknown": False}, lambda s: not {BB, UNKNOWN} & set(s)),
+    ({"allow_repeat": False}, lambda s: all(x != y for x, y in itertools.pairwise(s))),
+    ({"no_repeat_ngram": 1}, lambda s: len(s) == len(set(s))),
+    ({"no_repeat_ngram": 2}, lambda s: len({*itertools.pairwise(s)}) == len([*itertools.pairwise(s)])),
+    ({"bad_endings": ["a", "c"]}, lambda s: not s or s[-1] not in (A, C)),
+    (
+        {"prefix": ["c"], "must": ["b"], "min_length": 2, "bad_endings": ["a"]},
+        lambda s: s[:1] == (C,) and BB in s and s[-1] != A,
+    ),
+]
+
+
+@pytest.mark.parametrize(("rules", "holds"), RULES, ids=[str(rules) for rules, _ in RULES])
+def test_a_wide_beam_lists_what_is_allowed_and_nothing_else(rules, holds):
+    allowed = {s for s in sentences(T) if s[-1] == EOS and holds(s[:-1])}
+    search = Beam(2000, max_length=T, vocabulary=VOCABULARY, **rules)
+    for seed in range(2):
+        (found,) = search(make(seed=seed), pictures(1), n_best=2000)
+        assert {said(h) for h in found if h.finished} == allowed
+        assert all(holds(tuple(h.tokens)) for h in found if not h.finished and "bad_endings" not in rules)
+
+
+def test_what_must_be_said_is_said_in_time_to_end():
+    """Greedy would say a for ever; b and c take the last two places before the end."""
+    loop = Traced({A: 0.9, BB: 0.05, C: 0.05}, {w: {A: 0.8, BB: 0.1, C: 0.05, EOS: 0.05} for w in (A, BB, C)})
+    (found,) = Greedy(max_length=6, must=["c", "b"], vocabulary=VOCABULARY)(Markov(), loop.table())[0]
+    assert found.tokens[:3] == [A, A, A]
+    assert sorted(found.tokens[3:]) in ([BB, C], [A, BB, C])
+
+
+def test_places_are_kept_for_sentences_that_have_said_more():
+    """The best sentence with c starts with it; by probability alone it is out of a beam of 2 at once."""
+    late = Traced(
+        {A: 0.5, BB: 0.4, C: 0.1},
+        {A: {A: 0.5, EOS: 0.49, C: 0.01}, BB: {BB: 0.5, EOS: 0.49, C: 0.01}, C: {EOS: 1.0}},
+    )
+    (found,) = Beam(2, max_length=6, must=["c"], vocabulary=VOCABULARY)(Markov(), late.table())[0]
+    assert found.tokens == [C]
+
+
+def test_rules_about_repeats_give_way_where_nothing_else_is_left():
+    only = Traced({A: 1.0}, {A: {A: 0.9, EOS: 0.1}})
+    search = Greedy(max_length=4, min_length=2, no_repeat_ngram=1, allow_repeat=False)
+    (found,) = search(Markov(), only.table())[0]
+    assert (found.tokens, found.finished) == ([A, A], True)
+    never = Greedy(max_length=4, bad_endings=["a"], without=["b", "c"], vocabulary=VOCABULARY)
+    assert never(Markov(), Traced({A: 1.0}, {A: {EOS: 1.0}}).table())[0][0].tokens == [A]
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        ({"must": ["bb"]}, "does not have the word 'bb'. Did you mean b"),
+        ({"prefix": ["<eos>"]}, "does not have the word '<eos>'"),
+        ({"must": ["b"], "without": ["b"]}, "forbidden as well"),
+        ({"min_length": 5, "max_length": 5}, "ask for 5 words; with the end that is more than max_length, 5"),
+        ({"must": ["a", "b", "c"], "prefix": ["b", "b"], "max_length": 4}, "ask for 4 words"),
+        ({"max_length": 0}, "max_length must be 1 or more"),
+        ({"min_length": -1}, "min_length must be 0 or more"),
+    ],
+)
+def test_rules_that_cannot_be_kept_are_refused(rules, reason):
+    with pytest.raises(UserError, match=reason):
+        Beam(vocabulary=VOCABULARY, **rules)
+
+
+def test_words_need_a_vocabulary():
+    with pytest.raises(UserError, match="no vocabulary"):
+        Beam(must=["a"])
