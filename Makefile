@@ -22,6 +22,9 @@ lint: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/cells.py
 
 .venv/installed: pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv
