@@ -70,7 +70,9 @@ def test_commands_that_need_a_download_are_well_formed():
             assert config.data["folder"] == "~/coco"
         else:
             with pytest.raises(SystemExit) as stopped:
-                main("evaluate", [*words[2:], "--model", "nowhere"])
+                main(
+                    Path(words[1]).stem, [*words[2:], *(["--model", "nowhere"] if "--split" in words else [])]
+                )
             assert stopped.value.code == 2
 
 
