@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-SCORE_GAIN = 8.0  # over torch's own initial values
 SCRATCH = 2**19  # numbers of (B, K, L, A) at once where nothing is learnt: what a cache holds
 
 
@@ -29,7 +28,10 @@ class AdditiveAttention(nn.Module):
 
     `keys` does not depend on the time step: call it once per image. Images and keys are never copied
     per row: a caption under way, or one of five references, is a row, and its image is found by its place.
-    `activation="relu"` is what later tutorials put in place of tanh.
+    `activation="relu"` is what later tutorials put in place of tanh. `score_gain` multiplies the first values
+    of v. While all places weigh the same, none of them learns what it alone is responsible for; with 8, places
+    differ from the start, and features that are learnt together with the attention are learnt several times
+    as fast.
     """
 
     def __init__(
@@ -38,16 +40,15 @@ class AdditiveAttention(nn.Module):
         hidden_dim: int,
         attention_dim: int,
         activation: Literal["tanh", "relu"] = "tanh",
+        score_gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.keys = nn.Linear(feature_dim, attention_dim)
         self.query = nn.Linear(hidden_dim, attention_dim, bias=False)
         self.score = nn.Linear(attention_dim, 1, bias=False)
         self.activation = activation
-        # While all places weigh the same, none of them learns what it alone is responsible for: the first
-        # weights of v are so large that places differ from the start.
         with torch.no_grad():
-            self.score.weight.mul_(SCORE_GAIN)
+            self.score.weight.mul_(score_gain)
 
     def forward(self, features_BLF: Tensor, keys_BLA: Tensor, h_NH: Tensor) -> Attended:
         """Look at the images with the questions that `h_NH` asks."""

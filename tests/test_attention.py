@@ -26,3 +26,23 @@ def test_agrees_with_the_equation_written_out(activation, function):
         alpha = np.exp(e) / np.exp(e).sum()
         np.testing.assert_allclose(found.alphas_NL[n].numpy(), alpha, atol=1e-12)
         np.testing.assert_allclose(found.context_NF[n].numpy(), alpha @ a, atol=1e-12)
+
+
+def test_score_gain_multiplies_the_first_scores():
+    torch.manual_seed(3)
+    plain = AdditiveAttention(F, H, A)
+    torch.manual_seed(3)
+    sharp = AdditiveAttention(F, H, A, score_gain=5.0)
+    torch.testing.assert_close(sharp.score.weight, 5 * plain.score.weight)
+    torch.testing.assert_close(sharp.keys.weight, plain.keys.weight, rtol=0, atol=0)
+
+
+def test_without_gradients_images_are_looked_at_in_parts_to_the_same_end(monkeypatch):
+    attention = AdditiveAttention(F, H, A)
+    features_BLF, h_NH = torch.randn(7, L, F), torch.randn(7 * K, H)
+    whole = attention(features_BLF, attention.keys(features_BLF), h_NH)
+    monkeypatch.setattr("captioner.attention.SCRATCH", 3 * K * L * A)  # three images at once, and one is left
+    with torch.no_grad():
+        parts = attention(features_BLF, attention.keys(features_BLF), h_NH)
+    torch.testing.assert_close(parts.alphas_NL, whole.alphas_NL.detach(), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(parts.context_NF, whole.context_NF.detach(), rtol=1e-6, atol=1e-7)

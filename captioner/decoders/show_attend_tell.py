@@ -46,7 +46,8 @@ class ShowAttendTell(Decoder):
 
     The paper is the default; what later code made popular is an option: `gate="vector"` (a gate for each
     feature) or `"none"`; `output="hidden"` (softmax(L_o h_t)); `activation="relu"` in the attention.
-    `dropout` acts on the sum before L_o.
+    `dropout` acts on the sum before L_o. Word vectors start in U(-embed_scale, embed_scale), and
+    `score_gain` is the attention's.
     """
 
     attends = True
@@ -62,16 +63,19 @@ class ShowAttendTell(Decoder):
         gate: Literal["scalar", "vector", "none"] = "scalar",
         output: Literal["deep", "hidden"] = "deep",
         activation: Literal["tanh", "relu"] = "tanh",
+        embed_scale: float = 0.1,
+        score_gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.vocab_size = vocab_size
         self.words = nn.Embedding(vocab_size, embed_dim)
+        nn.init.uniform_(self.words.weight, -embed_scale, embed_scale)
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
         hidden_dim = self.cell.hidden_dim
         # The cell's input is [word; context]. Its matrix stands in two parts, so that the words' part
         # can be made for all time at once.
         self.context_to_cell = nn.Linear(feature_dim, self.cell.projected_dim, bias=False)
-        self.attention = AdditiveAttention(feature_dim, hidden_dim, attention_dim, activation)
+        self.attention = AdditiveAttention(feature_dim, hidden_dim, attention_dim, activation, score_gain)
         self.init = nn.Linear(feature_dim, hidden_dim * self.cell.num_states)
         gate_dim = {"scalar": 1, "vector": feature_dim, "none": 0}[gate]
         self.gate = nn.Linear(hidden_dim, gate_dim) if gate_dim else None
