@@ -28,10 +28,11 @@ class AdditiveAttention(nn.Module):
 
     `keys` does not depend on the time step: call it once per image. Images and keys are never copied
     per row: a caption under way, or one of five references, is a row, and its image is found by its place.
-    `activation="relu"` is what later tutorials put in place of tanh. `score_gain` multiplies the first values
-    of v. While all places weigh the same, none of them learns what it alone is responsible for; with 8, places
-    differ from the start, and features that are learnt together with the attention are learnt several times
-    as fast.
+    `activation="relu"` is what later tutorials put in place of tanh.
+
+    `score_gain` multiplies the first values of v. While all places weigh the same, none of them learns what it
+    alone is responsible for; with 8 they differ from the start, and features that are learnt together with
+    the attention are learnt several times as fast.
     """
 
     def __init__(
