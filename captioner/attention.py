@@ -30,8 +30,8 @@ class AdditiveAttention(nn.Module):
     per row: a caption under way, or one of five references, is a row, and its image is found by its place.
     `activation="relu"` is what later tutorials put in place of tanh.
 
-    `score_gain` multiplies the first values of v. While all places weigh the same, none of them learns what it
-    alone is responsible for; with 8 they differ from the start, and features that are learnt together with
+    `score_gain` multiplies the first values of v. While all places weigh the same, none of them learns what
+    it alone is responsible for; with 8 they differ from the start, and features that are learnt together with
     the attention are learnt several times as fast.
     """
 

@@ -26,6 +26,10 @@ class ShowTell(Decoder):
 
     Several locations are averaged: with fc7 there is just one. `dropout` acts on the embedded image
     and words and on h_t before the output, as in the released code of both.
+
+    `image_norm` normalises W_I a over the batch, as later tutorials do. Features that are all positive move
+    every unit the same way, and a large learning rate then saturates the cell before it has told two images
+    apart: the captions collapse.
     """
 
     def __init__(
@@ -35,10 +39,12 @@ class ShowTell(Decoder):
         cell: Mapping[str, Any] | None = None,
         embed_dim: int = 512,
         dropout: float = 0.5,
+        image_norm: bool = False,
     ) -> None:
         super().__init__()
         self.vocab_size = vocab_size
         self.image = nn.Linear(feature_dim, embed_dim)
+        self.image_norm = nn.BatchNorm1d(embed_dim) if image_norm else nn.Identity()
         self.words = nn.Embedding(vocab_size, embed_dim)
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
         self.dropout = nn.Dropout(dropout)
@@ -46,7 +52,7 @@ class ShowTell(Decoder):
 
     def start(self, features_BLF: Tensor) -> Started:
         """The cell after it has read the image; nothing of the image is kept beside."""
-        image_BE = self.dropout(self.image(features_BLF.mean(dim=1)))
+        image_BE = self.dropout(self.image_norm(self.image(features_BLF.mean(dim=1))))
         return Started((), self.cell.step(self.cell.project(image_BE), self.cell.zero_state(image_BE)))
 
     def embed(self, tokens: Tensor) -> Word:

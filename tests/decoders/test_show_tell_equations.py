@@ -21,3 +21,19 @@ def test_the_image_is_the_first_word_of_a_torch_lstm():
     expected = decoder.output(lstm(inputs_1TE)[0][0, 1:])
     found = decoder(features_BLF, words[None, None], torch.ones(1, 1, 4, dtype=torch.bool)).logits_MV
     torch.testing.assert_close(found, expected)
+
+
+def test_the_embedded_image_can_be_normalised_over_the_batch():
+    torch.manual_seed(1)
+    decoder = ShowTell(F, V, {"name": "lstm", "hidden_dim": H}, E, dropout=0.0, image_norm=True)
+    features_BLF = torch.rand(7, L, F) + 3
+    embedded_BE = decoder.image(features_BLF.mean(dim=1))
+    mean_E, var_E = embedded_BE.mean(dim=0), embedded_BE.var(dim=0, unbiased=False)
+    x_BE = (embedded_BE - mean_E) / (var_E + 1e-5).sqrt()
+    zeros_BH = torch.zeros(7, H)
+    expected = decoder.cell.step(decoder.cell.project(x_BE), (zeros_BH, zeros_BH))
+    torch.testing.assert_close(decoder.start(features_BLF).state, expected)
+    one = decoder.eval().start(features_BLF[:1]).state[0]
+    torch.testing.assert_close(
+        one, decoder.start(features_BLF).state[0][:1]
+    )  # by running figures, not the batch
