@@ -53,8 +53,8 @@ class Config:
 
     task: Component
     data: Component
-    encoder: Component
     decoder: Component
+    encoder: Component = field(default_factory=dict)
     search: Component = field(default_factory=lambda: {"name": "beam", "beam_size": 3})
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)

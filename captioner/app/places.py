@@ -17,9 +17,15 @@ def config_file(task: str) -> Path:
     """
     folder = next((f for f in (PACKAGE / "configs", PACKAGE.parent / "configs") if f.is_dir()), PACKAGE)
     known = {file.stem: file for file in folder.glob("*.yaml")}
-    if task not in known:
-        raise UserError(f"There is no task {task!r}. {nearest(task, known)}")
-    return known[task]
+    for name, file in known.items():
+        if task_name(name) == task_name(task):
+            return file
+    raise UserError(f"There is no task {task!r}. {nearest(task, known)}")
+
+
+def task_name(typed: str) -> str:
+    """What a config calls the task that the command line calls so: `char-lm` is `char_lm` there."""
+    return typed.replace("-", "_")
 
 
 def cache_folder() -> Path:

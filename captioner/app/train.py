@@ -12,19 +12,13 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 
 from captioner.app.loggers import SampleTable, make_loggers
 from captioner.app.places import cache_folder
-from captioner.cells.base import CELLS
 from captioner.config import Config
-from captioner.data.base import DATASETS
 from captioner.data.module import CaptionData
-from captioner.decoders.base import DECODERS
-from captioner.encoders.base import ENCODERS
 from captioner.errors import UserError
 from captioner.images import UnreadableImage, load_image
 from captioner.registry import check_options
-from captioner.search.base import SEARCHES
-from captioner.tasks.base import TASKS
+from captioner.tasks.base import Task, task_class
 from captioner.tasks.callbacks import RESUME_FILE, Interrupted, KeepBest, StopOnRequest
-from captioner.tasks.caption import CaptionTask
 from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES, better
 
 OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs"}
@@ -53,15 +47,7 @@ def check(config: Config) -> None:
     Raises:
         UserError: one sentence with the nearest right name.
     """
-    TASKS.check(config.task, facts=("config", "vocabulary"))
-    if config.task.get("validation_search"):
-        SEARCHES.check(config.task["validation_search"])
-    DATASETS.check(config.data)
-    ENCODERS.check(config.encoder)
-    DECODERS.check(config.decoder, facts=("feature_dim", "vocab_size"))
-    if config.decoder.get("cell"):
-        CELLS.check(config.decoder["cell"], facts=("input_dim",))
-    SEARCHES.check(config.search)
+    task_class(config).check(config)
     OPTIMIZERS.check(config.optimizer, facts=("params",))
     SCHEDULES.check(config.schedule, facts=("optimizer", "monitor", "total_updates"))
     check_options("trainer", pl.Trainer, config.trainer, facts=OURS - {"max_epochs"})
@@ -84,13 +70,7 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
         raise UserError(f"There is nothing to resume in {folder}: {RESUME_FILE} is missing.")
     pl.seed_everything(config.seed, workers=True, verbose=False)
     _quiet()
-    source = DATASETS.build(config.data)
-    data = CaptionData(source, source.tables(), cache_folder() / "features")
-    vocabulary = data.vocabulary(config.vocabulary.min_count, config.vocabulary.max_size)
-    task = TASKS.build(config.task, config=config, vocabulary=vocabulary)
-    assert isinstance(task, CaptionTask)
-    data.connect(task.encoder, vocabulary, config.training, config.seed)
-    task.references = data.references("val")
+    task, data = task_class(config).prepare(config, cache_folder())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     _describe(task, data, folder)
@@ -106,7 +86,9 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     return Trained(keep_best.folder, False, time.monotonic() - started, keep_best.best)
 
 
-def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: CaptionData) -> pl.Trainer:
+def _make_trainer(
+    config: Config, folder: Path, keep_best: KeepBest, data: pl.LightningDataModule
+) -> pl.Trainer:
     monitor = config.training.monitor
     callbacks: list[pl.Callback] = [keep_best, StopOnRequest(folder, keep_best)]
     if config.training.patience is not None:
@@ -114,7 +96,7 @@ def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: Capti
         callbacks.append(
             EarlyStopping(monitor, patience=patience, mode=better(monitor), check_on_train_epoch_end=False)
         )
-    if "wandb" in config.logger:
+    if "wandb" in config.logger and isinstance(data, CaptionData):
         callbacks.append(SampleTable(_samples(data)))
     if config.trainer.get("enable_progress_bar", True):
         callbacks.append(ProgressBar())
@@ -144,16 +126,12 @@ def _samples(data: CaptionData, count: int = 8) -> list[tuple[int, Any, list[str
     return samples
 
 
-def _describe(task: CaptionTask, data: CaptionData, folder: Path) -> None:
+def _describe(task: Task, data: pl.LightningDataModule, folder: Path) -> None:
     """Say on standard error what is about to happen."""
-    sizes = ", ".join(f"{split} {len(rows):,}" for split, rows in data.tables.items())
     trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
     total = sum(p.numel() for p in task.parameters())
-    rows, columns = task.encoder.grid
-    features = f"{rows} x {columns} locations of {task.encoder.feature_dim}"
     lines = [
-        f"data       {task.config.data['name']}: pictures {sizes}; {len(task.vocabulary):,} words",
-        f"encoder    {task.config.encoder['name']}: {features}",
+        *task.describe(data),
         f"decoder    {task.config.decoder['name']}; {trained:,} of {total:,} parameters are trained",
         f"run        {folder}",
     ]
@@ -169,5 +147,6 @@ def _quiet() -> None:
         "isinstance.treespec, LeafSpec",
         "in eval mode",  # as a frozen encoder is
         "returned `None`",  # a batch of which no picture could be read
+        "across ranks is zero",  # a text of which nothing is kept back
     ):
         warnings.filterwarnings("ignore", message=f".*{text}.*")

@@ -12,6 +12,7 @@ VERBS = {
     "evaluate": "score a trained model on a split",
     "score": "score captions in files, by any system",
     "caption": "caption your own pictures",
+    "sample": "write text with a trained language model, or score a text",
     "data": "check a data set before training on it",
 }
 

@@ -2,6 +2,7 @@
 
   python scripts/train.py --task caption
   python scripts/train.py --task caption training.batch_size=16 trainer.max_epochs=3
+  python scripts/train.py --task char-lm data.path=my_texts/
   python scripts/train.py --config configs/recipes/flickr8k_show_attend_tell.yaml data.folder=~/flickr8k
 
 Any key of the config can be set by key=value; trainer.* goes to Lightning's Trainer. Ctrl-C stops after the
@@ -12,7 +13,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from captioner.app.places import config_file, last_run, new_run
+from captioner.app.places import config_file, last_run, new_run, task_name
 from captioner.config import load
 from captioner.errors import UserError
 
@@ -40,14 +41,15 @@ def run(arguments: argparse.Namespace) -> None:
     if resume is not None:
         if arguments.config or arguments.output or arguments.changes:
             raise UserError("--resume goes on as the run was started: no config, changes or output with it.")
-        folder = last_run(runs, arguments.task or "caption", "last.ckpt") if resume == Path() else resume
+        task = task_name(arguments.task or "caption")
+        folder = last_run(runs, task, "last.ckpt") if resume == Path() else resume
         config = load(folder / "config.yaml")
     else:
         if not (arguments.config or arguments.task):
             raise UserError("Say what to train: --task caption, or --config FILE.")
         config = load(arguments.config or config_file(arguments.task), arguments.changes)
         task = config.task.get("name", arguments.task)
-        if arguments.task and arguments.task != task:
+        if arguments.task and task_name(arguments.task) != task:
             raise UserError(f"{arguments.config} is a config for the task {task}, not {arguments.task}.")
         folder = arguments.output or new_run(runs, str(task))
     from captioner.app.train import train

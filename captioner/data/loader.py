@@ -30,7 +30,7 @@ class ResumableLoader(Generic[Batch]):
 
     Each of `num_replicas` processes sees every `num_replicas`-th item; the last batches are filled up
     with items from the start of the order, so that all processes have the same number. Without `shuffle`
-    every pass is the same, from the start.
+    every pass has the same order, and is whole unless the loader `goes_on` where it was stopped.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class ResumableLoader(Generic[Batch]):
         batch_size: int,
         *,
         shuffle: bool,
+        goes_on: bool | None = None,
         seed: int = 0,
         num_workers: int = 0,
         rank: int = 0,
@@ -47,6 +48,7 @@ class ResumableLoader(Generic[Batch]):
         self.items = items
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.goes_on = shuffle if goes_on is None else goes_on
         self.seed = seed
         self.num_workers = num_workers
         self.rank = rank
@@ -59,7 +61,7 @@ class ResumableLoader(Generic[Batch]):
         return -(-share // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        if not self.shuffle:
+        if not self.goes_on:
             self.epoch = self.position = 0
         elif self.position >= len(self):
             self.epoch, self.position = self.epoch + 1, 0

@@ -1,16 +1,17 @@
 """The splits of a data set for a task and its encoder, as Lightning asks for them."""
 
 import sys
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import pytorch_lightning as pl
 
 from captioner.config import TrainingConfig
 from captioner.data.base import CaptionSource
 from captioner.data.captions import CaptionBatch, CaptionItems, Pixels, Stored, with_captions
-from captioner.data.loader import ResumableLoader
+from captioner.data.loader import Batch, ResumableLoader
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
 from captioner.encoders.features import open_store
@@ -22,7 +23,36 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class CaptionData(pl.LightningDataModule):
+class ResumableData(pl.LightningDataModule, Generic[Batch]):
+    """Splits whose training goes on where a checkpoint left it. Subclasses write `training_loader`."""
+
+    _training: ResumableLoader[Batch]
+    _progress: dict[str, int] | None = None
+
+    @abstractmethod
+    def training_loader(self) -> ResumableLoader[Batch]:
+        """Training batches, from the start."""
+
+    def train_dataloader(self) -> ResumableLoader[Batch]:
+        """Training batches, from where a resumed run was stopped."""
+        self._training = self.training_loader()
+        if self._progress is not None:
+            self._training.load_state_dict(self._progress)
+        return self._training
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far training has come, for the checkpoint.
+
+        Lightning asks the loader too, but does not restore it where a schedule has asked for its length.
+        """
+        return self._training.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep what a checkpoint says until there is a loader."""
+        self._progress = state_dict
+
+
+class CaptionData(ResumableData[CaptionBatch]):
     """Captioned pictures for training and evaluation.
 
     `connect` says which encoder will look at them: a frozen one without augmentation looks once, and its
@@ -34,7 +64,6 @@ class CaptionData(pl.LightningDataModule):
         self.source = source
         self.tables = tables
         self.cache = cache
-        self._progress: dict[str, int] | None = None
 
     def table(self, split: str) -> "Dataset":
         """The rows of a split.
@@ -106,23 +135,9 @@ class CaptionData(pl.LightningDataModule):
             num_replicas=replicas,
         )
 
-    def train_dataloader(self) -> ResumableLoader[CaptionBatch]:
-        """Training batches in a new order every epoch, from where a resumed run was stopped."""
-        self._training = self.loader(self.train, shuffle=True)
-        if self._progress is not None:
-            self._training.load_state_dict(self._progress)
-        return self._training
-
-    def state_dict(self) -> dict[str, Any]:
-        """How far training has come, for the checkpoint.
-
-        Lightning asks the loader too, but does not restore it where a schedule has asked for its length.
-        """
-        return self._training.state_dict()
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep what a checkpoint says until there is a loader."""
-        self._progress = state_dict
+    def training_loader(self) -> ResumableLoader[CaptionBatch]:
+        """Training batches in a new order every epoch."""
+        return self.loader(self.train, shuffle=True)
 
     def val_dataloader(self) -> ResumableLoader[CaptionBatch]:
         """Validation batches, always in the same order."""

@@ -1,14 +1,15 @@
 """The one Lightning module: optimiser, schedule, logging, and a checkpoint that can be gone on from."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from captioner.config import Config
-from captioner.encoders.base import Encoder
+from captioner.errors import UserError
 from captioner.registry import Registry
 from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES
 from captioner.vocabulary import Vocabulary
@@ -23,22 +24,42 @@ class Loss(NamedTuple):
 
 
 class Task(pl.LightningModule, ABC):
-    """A model with its loss and its validation. Subclasses are final.
-
-    They write `loss`, what they observe of a validation batch, and how they sum that up. Everything named
-    `val/loss` is teacher forced; every other figure of validation is of text the model wrote by itself.
-    """
-
-    encoder: Encoder
+    """A model with its data, its loss and its validation. Subclasses are final."""
 
     def __init__(self, config: Config, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
 
+    @classmethod
     @abstractmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a mistake in the parts the task is made of, before data is read or a model is built.
+
+        Raises:
+            UserError: one sentence with the nearest right name.
+        """
+
+    @classmethod
+    @abstractmethod
+    def prepare(cls, config: Config, cache: Path) -> tuple[Self, pl.LightningDataModule]:
+        """Read the data, and make the task for it; what can be computed again is kept in `cache`."""
+
+    @abstractmethod
+    def describe(self, data: Any) -> list[str]:
+        """Lines on the data and the model, for the start of a run."""
+
+    def to_card(self) -> dict[str, Any]:
+        """What a model folder has to remember beside weights, config and vocabulary."""
+        return {}
+
+    def from_card(self, card: dict[str, Any]) -> None:
+        """Take it up again."""
+        return
+
     def encode(self, batch: Any) -> Any:
         """The batch with features in place of what they are made from, so that they are made once."""
+        return batch
 
     @abstractmethod
     def loss(self, batch: Any) -> Loss | None:
@@ -46,28 +67,39 @@ class Task(pl.LightningModule, ABC):
 
     @abstractmethod
     def observe(self, batch: Any) -> None:
-        """Generate for a validation batch and remember the outcome."""
+        """Look at what the model does with a validation batch, and remember it."""
 
     @abstractmethod
     def sum_up(self) -> dict[str, float]:
         """The figures of what was observed since the last call, by name."""
 
-    @abstractmethod
     def encoder_groups(self) -> list[dict[str, Any]]:
         """Optimiser groups for the encoder, with rates of their own where they have one."""
+        return []
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
-        """Loss of a batch, logged."""
-        return self._logged(self.encode(batch), "train")
+        """Loss of a batch, logged.
+
+        Raises:
+            UserError: it is not finite. What was saved before stays as it is.
+        """
+        loss = self._logged(self.encode(batch), "train")
+        if loss is not None and not torch.isfinite(loss):
+            raise UserError(
+                f"The loss became {loss.item()} at update {self.global_step + 1}, in epoch "
+                f"{self.current_epoch + 1}: lower optimizer.lr or set trainer.gradient_clip_val. "
+                "Models and resume files saved before are as they were."
+            )
+        return loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Loss of a batch, logged; and what the model generates for it, remembered."""
+        """Loss of a batch, logged; and what else the model does with it, remembered."""
         encoded = self.encode(batch)
         self._logged(encoded, "val")
         self.observe(encoded)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the figures of generated text."""
+        """Log the figures of what was observed."""
         figures = {f"val/{name}": value for name, value in self.sum_up().items()}
         self.log_dict(figures, rank_zero_only=False, sync_dist=False)
         if (shown := self.config.training.monitor) in figures:
@@ -124,3 +156,15 @@ class Task(pl.LightningModule, ABC):
 
 
 TASKS: Registry[Task] = Registry("task", "captioner.tasks")
+
+
+def task_class(config: Config) -> type[Task]:
+    """The class of the task that a config names.
+
+    Raises:
+        UserError: there is no such task, or it has no such option.
+    """
+    TASKS.check(config.task, facts=("config", "vocabulary"))
+    found = TASKS[config.task["name"]]
+    assert isinstance(found, type)
+    return found

@@ -3,16 +3,21 @@
 B images, K captions an image, N = B*K rows, T time, M words that count, L locations, F feature, V vocabulary.
 """
 
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from captioner.cells.base import CELLS
 from captioner.config import Config
+from captioner.data.base import DATASETS
 from captioner.data.captions import CaptionBatch
+from captioner.data.module import CaptionData
 from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS
+from captioner.images import Preprocessing
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
 from captioner.search.base import SEARCHES, best
@@ -39,7 +44,7 @@ class CaptionTask(Task):
     paper, while the loss is per word. `label_smoothing` spreads that share of the target over all words.
     `scheduled_sampling` (Bengio et al., 2015) is the probability, at the last epoch, that a word read in
     training is one the model chose; it rises in proportion to the epochs done. Validation generates with
-    `validation_search`.
+    `validation_search`: `val/loss` is teacher forced, every other figure is of captions the model wrote.
     """
 
     def __init__(
@@ -65,6 +70,48 @@ class CaptionTask(Task):
         )
         self.written: dict[int, Written] = {}
         self.references: dict[int, list[str]] = {}
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a mistake in the data, the encoder, the decoder, its cell or a search."""
+        if config.task.get("validation_search"):
+            SEARCHES.check(config.task["validation_search"])
+        DATASETS.check(config.data)
+        ENCODERS.check(config.encoder)
+        DECODERS.check(config.decoder, facts=("feature_dim", "vocab_size", "endless"))
+        if config.decoder.get("cell"):
+            CELLS.check(config.decoder["cell"], facts=("input_dim",))
+        SEARCHES.check(config.search)
+
+    @classmethod
+    def prepare(cls, config: Config, cache: Path) -> tuple[Self, CaptionData]:
+        """Read the captions for their words; pictures are read when they are needed."""
+        source = DATASETS.build(config.data)
+        data = CaptionData(source, source.tables(), cache / "features")
+        vocabulary = data.vocabulary(config.vocabulary.min_count, config.vocabulary.max_size)
+        task = TASKS.build(config.task, config=config, vocabulary=vocabulary)
+        assert isinstance(task, cls)
+        data.connect(task.encoder, vocabulary, config.training, config.seed)
+        task.references = data.references("val")
+        return task, data
+
+    def describe(self, data: CaptionData) -> list[str]:
+        """Pictures, words, and what the encoder makes of a picture."""
+        sizes = ", ".join(f"{split} {len(rows):,}" for split, rows in data.tables.items())
+        rows, columns = self.encoder.grid
+        features = f"{rows} x {columns} locations of {self.encoder.feature_dim}"
+        return [
+            f"data       {self.config.data['name']}: pictures {sizes}; {len(self.vocabulary):,} words",
+            f"encoder    {self.config.encoder['name']}: {features}",
+        ]
+
+    def to_card(self) -> dict[str, Any]:
+        """What is done to a picture before the encoder sees it."""
+        return {"preprocessing": self.encoder.preprocessing.to_dict()}
+
+    def from_card(self, card: dict[str, Any]) -> None:
+        """Do to pictures what was done in training."""
+        self.encoder.preprocessing = Preprocessing.from_dict(card["preprocessing"])
 
     def features(self, pictures: Tensor) -> Tensor:
         """features_BLF of pixels, or of features that were stored."""

@@ -14,7 +14,6 @@ from safetensors.torch import load_file, save_file
 
 from captioner.config import Component, from_mapping
 from captioner.errors import UserError
-from captioner.images import Preprocessing
 from captioner.tasks.base import TASKS, Task
 from captioner.vocabulary import Vocabulary
 
@@ -26,7 +25,7 @@ def save_model(task: Task, folder: Path, card: dict[str, Any]) -> None:
     """Write a model folder; an older one of that name is replaced as a whole, never half.
 
     `card` says where the model comes from (data, split, scores); the format, the versions of what
-    computes, and the encoder's preprocessing are added.
+    computes, and what the task needs to remember are added.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -37,7 +36,7 @@ def save_model(task: Task, folder: Path, card: dict[str, Any]) -> None:
     packages = ("torch", "torchvision", "pytorch-lightning", "captioner")
     about = {
         "format_version": FORMAT_VERSION,
-        "preprocessing": task.encoder.preprocessing.to_dict(),
+        **task.to_card(),
         "versions": {package: version(package) for package in packages},
         **card,
     }
@@ -86,7 +85,7 @@ def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Tas
     except (RuntimeError, SafetensorError) as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise UserError(f"{folder / WEIGHTS} does not fit {CONFIG}: {first}") from None
-    task.encoder.preprocessing = Preprocessing.from_dict(card["preprocessing"])
+    task.from_card(card)
     return task.eval()
 
 

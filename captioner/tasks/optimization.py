@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau, S
 from captioner.registry import Registry
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", "captioner.tasks")
+OPTIMIZERS.register("adagrad")(torch.optim.Adagrad)
 OPTIMIZERS.register("adam")(torch.optim.Adam)
 OPTIMIZERS.register("adamw")(torch.optim.AdamW)
 OPTIMIZERS.register("rmsprop")(torch.optim.RMSprop)
@@ -31,6 +32,13 @@ def step(optimizer: Optimizer, epochs: int, factor: float = 0.5) -> dict[str, An
     return {"scheduler": StepLR(optimizer, epochs, factor), "interval": "epoch"}
 
 
+@SCHEDULES.register("decay")
+def decay(optimizer: Optimizer, factor: float, after: int = 0) -> dict[str, Any]:
+    """Multiplied by `factor` at the end of every epoch from number `after` on, counted from 1."""
+    scheduler = LambdaLR(optimizer, lambda epoch: factor ** max(0, epoch - max(after, 1) + 1))
+    return {"scheduler": scheduler, "interval": "epoch"}
+
+
 @SCHEDULES.register("plateau")
 def plateau(optimizer: Optimizer, monitor: str, factor: float = 0.8, patience: int = 3) -> dict[str, Any]:
     """Multiplied by `factor` when the monitored figure has not become better for `patience` epochs."""
@@ -50,8 +58,8 @@ def cosine(optimizer: Optimizer, total_updates: int, warmup: int = 0, final: flo
 
 
 def better(monitor: str) -> Any:
-    """Whether a figure is to become small ("min": a loss) or large ("max": a score)."""
-    return "min" if monitor.endswith("loss") else "max"
+    """Whether a figure is to become small ("min": a loss, in nats or bits) or large ("max": a score)."""
+    return "min" if monitor.endswith(("loss", "bits_per_character")) else "max"
 
 
 def _rise(update: int, warmup: int) -> float:

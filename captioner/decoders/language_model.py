@@ -1,0 +1,101 @@
+"""A language model: a decoder that is shown nothing.
+
+B images, N rows, T time, M positions, L locations (0), F feature, E embedding, H hidden, V vocabulary.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from captioner.cells.base import CELLS, State
+from captioner.cells.initial import initialise
+from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
+from captioner.errors import UserError
+from captioner.tree import Tree
+from captioner.vocabulary import SPECIAL
+
+
+class Symbol(NamedTuple):
+    """A character or a word as the cell reads it."""
+
+    symbol: Tensor  # (..., E)
+
+
+class Reading(NamedTuple):
+    """A text that was read."""
+
+    outputs_NTH: Tensor
+    state: State
+
+
+@DECODERS.register("language_model")
+class LanguageModel(Decoder):
+    r"""What comes next, from what was read alone (Karpathy, 2015, min-char-rnn and char-rnn).
+
+        x_t     = W_e s_t                          s_t itself, one-hot, where `embed_dim` is null
+        h_t     = cell(x_t, h_{t-1}),  h_0 = 0
+        p_{t+1} = softmax(W_o h_t + b)
+
+    Features are not looked at, so that L = 0 will do; as a captioner it shows what words alone explain.
+    `dropout` acts on h_t before the output. W_o starts as a cell's matrices do (`init`, `init_scale`), b at
+    0. An `endless` text, a fact of the task, has no special words: never said, and read as nothing.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        cell: Mapping[str, Any] | None = None,
+        embed_dim: int | None = None,
+        dropout: float = 0.0,
+        init: Literal["uniform", "normal"] = "uniform",
+        init_scale: float | None = None,
+        endless: bool = False,
+    ) -> None:
+        super().__init__()
+        if embed_dim is not None and embed_dim < 1:
+            raise UserError(f"decoder language_model: embed_dim must be at least 1 or null, not {embed_dim}.")
+        self.vocab_size = vocab_size
+        self.unsaid = len(SPECIAL) if endless else 0
+        said = vocab_size - self.unsaid
+        self.symbols = None if embed_dim is None else nn.Embedding(said, embed_dim)
+        self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim or said)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(self.cell.hidden_dim, said)
+        initialise([self.output.weight], [], self.cell.hidden_dim, init, init_scale)
+        nn.init.zeros_(self.output.bias)
+
+    def start(self, features_BLF: Tensor) -> Started:
+        """Nothing read yet."""
+        return Started((), self.cell.zero_state(features_BLF))
+
+    def embed(self, tokens: Tensor) -> Symbol:
+        """(...,) to x (..., E)."""
+        if self.symbols is None:
+            one_hot = F.one_hot(tokens.long(), self.vocab_size)[..., self.unsaid :]
+            return Symbol(one_hot.to(self.output.weight.dtype))
+        said = (tokens >= self.unsaid).unsqueeze(-1)
+        return Symbol(self.symbols((tokens - self.unsaid).clamp(min=0)) * said)
+
+    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Tree) -> Advanced:
+        """One step of the cell."""
+        state = self.cell.step(self.cell.project(embedded[0]), state)
+        return Advanced((state[0],), state)
+
+    def read(self, tokens_NT: Tensor, state: State) -> Reading:
+        """Read on from a state: outputs at every time, and the state after the last."""
+        return Reading(*self.cell(self.embed(tokens_NT).symbol, state))
+
+    def unroll(
+        self, embedded: tuple[Tensor, ...], state: State, memory: Tree, counts_BKT: Tensor
+    ) -> tuple[tuple[Tensor, ...], None]:
+        """The cell's own whole-sequence path."""
+        outputs_NTH, _ = self.cell(embedded[0], state)
+        return (outputs_NTH[counts_BKT.flatten(0, 1)],), None
+
+    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+        """logits_MV = W_o h + b, and -inf for what is never said."""
+        logits: Tensor = self.output(self.dropout(output[0]))
+        return F.pad(logits, (self.unsaid, 0), value=-torch.inf) if self.unsaid else logits
