@@ -75,7 +75,7 @@ def test_a_finished_sentence_stays_until_better_ones_push_it_out():
     assert Beam(4, "mean", max_length=4)(Markov(), EXAMPLE.table())[0][0].tokens == [A, BB]
 
 
-@pytest.mark.parametrize("name", sorted(set(DECODERS) - {"language_model"}))  # it says the same of every image
+@pytest.mark.parametrize("name", sorted(set(DECODERS) - {"language_model"}))  # blind: no image differs
 def test_images_that_leave_the_batch_at_different_times_do_not_mix(name):
     decoder, features_BLF = make(name, seed=1), 3 * pictures(9)
     search = Beam(4, max_length=12)
