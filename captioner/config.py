@@ -49,12 +49,18 @@ class TrainingConfig:
 
 @dataclass(config=STRICT)
 class Config:
-    """Everything that a training run depends on. The keys of the YAML files are these names."""
+    """Everything that a training run depends on. The keys of the YAML files are these names.
+
+    `encoder` looks at pictures, `sentence` reads what is asked or to be translated, `decoder` says sentences,
+    `head` answers in one word; a task refuses those it has no use for.
+    """
 
     task: Component
     data: Component
-    decoder: Component
+    decoder: Component = field(default_factory=dict)
     encoder: Component = field(default_factory=dict)
+    sentence: Component = field(default_factory=dict)
+    head: Component = field(default_factory=dict)
     search: Component = field(default_factory=lambda: {"name": "beam", "beam_size": 3})
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)

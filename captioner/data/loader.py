@@ -1,6 +1,7 @@
 """A loader that can stop in the middle of an epoch and go on exactly there."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
@@ -8,6 +9,7 @@ from torch.utils.data import DataLoader
 
 Batch = TypeVar("Batch")
 Made = TypeVar("Made", covariant=True)
+Item = TypeVar("Item")
 
 
 class Place(NamedTuple):
@@ -31,6 +33,9 @@ class ResumableLoader(Generic[Batch]):
     Each of `num_replicas` processes sees every `num_replicas`-th item; the last batches are filled up
     with items from the start of the order, so that all processes have the same number. Without `shuffle`
     every pass has the same order, and is whole unless the loader `goes_on` where it was stopped.
+
+    `groups` has a number for every item; a batch then holds items of one number (sentences of one length,
+    say, which need no padding), and processes take turns at batches.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class ResumableLoader(Generic[Batch]):
         *,
         shuffle: bool,
         goes_on: bool | None = None,
+        groups: Sequence[int] | None = None,
         seed: int = 0,
         num_workers: int = 0,
         rank: int = 0,
@@ -49,6 +55,7 @@ class ResumableLoader(Generic[Batch]):
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.goes_on = shuffle if goes_on is None else goes_on
+        self.groups = groups
         self.seed = seed
         self.num_workers = num_workers
         self.rank = rank
@@ -57,6 +64,9 @@ class ResumableLoader(Generic[Batch]):
         self.position = 0
 
     def __len__(self) -> int:
+        if self.groups is not None:
+            batches = sum(-(-size // self.batch_size) for size in Counter(self.groups).values())
+            return -(-batches // self.num_replicas)
         share = -(-len(self.items) // self.num_replicas)
         return -(-share // self.batch_size)
 
@@ -79,15 +89,25 @@ class ResumableLoader(Generic[Batch]):
             yield batch
 
     def _epoch_batches(self) -> list[list[Place]]:
-        count = len(self.items)
-        order = list(range(count))
-        if self.shuffle:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            order = torch.randperm(count, generator=generator).tolist()
-        share = -(-count // self.num_replicas)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = [Place(self.epoch, number) for number in self._order(len(self.items), generator)]
+        if self.groups is None:
+            return _cut(self._mine(order), self.batch_size)
+        grouped: dict[int, list[Place]] = {}
+        for place in order:
+            grouped.setdefault(self.groups[place.number], []).append(place)
+        batches = [batch for own in grouped.values() for batch in _cut(own, self.batch_size)]
+        return self._mine([batches[number] for number in self._order(len(batches), generator)])
+
+    def _order(self, count: int, generator: torch.Generator) -> list[int]:
+        order: list[int] = torch.randperm(count, generator=generator).tolist()
+        return order if self.shuffle else list(range(count))
+
+    def _mine(self, listed: list[Item]) -> list[Item]:
+        """Every `num_replicas`-th, filled up from the start so that all processes have as many."""
+        share = -(-len(listed) // self.num_replicas)
         ranks = range(self.rank, share * self.num_replicas, self.num_replicas)
-        mine = [Place(self.epoch, order[i % count]) for i in ranks]
-        return [mine[i : i + self.batch_size] for i in range(0, len(mine), self.batch_size)]
+        return [listed[i % len(listed)] for i in ranks]
 
     def state_dict(self) -> dict[str, int]:
         """Where it stands: the epoch, and how many of its batches were given out."""
@@ -96,6 +116,10 @@ class ResumableLoader(Generic[Batch]):
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there."""
         self.epoch, self.position = state_dict["epoch"], state_dict["position"]
+
+
+def _cut(places: list[Place], size: int) -> list[list[Place]]:
+    return [places[i : i + size] for i in range(0, len(places), size)]
 
 
 def _as_it_is(batch: Batch) -> Batch:

@@ -1,6 +1,8 @@
 """The one Lightning module: optimiser, schedule, logging, and a checkpoint that can be gone on from."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -168,3 +170,15 @@ def task_class(config: Config) -> type[Task]:
     found = TASKS[config.task["name"]]
     assert isinstance(found, type)
     return found
+
+
+def refuse_unused(config: Config, keys: Collection[str]) -> None:
+    """Refuse what a config sets although its task has no use for it: `encoder`, `training.max_words`, ...
+
+    Raises:
+        UserError: names the key.
+    """
+    plain = Config(task={}, data={})
+    for key in keys:
+        if attrgetter(key)(config) != attrgetter(key)(plain):
+            raise UserError(f"{key} has no meaning for the task {config.task['name']}.")

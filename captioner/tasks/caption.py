@@ -21,7 +21,7 @@ from captioner.images import Preprocessing
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
 from captioner.search.base import SEARCHES, best
-from captioner.tasks.base import TASKS, Loss, Task
+from captioner.tasks.base import TASKS, Loss, Task, refuse_unused
 from captioner.tasks.sampling import mix_in_samples
 from captioner.vocabulary import UNK, Vocabulary
 
@@ -82,6 +82,7 @@ class CaptionTask(Task):
         if config.decoder.get("cell"):
             CELLS.check(config.decoder["cell"], facts=("input_dim",))
         SEARCHES.check(config.search)
+        refuse_unused(config, ("sentence", "head"))
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, CaptionData]:

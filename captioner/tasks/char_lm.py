@@ -22,16 +22,14 @@ from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
 from captioner.metrics.likelihood import by_distance, likelihood
 from captioner.search.sampling import Sharpening
-from captioner.tasks.base import TASKS, Loss, Task
+from captioner.tasks.base import TASKS, Loss, Task, refuse_unused
 from captioner.tasks.writing import Draw, detached, next_surprise, nothing_shown, write
 from captioner.vocabulary import PAD, Vocabulary
 
-UNUSED = {
-    None: ("encoder", "search", "vocabulary"),
-    "training": ("captions_per_image", "max_words", "augment"),
-}
-"""What the config has for captioning alone."""
-
+UNUSED = (
+    *("encoder", "sentence", "head", "search", "vocabulary"),
+    *("training.captions_per_image", "training.max_words", "training.augment"),
+)
 SAMPLE_LENGTH = 200
 SAMPLES = "samples.txt"
 
@@ -85,13 +83,7 @@ class CharLM(Task):
             )
         if config.decoder.get("cell"):
             CELLS.check(config.decoder["cell"], facts=("input_dim",))
-        plain = Config(task={}, data={}, decoder={})
-        for section, names in UNUSED.items():
-            one, other = (getattr(c, section) if section else c for c in (config, plain))
-            for name in names:
-                if getattr(one, name) != getattr(other, name):
-                    key = f"{section}.{name}" if section else name
-                    raise UserError(f"{key} has no meaning for the task char_lm.")
+        refuse_unused(config, UNUSED)
         steps, chunk = config.task.get("tbptt_steps"), config.data.get("chunk_length", 100)
         if steps is not None and not 1 <= steps <= chunk:
             raise UserError(f"task.tbptt_steps must be 1 to data.chunk_length ({chunk}), not {steps}.")

@@ -5,6 +5,8 @@ import torch
 
 from captioner.data.loader import Place, ResumableLoader
 
+GROUPS = [7, 4, 7, 4, 4, 9, 7, 4, 4, 7, 4]  # 4 of 7, 6 of 4, 1 of 9
+
 
 class Numbers:
     """Items whose batch is the list of their places."""
@@ -55,17 +57,18 @@ def test_chance_is_left_alone():
 
 
 @pytest.mark.parametrize("given_out", range(1, 10))
-def test_going_on_gives_what_would_have_come(given_out):
-    """4 batches an epoch: the places include the ends of two epochs."""
-    whole = [batch for batches in epochs(loader(), 4) for batch in batches]
-    stopped = loader()
+@pytest.mark.parametrize("groups", [None, GROUPS])
+def test_going_on_gives_what_would_have_come(given_out, groups):
+    """4 or 5 batches an epoch: the places include the ends of two epochs."""
+    whole = [batch for batches in epochs(loader(groups=groups), 4) for batch in batches]
+    stopped = loader(groups=groups)
     taken = []
     while len(taken) < given_out:
         for batch in stopped:
             taken.append(batch)
             if len(taken) == given_out:
                 break
-    resumed = loader()
+    resumed = loader(groups=groups)
     resumed.load_state_dict(dict(stopped.state_dict()))
     while len(taken) < len(whole):
         taken += list(resumed)
@@ -94,3 +97,22 @@ def test_replicas_share_an_epoch_in_equally_many_batches(count, replicas):
 
 def test_workers_give_the_same_batches():
     assert epochs(loader(num_workers=2), 2) == epochs(loader(), 2)
+
+
+def test_batches_of_groups_hold_one_group_and_every_item_once():
+    for batches in epochs(loader(groups=GROUPS)):
+        assert sorted(numbers(batches)) == list(range(11))
+        assert sorted(len(batch) for batch in batches) == [1, 1, 3, 3, 3]
+        assert all(len({GROUPS[number] for _, number in batch}) == 1 for batch in batches)
+    assert len(loader(groups=GROUPS)) == 5
+
+
+def test_batches_of_groups_come_in_another_order_every_epoch():
+    orders = {tuple(GROUPS[batch[0][1]] for batch in batches) for batches in epochs(loader(groups=GROUPS), 9)}
+    assert len(orders) > 2
+
+
+def test_processes_share_batches_of_groups_out():
+    shares = [list(loader(groups=GROUPS, rank=rank, num_replicas=2)) for rank in range(2)]
+    assert [len(share) for share in shares] == [3, 3] == [len(loader(groups=GROUPS, num_replicas=2))] * 2
+    assert set(numbers(shares[0] + shares[1])) == set(range(11))
