@@ -1,7 +1,6 @@
 """COCO captions, 2014 and 2017: the official files, read through pycocotools, and files of their form."""
 
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.data.base import DATASETS, CaptionRow, CaptionSource, table
-from captioner.data.files import one_line_each, read_json
+from captioner.data.files import one_line_each, read_records
+from captioner.data.splits import hold_out
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
@@ -116,22 +116,9 @@ def write_coco_results(path: Path, captions: Mapping[int, str]) -> None:
 
 def _dataset(file: Path, advice: str = "") -> dict[str, Any]:
     """The content of a COCO caption file, with every key that is used later known to be there."""
-    dataset = read_json(file, advice)
-    if not isinstance(dataset, dict):
-        raise UserError(
-            f"{file} is not a COCO caption file: it holds a {type(dataset).__name__}, not an object."
-        )
-    if file.name.startswith("image_info"):
-        dataset.setdefault("annotations", [])
-    for part, keys in KEYS.items():
-        if not isinstance(entries := dataset.get(part), list):
-            raise UserError(f"{file} is not a COCO caption file: it has no list {part!r}.")
-        for number, entry in enumerate(entries):
-            for key, kind in keys.items():
-                if not isinstance(entry, dict) or not isinstance(entry.get(key), kind):
-                    where = f"{part}[{number}] needs {key!r} ({kind.__name__})"
-                    raise UserError(f"{file} is not a COCO caption file: {where}: {entry!r:.80}")
-    return dataset
+    parts = KEYS if not file.name.startswith("image_info") else {"images": KEYS["images"]}
+    dataset: dict[str, Any] = read_records(file, parts, "a COCO caption file", advice)
+    return {"annotations": [], **dataset}
 
 
 def _rows(dataset: dict[str, Any], file: Path, image_folder: Path) -> list[CaptionRow]:
@@ -160,17 +147,13 @@ def _rows(dataset: dict[str, Any], file: Path, image_folder: Path) -> list[Capti
 
 
 def _hold_out(train: list[CaptionRow], counts: Mapping[str, int]) -> dict[str, list[CaptionRow]]:
-    """Take pictures out of `train`, in the order of a hash of their ids; every split keeps its file order."""
+    """Take pictures out of `train`, chosen by their ids alone; every split keeps its file order."""
     if sum(counts.values()) >= len(train):
         raise UserError(
             f"coco: {sum(counts.values())} pictures cannot be held out of the {len(train)} of train."
         )
-    by_hash = sorted(train, key=lambda row: hashlib.sha256(str(row["image_id"]).encode()).digest())
-    split_of: dict[int, str] = {}
-    for split, count in counts.items():
-        for row in by_hash[len(split_of) :][:count]:
-            split_of[row["image_id"]] = split
+    split_of = hold_out((str(row["image_id"]) for row in train), counts)
     return {
-        split: [row for row in train if split_of.get(row["image_id"], "train") == split]
+        split: [row for row in train if split_of[str(row["image_id"])] == split]
         for split in ("train", *counts)
     }

@@ -1,7 +1,7 @@
 """Text and JSON files that people give: read as UTF-8, and every failure said in one sentence."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,48 @@ def read_json(path: Path, advice: str = "") -> Any:
         ) from None
 
 
+def read_records(file: Path, parts: Mapping[str, Mapping[str, type]], what: str, advice: str = "") -> Any:
+    """An object in JSON whose lists `parts` hold objects with certain keys of certain types.
+
+    `what` names the form in a sentence: `a COCO caption file`.
+
+    Raises:
+        UserError: as `read_json`, or the file is not of this form; the first wrong record is named.
+    """
+    content = read_json(file, advice)
+    if not isinstance(content, dict):
+        raise UserError(f"{file} is not {what}: it holds a {type(content).__name__}, not an object.")
+    for part, keys in parts.items():
+        check_records(f"{file} is not {what}", part, content.get(part), keys)
+    return content
+
+
+def check_records(problem: str, part: str, records: Any, keys: Mapping[str, type]) -> None:
+    """Refuse what is not a list of objects with these keys, of these types.
+
+    Raises:
+        UserError: `problem`, and the first wrong record.
+    """
+    if not isinstance(records, list):
+        lack = f"it has no list {part!r}" if part else f"it holds a {type(records).__name__}, not a list"
+        raise UserError(f"{problem}: {lack}.")
+    for number, record in enumerate(records):
+        for key, kind in keys.items():
+            if not isinstance(record, dict) or not isinstance(record.get(key), kind):
+                where = f"{part}[{number}] needs {key!r} ({kind.__name__})"
+                raise UserError(f"{problem}: {where}: {record!r:.80}")
+
+
 def one_line_each(captions: Iterable[str]) -> list[str]:
     r"""Captions with every run of white space, newlines included, as one space; blank ones left out.
 
     >>> one_line_each([" A dog\n on\u2028 grass. ", " \t"])
     ['A dog on grass.']
     """
-    # JSON can spell half of a surrogate pair, which no table and no UTF-8 file can hold.
-    lines = (" ".join(caption.split()).encode("utf-8", "replace").decode("utf-8") for caption in captions)
+    lines = (" ".join(encodable(caption).split()) for caption in captions)
     return [line for line in lines if line]
+
+
+def encodable(text: str) -> str:
+    """A text with half surrogate pairs, which JSON can spell and no table or UTF-8 file can hold, as `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -56,11 +56,26 @@ class Scenes(CaptionSource):
         Raises:
             UserError: the folder holds something else.
         """
-        self._draw_once()
-        annotations, images = self.folder / "annotations", self.folder / "images"
+        folder = self.drawn()
         return {
-            split: read_coco(annotations / f"captions_{split}.json", images / split) for split in self.counts
+            split: read_coco(folder / "annotations" / f"captions_{split}.json", folder / "images" / split)
+            for split in self.counts
         }
+
+    def drawn(self) -> Path:
+        """The folder, with all that `captioner.scenes.write` puts in it; drawn first if it is not there.
+
+        Raises:
+            UserError: the folder holds something else.
+        """
+        if not self._is_drawn():
+            total = sum(self.counts.values())
+            print(
+                f"Drawing {total:,} pictures of coloured shapes into {self.folder} (only once) ...",
+                flush=True,
+            )
+            self._draw()
+        return self.folder
 
     def scene(self, image_id: int) -> Scene:
         """What is in a picture, exactly.
@@ -74,17 +89,7 @@ class Scenes(CaptionSource):
 
     @cached_property
     def _scenes(self) -> dict[int, Scene]:
-        self._draw_once()
-        return read_scenes(self.folder)
-
-    def _draw_once(self) -> None:
-        if not self._is_drawn():
-            total = sum(self.counts.values())
-            print(
-                f"Drawing {total:,} pictures of coloured shapes into {self.folder} (only once) ...",
-                flush=True,
-            )
-            self._draw()
+        return read_scenes(self.drawn())
 
     def _is_drawn(self) -> bool:
         try:

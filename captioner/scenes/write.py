@@ -22,6 +22,7 @@ from captioner.scenes.scene import IMAGE_SIZE, Scene
 
 VERSION = 7
 RECIPE = "recipe.json"
+PICTURE = "{:012d}.png"  # the name of a picture by its id
 SPLITS = ("train", "val", "test")
 SPLIT_LIMIT = 1_000_000  # pictures; the ids of each split start at a multiple of it
 
@@ -79,22 +80,18 @@ def _rng(seed: int, image_id: int, use: str) -> Random:
     return Random(f"{seed}/{image_id}/{use}")
 
 
-def _file_name(image_id: int) -> str:
-    return f"{image_id:012d}.png"
-
-
 def _write_images(folder: Path, split: str, scenes: Mapping[int, Scene]) -> None:
     images = folder / "images" / split
     images.mkdir(parents=True)
     for image_id, scene in scenes.items():
-        render(scene).save(images / _file_name(image_id), compress_level=1)
+        render(scene).save(images / PICTURE.format(image_id), compress_level=1)
 
 
 def _write_captions(folder: Path, split: str, seed: int, scenes: Mapping[int, Scene]) -> None:
     images = [
         {
             "id": image_id,
-            "file_name": _file_name(image_id),
+            "file_name": PICTURE.format(image_id),
             "height": IMAGE_SIZE,
             "width": IMAGE_SIZE,
             "license": _LICENSE["id"],
