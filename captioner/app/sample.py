@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from captioner.data.alphabet import Numbers
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.metrics.likelihood import Array
@@ -14,6 +17,8 @@ from captioner.search.sampling import Sharpening
 from captioner.tasks.char_lm import CharLM
 from captioner.tasks.folder import load_model
 from captioner.tasks.writing import Choose, Continued, Draw, most_probable, nothing_shown, surprise, write
+
+WINDOWS_AT_ONCE = 64
 
 
 class Writer:
@@ -69,7 +74,7 @@ class Writer:
         """
         if not text:
             raise UserError("The text is empty: there is nothing to score.")
-        numbers = self.task.alphabet.encode(text).astype(np.int64)
+        numbers = self.task.alphabet.encode(text)
         if window is None:
             tokens_T = torch.tensor([self.task.opening, *numbers.tolist()], device=self.task.device)
             return np.asarray(surprise(self.task.decoder, tokens_T[None])[0].double().cpu())
@@ -77,11 +82,22 @@ class Writer:
             raise UserError(f"A window must be 1 to {len(numbers) - 1} for this text, not {window}.")
         nats = np.full(len(numbers), np.nan)
         starts = np.arange(0, len(numbers) - window, window)
-        for some in np.array_split(starts, -(-len(starts) // 64)):
-            places = some[:, None] + np.arange(window + 1)
-            found = surprise(self.task.decoder, torch.from_numpy(numbers[places]).to(self.task.device))
-            nats[places[:, 1:]] = found.double().cpu().numpy()
+        nats[1 : 1 + len(starts) * window] = self.surprise_in_windows(numbers, starts, window).flatten()
         return nats
+
+    def surprise_in_windows(
+        self, numbers: Numbers, starts: NDArray[np.int64], window: int, progress: Any = iter
+    ) -> Array:
+        """A row for each start: nats of the `window` symbols after it, read from a zero state there.
+
+        A window over the end goes on at the beginning. `progress` wraps the sequence of batches, for a bar.
+        """
+        rows = []
+        for some in progress(np.array_split(starts, -(-len(starts) // WINDOWS_AT_ONCE))):
+            tokens = numbers.take(some[:, None] + np.arange(window + 1), mode="wrap").astype(np.int64)
+            found = surprise(self.task.decoder, torch.from_numpy(tokens).to(self.task.device))
+            rows.append(found.double().cpu().numpy())
+        return np.concatenate(rows)
 
     def _prompt(self, prompt: str) -> torch.Tensor:
         numbers = self.task.alphabet.encode(prompt).tolist() if prompt else [self.task.opening]

@@ -1,73 +1,93 @@
-"""Score a trained model.
+"""Score a trained model, each task by its own measure.
 
   python scripts/evaluate.py
   python scripts/evaluate.py --model runs/caption/20250101-120000/model --split test --beam 5
   python scripts/evaluate.py --data name=coco --data folder=~/coco --data val=val2014 --split val --limit 100
+  python scripts/evaluate.py --task char-lm --windows 256
+  python scripts/evaluate.py --task char-lm --data path=another.txt --split val
 
-Prints a table; writes results.json, the COCO results file, samples.html and attention pictures.
+Prints a table and writes results.json: for captions also the COCO results file, samples.html and attention
+pictures. An option that has no meaning for the model's task is refused.
 """
 
 import argparse
+import functools
+import inspect
 from pathlib import Path
 from typing import Any
 
-from captioner.app.places import last_run
-from captioner.commands.search_options import add_search_arguments, search_changes
+from captioner.app.places import last_run, task_name
+from captioner.commands.search_options import add_search_arguments, search_changes, search_flags
 from captioner.commands.tables import score_table
 from captioner.config import parse_overrides
+from captioner.errors import UserError
+
+OPTIONS = ("limit", "shuffled", "windows", "num_windows", "windows_seed")
+"""What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this verb."""
-    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
+    add("--task", help="the last model of this task (default: caption)")
+    add(
         "--data",
         action="append",
         default=[],
         metavar="key=value",
         help="another data set: name=..., and its options; may be given several times",
     )
-    parser.add_argument("--split", default="test", help="split of the data set (default: test)")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
-    parser.add_argument(
+    add("--split", help="split of the data set (default: test; for texts val)")
+    add("--output", type=Path, metavar="DIR", help="where to write (default: beside the model)")
+    add("--limit", type=int, metavar="N", help="only the first N pictures")
+    add(
         "--shuffled",
-        action="store_true",
-        help="score a second time with each caption given to another picture",
+        action="store_const",
+        const=True,
+        help="captions: score a second time with each caption given to another picture",
     )
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where to write (default: beside the model)"
-    )
+    add("--windows", type=int, metavar="N", help="texts: also in random windows of N characters, as nanoGPT")
+    add("--num-windows", type=int, metavar="N", help="texts: how many of them (default: 1000)")
+    add("--windows-seed", type=int, metavar="N", help="texts: the same windows again (default: 0)")
     add_search_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print."""
-    model: Path = arguments.model or last_run(Path("runs"), "caption", "model") / "model"
-    output: Path = arguments.output or model.parent / f"evaluation-{arguments.split}"
-    data: dict[str, Any] | None = None
-    if arguments.data:
-        data = {str(key): value for key, value in parse_overrides(arguments.data).items()}
+    asked = task_name(arguments.task or "caption")
+    model: Path = arguments.model or last_run(Path("runs"), asked, "model") / "model"
     from tqdm import tqdm
 
-    from captioner.app.evaluate import evaluate
+    from captioner.app.evaluation.base import EVALUATIONS
+    from captioner.tasks.folder import trained_task
 
-    result = evaluate(
-        model,
-        output,
-        data=data,
-        split=arguments.split,
-        limit=arguments.limit,
-        search=search_changes(arguments),
-        shuffled=arguments.shuffled,
-        progress=lambda captioned: tqdm(captioned, unit=" pictures", leave=False),
-    )
-    for problem in result.problems[:10]:
-        print(f"left out: {problem}")
-    if result.problems:
-        print(f"{len(result.problems)} pictures could not be read.")
-    columns = {arguments.split: result.scores} | ({"shuffled": result.shuffled} if result.shuffled else {})
-    print(score_table(columns, f"{result.num_images} pictures"))
-    print(f"\nmodel              {model}\nresults            {output / 'results.json'}")
-    print(f"samples page       {output / 'samples.html'}")
-    if (output / "attention").is_dir():
-        print(f"attention pictures {output / 'attention'}")
+    task = trained_task(model)
+    if arguments.task and asked != task:
+        raise UserError(f"{model} holds a model for the task {task}, not {arguments.task}.")
+    evaluate = EVALUATIONS[task]
+    known = inspect.signature(evaluate).parameters
+    options = _given(arguments)
+    for option, flag in _flags(options).items():
+        if option not in known:
+            raise UserError(f"{flag} has no meaning for the task {task}.")
+    split = arguments.split or known["split"].default
+    data = {str(key): value for key, value in parse_overrides(arguments.data).items()} or None
+    output: Path = arguments.output or model.parent / f"evaluation-{split}"
+    progress = functools.partial(tqdm, leave=False)
+    found = evaluate(model, output, split=split, data=data, progress=progress, **options)
+    print("\n".join([*found.notes, score_table(found.figures, found.title, found.digits)]))
+    print("\n".join(["", *(f"{name:18} {path}" for name, path in ({"model": model} | found.files).items())]))
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for beside the options of all tasks, by the names of the evaluation's arguments."""
+    values = {option: getattr(arguments, option) for option in OPTIONS}
+    values["search"] = search_changes(arguments) or None
+    return {option: value for option, value in values.items() if value is not None}
+
+
+def _flags(options: dict[str, Any]) -> dict[str, str]:
+    """How the user wrote them."""
+    flags = {option: f"--{option.replace('_', '-')}" for option in options}
+    return flags | ({"search": search_flags(options["search"])[0]} if "search" in options else {})

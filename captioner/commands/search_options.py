@@ -5,6 +5,7 @@ What is not given is as the model folder's config has it, under `search:`.
 
 import argparse
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -70,3 +71,8 @@ def search_changes(arguments: argparse.Namespace) -> dict[str, Any]:
     """What was given, by the names of the search's options."""
     given = {option.key: getattr(arguments, f"search_{option.key}") for option in METHOD + CONSTRAINTS}
     return {key: value for key, value in given.items() if value is not None}
+
+
+def search_flags(changes: Mapping[str, Any]) -> list[str]:
+    """The flags that made these changes."""
+    return [option.flag for option in METHOD + CONSTRAINTS if option.key in changes]

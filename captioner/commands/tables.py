@@ -20,10 +20,15 @@ NAMES = {
     "wholly_true": "wholly true captions",
     "attention_inside": "attention inside the named object",
     "box_area": "its share of the picture",
+    "nats": "nats a symbol",
+    "bits": "bits a symbol",
+    "windows_nats": "nats, random windows",
+    "windows_bits": "bits, random windows",
+    "windows_perplexity": "perplexity, random windows",
 }
 
 
-def score_table(columns: Mapping[str, Mapping[str, float]], title: str) -> str:
+def score_table(columns: Mapping[str, Mapping[str, float]], title: str, digits: int = 3) -> str:
     """One line a figure, one column a set of figures.
 
     >>> print(score_table({"test": {"bleu4": 0.25}}, "100 pictures"))
@@ -33,6 +38,8 @@ def score_table(columns: Mapping[str, Mapping[str, float]], title: str) -> str:
     rows = list(dict.fromkeys(name for figures in columns.values() for name in figures))
     lines = [f"{title:<34}" + "".join(f"{column:>10}" for column in columns)]
     for name in rows:
-        cells = [f"{figures[name]:10.3f}" if name in figures else " " * 10 for figures in columns.values()]
+        cells = [
+            f"{figures[name]:10.{digits}f}" if name in figures else " " * 10 for figures in columns.values()
+        ]
         lines.append(f"{NAMES.get(name, name):<34}" + "".join(cells))
     return "\n".join(line.rstrip() for line in lines)

@@ -124,8 +124,7 @@ class TextData(ResumableData[TextBatch]):
         self.cut = source.cut(len(text), batch_size)
         self.alphabet = Alphabet.of(text, source.unit)
         self.numbers = self.alphabet.encode(text)[: self.cut.length]
-        raw = text if isinstance(text, bytes) else text.encode()
-        self.about = {source.unit: len(text), "sha256": hashlib.sha256(raw).hexdigest()}
+        self.about = fingerprint(text, source.unit)
 
     def chunks(self, split: str) -> Chunks:
         """The chunks of a part: whole ones of equal streams to train on, all there is otherwise."""
@@ -146,6 +145,12 @@ class TextData(ResumableData[TextBatch]):
         return ResumableLoader(
             self.chunks(split), 1, shuffle=False, goes_on=goes_on, num_workers=self.num_workers
         )
+
+
+def fingerprint(text: str | bytes, unit: Unit) -> dict[str, int | str]:
+    """What tells a text from others: its length and its SHA-256."""
+    raw = text if isinstance(text, bytes) else text.encode()
+    return {unit: len(text), "sha256": hashlib.sha256(raw).hexdigest()}
 
 
 def standard_library() -> list[Path]:

@@ -33,18 +33,18 @@ class Likelihood(NamedTuple):
         return math.exp(self.nats)
 
 
-def likelihood(nats: Array, num_draws: int = NUM_DRAWS) -> Likelihood:
+def likelihood(nats: Array, num_draws: int = NUM_DRAWS, block: int = BLOCK) -> Likelihood:
     """The mean of each symbol's surprise, in text order, with a block bootstrap interval (Kuensch, 1989).
 
-    Neighbours are surprising together, so blocks of them are drawn with replacement: 200 symbols, or more
-    where that made over 2,000 blocks.
+    Neighbours are surprising together, so blocks of them are drawn with replacement: `block` symbols, or a
+    multiple of that where it made over 2,000 blocks.
 
     Raises:
         ValueError: there is no symbol.
     """
     if not len(nats):
         raise ValueError("a text without symbols has no likelihood")
-    size = max(BLOCK, -(-len(nats) // MAX_BLOCKS))
+    size = block * -(-len(nats) // (block * MAX_BLOCKS))
     starts = np.arange(0, len(nats), size)
     sums = np.add.reduceat(nats, starts)
     counts = np.diff([*starts, len(nats)])

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from captioner.config import Component, from_mapping
+from captioner.config import Component, from_mapping, load
 from captioner.errors import UserError
 from captioner.tasks.base import TASKS, Task
 from captioner.vocabulary import Vocabulary
@@ -64,6 +64,16 @@ def read_card(folder: Path) -> dict[str, Any]:
             f"{folder} has format {found}; this version of captioner reads format {FORMAT_VERSION}."
         )
     return card
+
+
+def trained_task(folder: Path) -> str:
+    """The name of the task that a model was trained for.
+
+    Raises:
+        UserError: as `read_card`.
+    """
+    read_card(folder)
+    return str(load(folder / CONFIG).task["name"])
 
 
 def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Task:

@@ -4,6 +4,7 @@ N streams, T time, V vocabulary.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -82,11 +83,14 @@ def write(decoder: LanguageModel, prompt_T: Tensor, num_streams: int, choose: Ch
 
 
 @torch.inference_mode()
-def surprise(decoder: LanguageModel, tokens_NT: Tensor) -> Tensor:
-    """nats_NT: -log p of every character but the first, each row read from a zero state to its end."""
+def surprise(decoder: LanguageModel, tokens_NT: Tensor, progress: Any = iter) -> Tensor:
+    """nats_NT: -log p of every character but the first, each row read from a zero state to its end.
+
+    0 where it is PAD. `progress` wraps the sequence of chunks, for a bar.
+    """
     _, state = decoder.start(nothing_shown(decoder, len(tokens_NT)))
     nats = []
-    for begin in range(0, tokens_NT.shape[1] - 1, CHUNK):
+    for begin in progress(range(0, tokens_NT.shape[1] - 1, CHUNK)):
         chunk_NT = tokens_NT[:, begin : begin + CHUNK + 1]
         outputs_NTH, state = decoder.read(chunk_NT[:, :-1], state)
         nats.append(next_surprise(decoder, outputs_NTH, chunk_NT[:, 1:]))

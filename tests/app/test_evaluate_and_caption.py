@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from safetensors.torch import load_file, save_file
 
 from captioner.app.caption import Captioner
-from captioner.app.evaluate import evaluate, shown_on_page
+from captioner.app.evaluation.caption import evaluate, shown_on_page
 from captioner.app.train import train
 from captioner.config import load
 from captioner.data.scenes import Scenes
@@ -39,24 +39,24 @@ def test_captions_without_a_word_are_scored_and_shown(model, tmp_path):
     weights["decoder.output.bias"][EOS] += 200.0
     save_file(weights, tmp_path / "silent/model.safetensors")
     result = evaluate(tmp_path / "silent", tmp_path / "out", split="test", limit=3)
-    assert result.scores["mean_length"] == 0
-    assert result.scores["bleu1"] < 1e-6
+    assert result.figures["test"]["mean_length"] == 0
+    assert result.figures["test"]["bleu1"] < 1e-6
     assert (tmp_path / "out/samples.html").is_file()
 
 
 def test_results_name_all_that_a_score_depends_on(model, tmp_path):
     result = evaluate(model, tmp_path / "out", split="test", limit=5, search={"beam_size": 2}, shuffled=True)
     about = json.loads((tmp_path / "out/results.json").read_text())
-    assert about["images"] == result.num_images == 5
+    assert about["images"] == 5
     assert about["split"] == "test"
     assert about["decoding"] == {"name": "beam", "beam_size": 2, "max_length": 6}
     assert about["tokenizer"] == "python"
     assert about["unsure_captions"] == 0
     assert about["cider_idf"] == "references of the 5 evaluated images"
     assert {"torch", "captioner"} <= set(about["versions"])
-    assert about["scores"]["bleu4"] == result.scores["bleu4"]
-    assert {"wholly_true", "bleu4_no_bp", "cider_d", "rouge_l"} <= set(result.scores)
-    assert {"bleu4", "wholly_true"} <= set(result.shuffled)
+    assert about["scores"]["bleu4"] == result.figures["test"]["bleu4"]
+    assert {"wholly_true", "bleu4_no_bp", "cider_d", "rouge_l"} <= set(result.figures["test"])
+    assert {"bleu4", "wholly_true"} <= set(result.figures["shuffled"])
 
 
 def test_the_results_file_is_read_by_the_official_tool(model, tmp_path, tiny_scenes, capsys):

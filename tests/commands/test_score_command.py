@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from captioner.app.evaluate import evaluate
+from captioner.app.evaluation.caption import evaluate
 from captioner.app.train import train
 from captioner.commands import main
 from captioner.metrics import java
@@ -186,6 +186,8 @@ def test_evaluation_and_files_score_alike(tiny, tiny_scenes, tmp_path, capsys):
     files = [tmp_path / "out/captions_val_results.json", tiny_scenes / "annotations/captions_val.json"]
     main("score", [*map(str, files), "--json"])
     found = json.loads(capsys.readouterr().out)["scores"]
-    names = set(found) & set(result.scores)
+    names = set(found) & set(result.figures["test"])
     assert {"bleu1", "bleu4_no_bp", "rouge_l", "cider_d", "distinct", "mean_length"} <= names
-    assert {n: found[n] for n in names} == pytest.approx({n: result.scores[n] for n in names}, abs=1e-12)
+    assert {n: found[n] for n in names} == pytest.approx(
+        {n: result.figures["test"][n] for n in names}, abs=1e-12
+    )

@@ -1,13 +1,11 @@
-"""Evaluation: a model folder and a split to scores, result files and a page of samples."""
+"""Evaluation of captions: scores, result files and a page of samples."""
 
-import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from captioner.app.evaluation.base import EVALUATIONS, Evaluation, write_results
 from captioner.app.generate import Captioned, as_captioner, generate
 from captioner.app.truth import share_looked_at, share_true
 from captioner.config import Component
@@ -29,16 +27,7 @@ from captioner.tasks.folder import load_model
 PAGE_SAMPLES, DRAWN_SAMPLES = 200, 12
 
 
-class Evaluation(NamedTuple):
-    """What an evaluation found, and where it wrote it."""
-
-    scores: dict[str, float]
-    shuffled: dict[str, float]  # the same captions, each given to another picture; empty if not asked for
-    num_images: int
-    problems: list[str]
-    folder: Path
-
-
+@EVALUATIONS.register("caption")
 def evaluate(
     model: Path,
     output: Path,
@@ -78,15 +67,31 @@ def evaluate(
     scores = score_captions(texts, references, tokenizer="auto")
     figures = _figures(task, source, good, scores)
     control = _shuffled(source, texts, references) if shuffled else {}
-    output.mkdir(parents=True, exist_ok=True)
-    write_coco_results(output / f"captions_{split}_results.json", texts)
     about = {"model": str(model), "data": data, "split": split, "images": len(good), "unreadable": problems}
     about |= {"decoding": decoding, "seconds": round(seconds, 1)}
     about |= {"tokenizer": scores.tokenizer, "unsure_captions": scores.num_unsure}
     about |= {"cider_idf": scores.cider_idf, "scores": figures, "shuffled": control}
-    _write_results(output / "results.json", about)
+    write_results(output / "results.json", about)
+    write_coco_results(output / f"captions_{split}_results.json", texts)
     _write_samples(task, good, references, scores, figures, output, f"{decoding['name']} on {split}")
-    return Evaluation(figures, control, len(good), problems, output)
+    return Evaluation(
+        f"{len(good)} pictures",
+        {split: figures} | ({"shuffled": control} if control else {}),
+        _written(output),
+        _left_out(problems),
+    )
+
+
+def _written(output: Path) -> dict[str, Path]:
+    files = {"results": output / "results.json", "samples page": output / "samples.html"}
+    pictures = output / "attention"
+    return files | ({"attention pictures": pictures} if pictures.is_dir() else {})
+
+
+def _left_out(problems: list[str]) -> list[str]:
+    """The first pictures that cannot be read, and how many there are."""
+    named = [f"left out: {problem}" for problem in problems[:10]]
+    return [*named, f"{len(problems)} pictures could not be read."] if problems else []
 
 
 class _Split(NamedTuple):
@@ -101,14 +106,6 @@ def _split(source: CaptionSource, split: str, limit: int | None) -> _Split:
     ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
     references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
     return _Split([(path, source.image(split, path)) for path in ids], ids, references)
-
-
-def _write_results(file: Path, about: dict[str, Any]) -> None:
-    """What was measured, with the date and the versions of what measured it."""
-    packages = ("captioner", "torch", "pytorch-lightning")
-    about["date"] = datetime.now(UTC).isoformat(timespec="seconds")
-    about["versions"] = {package: version(package) for package in packages}
-    file.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 def _figures(

@@ -1,0 +1,42 @@
+"""What every evaluation is: a function from a model folder to figures, registered under its task's name."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from captioner.registry import Registry
+
+
+class Evaluation(NamedTuple):
+    """What an evaluation found, and where it wrote it; the command prints all of it, for every task alike."""
+
+    title: str  # of the table: what was looked at, and how much of it
+    figures: dict[str, dict[str, float]]  # by column, then by name; the first column is the split's own
+    files: dict[str, Path]  # what was written, by what it is
+    notes: Sequence[str] = ()  # what to know before reading the figures
+    digits: int = 3
+
+
+EVALUATIONS: Registry[Evaluation] = Registry("evaluation", "captioner.app.evaluation")
+"""By the name of the task: `evaluate(model, output, *, split, data, progress, ...) -> Evaluation`.
+
+`model` and `output` are folders, `split` has a default, `data` is what was changed on the command line or
+None, `progress` wraps an iterable, for a bar. Keyword arguments beside these are the options that the task
+has: each is a flag of the same name in `captioner.commands.evaluate`; other flags are refused for the task.
+`results.json` in `output` holds all that the figures depend on (`write_results`).
+"""
+
+
+def write_results(file: Path, about: Mapping[str, Any]) -> None:
+    """What was measured, with the date and the versions of what measured it."""
+    packages = ("captioner", "torch", "pytorch-lightning")
+    results = {
+        **about,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {package: version(package) for package in packages},
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
