@@ -13,7 +13,7 @@ from captioner.data.files import read_text
 from captioner.data.loader import ResumableLoader
 from captioner.data.module import ResumableData
 from captioner.data.streams import Chunks, Cut, Split, Stream, TextBatch, cut_text, divide
-from captioner.errors import UserError
+from captioner.errors import UserError, nearest
 from captioner.registry import Registry
 
 CORPORA: Registry["Text"] = Registry("corpus", "captioner.data")
@@ -112,6 +112,25 @@ class Text:
                     f"(data.{name}_fraction={fraction})."
                 )
         return cut
+
+    def part(self, split: str, length: int, batch_size: int) -> list[Stream]:
+        """Where a split lies in a text of that length that is cut as for `batch_size` streams.
+
+        Raises:
+            UserError: there is no such split, or nothing in it.
+        """
+        parts = cut_text(
+            self.split, length, self.val_fraction, self.test_fraction, batch_size, self.chunk_length
+        ).parts
+        if split not in parts:
+            raise UserError(f"There is no split {split!r}. {nearest(split, parts)}")
+        if parts[split][0].length < 1:
+            held = ", ".join(name for name, stretches in parts.items() if stretches[0].length > 0)
+            raise UserError(
+                f"Of the text's {length:,} {self.unit} nothing is left for {split}: take another split "
+                f"({held or 'there is none'}), or set {split}_fraction=0.1."
+            )
+        return parts[split]
 
 
 class TextData(ResumableData[TextBatch]):

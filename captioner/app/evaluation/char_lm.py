@@ -14,15 +14,14 @@ from captioner.app.sample import Writer
 from captioner.config import Component
 from captioner.data.alphabet import Numbers
 from captioner.data.loader import Place
-from captioner.data.streams import Chunks, Stream, cut_text, divide
-from captioner.data.text import CORPORA, Text, fingerprint
-from captioner.errors import UserError, nearest
+from captioner.data.streams import Chunks, Stream, divide
+from captioner.data.text import CORPORA, fingerprint
+from captioner.errors import UserError
 from captioner.metrics.likelihood import Array, Likelihood, likelihood
 from captioner.tasks.char_lm import CharLM
 from captioner.tasks.writing import surprise
 from captioner.vocabulary import PAD
 
-NUM_WINDOWS = 1000
 OTHER_TEXT = "The text is not the one that was trained on: what is {} here may have been trained on."
 
 
@@ -58,20 +57,19 @@ def evaluate(
         raise UserError("--num-windows and --windows-seed go with --windows N.")
     writer = Writer(model)
     part = _read(writer.task, data or {}, split)
-    number = NUM_WINDOWS if num_windows is None else num_windows
-    starts = None if windows is None else _starts(part.stretches, windows, number, windows_seed or 0)
+    number, seed = (1000 if num_windows is None else num_windows), windows_seed or 0
+    starts = _starts(part.stretches, windows, number, seed) if windows is not None else np.array([])
     found = likelihood(_carried(writer, part, progress))
     columns = _columns(split, found)
-    about: dict[str, Any] = {"model": str(model), "data": part.data, "split": split, "text": part.text}
-    about |= {"symbols": found.num_symbols, **_scores(found)}
+    about = {"model": str(model), "data": part.data, "split": split, "text": part.text, **_results(found)}
     notes = [] if part.text == writer.task.text or "path" in (data or {}) else [OTHER_TEXT.format(split)]
-    if starts is not None and windows is not None:
+    if windows is not None:
         nats_NT = writer.surprise_in_windows(part.numbers, starts, windows, progress)
         short = likelihood(nats_NT.flatten(), block=windows)
         for name, figures in _columns(split, short).items():
             columns[name] |= {f"windows_{key}": value for key, value in figures.items()}
-        about["windows"] = {"length": windows, "number": number, "seed": windows_seed or 0, **_scores(short)}
-        notes.append(f"random windows: {number:,} of {windows:,}, seed {windows_seed or 0}")
+        about["windows"] = {"length": windows, "number": number, "seed": seed, **_results(short)}
+        notes.append(f"random windows: {number:,} of {windows:,}, seed {seed}")
     write_results(output / "results.json", about)
     title = f"{found.num_symbols:,} {writer.task.alphabet.unit}"
     return Evaluation(title, columns, {"results": output / "results.json"}, notes, digits=4)
@@ -92,23 +90,8 @@ def _read(task: CharLM, changes: Component, split: str) -> _Part:
     source = CORPORA.build(data)
     text = source.read()
     numbers = task.alphabet.encode(text)
-    stretches = _stretches(source, len(numbers), task.config.training.batch_size, split)
+    stretches = source.part(split, len(numbers), task.config.training.batch_size)
     return _Part(data, fingerprint(text, source.unit), numbers, stretches, source.validation_streams)
-
-
-def _stretches(source: Text, length: int, batch_size: int, split: str) -> list[Stream]:
-    """Where the split lies in a text of that length."""
-    fractions = source.val_fraction, source.test_fraction
-    parts = cut_text(source.split, length, *fractions, batch_size, source.chunk_length).parts
-    if split not in parts:
-        raise UserError(f"There is no split {split!r}. {nearest(split, parts)}")
-    if not all(stretch.length > 0 for stretch in parts[split]):
-        held = ", ".join(name for name, stretches in parts.items() if stretches[0].length > 0)
-        raise UserError(
-            f"Of the text's {length:,} {source.unit} nothing is left for {split}: take another split "
-            f"({held}), or set --data {split}_fraction=0.1."
-        )
-    return parts[split]
 
 
 def _carried(writer: Writer, part: _Part, progress: Any) -> Array:
@@ -132,12 +115,15 @@ def _starts(stretches: list[Stream], length: int, number: int, seed: int) -> NDA
     return np.random.default_rng(seed).choice(np.concatenate(places), number)
 
 
-def _scores(found: Likelihood) -> dict[str, Any]:
-    scores = {"nats": found.nats, "bits": found.bits, "perplexity": found.perplexity}
-    return {"scores": scores, "interval": list(found.interval)}
+def _scores(found: Likelihood) -> dict[str, float]:
+    return {"nats": found.nats, "bits": found.bits, "perplexity": found.perplexity}
+
+
+def _results(found: Likelihood) -> dict[str, Any]:
+    return {"symbols": found.num_symbols, "scores": _scores(found), "interval": list(found.interval)}
 
 
 def _columns(split: str, found: Likelihood) -> dict[str, dict[str, float]]:
     """The scores, and those of the bounds of the interval."""
     low, high = (found._replace(nats=bound) for bound in found.interval)
-    return {name: _scores(one)["scores"] for name, one in ((split, found), ("95% low", low), ("high", high))}
+    return {split: _scores(found), "95% low": _scores(low), "high": _scores(high)}
