@@ -42,7 +42,7 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
         )
         run: Callable[[argparse.Namespace], None] = module.run
         module.add_arguments(parser)
-        run(parser.parse_args(words))
+        run(parser.parse_intermixed_args(words))
     except UserError as mistake:
         print(f"{prog}: {mistake}", file=sys.stderr)
         sys.exit(2)

@@ -3,17 +3,25 @@
   python scripts/data.py check --task caption
   python scripts/data.py check --config configs/recipes/flickr8k_show_tell.yaml data.folder=~/flickr8k
   python scripts/data.py check name=folder folder=~/photos
+  python scripts/data.py check --task char-lm data.path=my_texts/
 
 Prints for each split the numbers of pictures and captions, how long captions are, how many words the
-vocabulary keeps, and every picture that is missing or cannot be read.
+vocabulary keeps, and every picture that is missing or cannot be read. Of a text: characters, the rarest of
+them, those that look like a wrong encoding, the updates of an epoch, and files that cannot be read.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from captioner.app.places import config_file
-from captioner.config import VocabularyConfig, load, parse_overrides
-from captioner.errors import UserError
+from captioner.config import Component, Config, load, parse_overrides
+from captioner.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from captioner.data.check import Report
+    from captioner.data.check_text import TextReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,15 +40,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read everything once and print what was found."""
-    min_count = VocabularyConfig().min_count
     if arguments.task or arguments.config:
         config = load(arguments.config or config_file(arguments.task), arguments.changes)
-        data, min_count = config.data, config.vocabulary.min_count
     elif arguments.changes:
         data = {str(key): value for key, value in parse_overrides(arguments.changes).items()}
+        config = Config(task={"name": _task_for(data)}, data=data, decoder={})
     else:
         raise UserError("Say which data: --task caption, --config FILE, or name=folder folder=PATH.")
+    task = config.task.get("name")
+    if task not in CHECKS:
+        raise UserError(f"The data of the task {task} cannot be checked. {nearest(str(task), CHECKS)}")
+    if arguments.min_count is not None:
+        if task != "caption":
+            raise UserError(f"--min-count has no meaning for the task {task}.")
+        config.vocabulary.min_count = arguments.min_count
+    print(CHECKS[task](config))
+
+
+def _task_for(data: Component) -> str:
+    """Whose data this is, where that is not said."""
+    from captioner.data.text import CORPORA
+
+    return "char_lm" if data.get("name") in list(CORPORA) else "caption"
+
+
+def _captions(config: Config) -> "Report":
     from captioner.data.base import DATASETS
     from captioner.data.check import check
 
-    print(check(DATASETS.build(data), arguments.min_count or min_count))
+    return check(DATASETS.build(config.data), config.vocabulary.min_count)
+
+
+def _text(config: Config) -> "TextReport":
+    from captioner.data.check_text import check_text
+    from captioner.data.text import CORPORA
+
+    return check_text(CORPORA.build(config.data), config.training.batch_size)
+
+
+CHECKS: dict[str, Callable[[Config], object]] = {"caption": _captions, "char_lm": _text}
+"""By the name of the task: what reads the data of a config and says what is in it."""

@@ -93,8 +93,8 @@ class Report(NamedTuple):
         """The pictures that something is wrong with, by name."""
         lines = []
         for name, split in self.splits.items():
-            lines += _listed(f"{name}: missing pictures", split.missing)
-            lines += _listed(f"{name}: broken pictures", list(split.broken.values()))
+            lines += listed(f"{name}: missing pictures", split.missing)
+            lines += listed(f"{name}: broken pictures", list(split.broken.values()))
         groups = [(len({split for split, _ in group}) > 1, group) for group in self.copies]
         for title, wanted in (("copies across splits", True), ("copies within a split", False)):
             texts = [
@@ -102,7 +102,7 @@ class Report(NamedTuple):
                 for across, group in groups
                 if across is wanted
             ]
-            lines += _listed(title, texts)
+            lines += listed(title, texts)
         return lines
 
 
@@ -186,7 +186,7 @@ def _copies(pictures: Mapping[str, Sequence[Picture]]) -> list[list[tuple[str, s
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _listed(title: str, entries: Sequence[str]) -> list[str]:
+def listed(title: str, entries: Sequence[str]) -> list[str]:
     """A count with the first entries below it; nothing where there are none."""
     more = [f"  ... and {len(entries) - NAMED:,} more"] if len(entries) > NAMED else []
     return (

@@ -6,7 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from captioner.data.alphabet import Alphabet, Unit
 from captioner.data.files import read_text
@@ -23,6 +23,13 @@ PACKAGES = (
     *("logging", "multiprocessing", "re", "urllib", "xml"),
 )
 """Packages of the standard library that are read beside its single modules."""
+
+
+class Found(NamedTuple):
+    """A text, and what is wrong with each file that was left out of it."""
+
+    text: str | bytes
+    problems: list[str]
 
 
 @CORPORA.register("text")
@@ -69,24 +76,37 @@ class Text:
         self.chunk_length, self.validation_streams = chunk_length, validation_streams
 
     def read(self) -> str | bytes:
-        """The whole text.
+        """The whole text; that files were left out of it is said on standard error.
 
         Raises:
             UserError: there is none; a file is empty, binary or not UTF-8.
         """
+        text, problems = self.look()
+        if problems:
+            print(f"{len(problems)} files are left out; the first: {problems[0]}", file=sys.stderr)
+        return text
+
+    def look(self) -> Found:
+        """The whole text, and why files were left out of it.
+
+        Raises:
+            UserError: as `read`.
+        """
         if self.path is None:
-            texts = [text for text in _readable(standard_library()) if text.isascii()]
-            return "".join(texts).encode() if self.unit == "bytes" else "".join(texts)
+            texts, problems = _readable(standard_library())
+            text = "".join(text for text in texts if text.isascii())
+            return Found(text.encode() if self.unit == "bytes" else text, problems)
         files = _found(self.path)
         if self.unit == "bytes":
-            text: str | bytes = b"".join(file.read_bytes() for file in files)
+            found = Found(b"".join(file.read_bytes() for file in files), [])
         elif len(files) == 1:
-            text = _one(files[0])
+            found = Found(_one(files[0]), [])
         else:
-            text = "".join(_readable(files))
-        if not text:
+            texts, problems = _readable(files)
+            found = Found("".join(texts), problems)
+        if not found.text:
             raise UserError(f"{self.path} is empty: there is nothing to learn from.")
-        return text
+        return found
 
     def cut(self, length: int, batch_size: int) -> Cut:
         """How a text of that length is parted for `batch_size` streams.
@@ -207,16 +227,14 @@ def _one(file: Path) -> str:
     return text
 
 
-def _readable(files: Iterable[Path]) -> list[str]:
-    """The texts of files; those that hold none are named and left out."""
+def _readable(files: Iterable[Path]) -> tuple[list[str], list[str]]:
+    """The texts of files, and why those that hold none are left out."""
     texts, problems = [], []
     for file in files:
         try:
             texts.append(_one(file))
         except UserError as problem:
             problems.append(str(problem))
-    if problems:
-        print(f"{len(problems)} files are left out; the first: {problems[0]}", file=sys.stderr)
     if not texts:
         raise UserError(f"None of {len(problems)} files can be read; the first: {problems[0]}")
-    return texts
+    return texts, problems

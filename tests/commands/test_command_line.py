@@ -114,6 +114,19 @@ def test_data_check_reports_every_split(tiny_scenes, home, capsys):
     assert "26" in said
 
 
+def test_data_check_reads_a_text_by_its_config_or_its_name(tmp_path, capsys):
+    (tmp_path / "text.txt").write_text("to be or not to be\n" * 100)
+    wanted = "1,900 characters, 8 different"
+    by_task = ("--task", "char-lm", f"data.path={tmp_path / 'text.txt'}", "data.chunk_length=7")
+    said = called(capsys, "data", "check", *by_task)
+    assert wanted in said
+    assert "an epoch: 5 updates, each from 50 streams of 7 characters" in said
+    by_name = ("name=text", f"path={tmp_path / 'text.txt'}")
+    assert wanted in called(capsys, "data", "check", *by_name)
+    line = refusal(capsys, "data", "check", *by_name, "--min-count", 2)
+    assert "--min-count has no meaning for the task char_lm." in line
+
+
 def test_the_last_model_is_taken_where_none_is_named(home, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for age, name in enumerate(["new", "old"]):
