@@ -42,10 +42,8 @@ class CoupledLSTMCell(Recurrence):
     def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
         """One step by the equations above."""
         h_NH, c_NH = state
-        sums_NK = add(blocks[0], h_NH, "recurrent")
-        gates_NK, g_NH = torch.split(sums_NK, [2 * self.hidden_dim, self.hidden_dim], dim=-1)
-        f_NH, o_NH = gates_NK.sigmoid().chunk(2, dim=-1)
-        g_NH = g_NH.tanh()
+        f_NH, o_NH, g_NH = add(blocks[0], h_NH, "recurrent").chunk(3, dim=-1)
+        f_NH, o_NH, g_NH = f_NH.sigmoid(), o_NH.sigmoid(), g_NH.tanh()
         c_NH = torch.lerp(g_NH, c_NH, f_NH)
         return Moment((o_NH * c_NH.tanh(), c_NH), (f_NH, o_NH, g_NH))
 

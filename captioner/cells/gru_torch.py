@@ -47,10 +47,9 @@ class TorchGRUCell(Recurrence):
     def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
         """One step by the equations above."""
         (h_NH,) = state
-        sums_NK = add(blocks[0], h_NH, "recurrent")
-        gates_NK, inner_NH = torch.split(sums_NK, [2 * self.hidden_dim, self.hidden_dim], dim=-1)
-        r_NH, z_NH = gates_NK.sigmoid().chunk(2, dim=-1)
-        n_NH = torch.addcmul(blocks[1], r_NH, inner_NH).tanh()
+        r_NH, z_NH, inner_NH = add(blocks[0], h_NH, "recurrent").chunk(3, dim=-1)
+        r_NH, z_NH = r_NH.sigmoid(), z_NH.sigmoid()
+        n_NH = (blocks[1] + r_NH * inner_NH).tanh()
         return Moment((torch.lerp(n_NH, h_NH, z_NH),), (r_NH, z_NH, n_NH))
 
     def fused(self, x_NTE: Tensor, state: State) -> Ran:

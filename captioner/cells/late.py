@@ -23,10 +23,10 @@ class LateProducts:
         self._turned = {name: weight_KH.detach().T for name, weight_KH in weights_KH.items()}
         self._fed: dict[str, list[Tensor]] = {name: [] for name in weights_KH}
 
-    def receive(self, name: str, sums_TNK: Tensor) -> Tensor:
-        """The a_t of a product. What comes back goes to `add` under that name, each time once, in order."""
-        received_TNK: Tensor = _Receive.apply(sums_TNK, self._weights[name], self._fed[name])
-        return received_TNK
+    def receive(self, name: str, sums_NTK: Tensor) -> tuple[Tensor, ...]:
+        """The a_t (N, K) of a product, each of which goes to `add` under that name, once, in order."""
+        received: tuple[Tensor, ...] = _Receive.apply(sums_NTK, self._weights[name], self._fed[name])
+        return received
 
     def add(self, sum_NK: Tensor, fed_NH: Tensor, name: str) -> Tensor:
         """a_t + u_t W^T."""
@@ -35,15 +35,16 @@ class LateProducts:
 
 
 class _Receive(torch.autograd.Function):
-    """Identity whose backward also makes the gradient of the weight."""
+    """`unbind` through time whose backward also makes the gradient of the weight."""
 
     @staticmethod
-    def forward(ctx: Any, sums_TNK: Tensor, weight_KH: Tensor, fed: list[Tensor]) -> Tensor:
+    def forward(ctx: Any, sums_NTK: Tensor, weight_KH: Tensor, fed: list[Tensor]) -> tuple[Tensor, ...]:
         ctx.fed, ctx.dtype = fed, weight_KH.dtype
-        return sums_TNK.view_as(sums_TNK)
+        return sums_NTK.unbind(dim=1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_TNK: Tensor) -> tuple[Tensor, Tensor, None]:
-        fed_MH = torch.cat(ctx.fed).to(grad_TNK.dtype)
-        return grad_TNK, (grad_TNK.flatten(0, 1).T @ fed_MH).to(ctx.dtype), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        grad_NTK = torch.stack(grads, dim=1)
+        fed_MH = torch.stack(ctx.fed, dim=1).flatten(0, 1).to(grad_NTK.dtype)
+        return grad_NTK, (grad_NTK.flatten(0, 1).T @ fed_MH).to(ctx.dtype), None

@@ -44,7 +44,7 @@ class LSTMCell(Recurrence):
         h_NH, c_NH = state
         i_NH, f_NH, g_NH, o_NH = add(blocks[0], h_NH, "recurrent").chunk(4, dim=-1)
         i_NH, f_NH, g_NH, o_NH = i_NH.sigmoid(), f_NH.sigmoid(), g_NH.tanh(), o_NH.sigmoid()
-        c_NH = torch.addcmul(f_NH * c_NH, i_NH, g_NH)
+        c_NH = f_NH * c_NH + i_NH * g_NH
         return Moment((o_NH * c_NH.tanh(), c_NH), (i_NH, f_NH, g_NH, o_NH))
 
     def fused(self, x_NTE: Tensor, state: State) -> Ran:

@@ -42,11 +42,10 @@ class PeepholeLSTMCell(Recurrence):
     def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
         """One step by the equations above."""
         h_NH, c_NH = state
-        sums_N4H = add(blocks[0], h_NH, "recurrent").view(-1, 4, self.hidden_dim)
-        old_N2H, g_N1H, o_N1H = torch.split(sums_N4H, [2, 1, 1], dim=1)
-        peepholes_2H, peephole_1H = torch.split(self.peepholes, [2, 1])
-        i_NH, f_NH = torch.addcmul(old_N2H, c_NH.unsqueeze(1), peepholes_2H).sigmoid().unbind(dim=1)
-        g_NH = g_N1H.squeeze(1).tanh()
-        c_NH = torch.addcmul(f_NH * c_NH, i_NH, g_NH)
-        o_NH = torch.addcmul(o_N1H.squeeze(1), c_NH, peephole_1H).sigmoid()
+        i_NH, f_NH, g_NH, o_NH = add(blocks[0], h_NH, "recurrent").chunk(4, dim=-1)
+        p_i, p_f, p_o = self.peepholes.unbind()
+        i_NH, f_NH = (i_NH + p_i * c_NH).sigmoid(), (f_NH + p_f * c_NH).sigmoid()
+        g_NH = g_NH.tanh()
+        c_NH = f_NH * c_NH + i_NH * g_NH
+        o_NH = (o_NH + p_o * c_NH).sigmoid()
         return Moment((o_NH * c_NH.tanh(), c_NH), (i_NH, f_NH, g_NH, o_NH))

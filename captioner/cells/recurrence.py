@@ -94,9 +94,10 @@ class Recurrence(Cell):
 
     def blocks(self, projected: Tensor) -> Blocks:
         """(..., G) -> blocks: the rest of what needs no state."""
+        if len(self.products) == 1:  # the gradient of a split is a copy
+            return (projected,)
         sizes = [len(gates) * self.hidden_dim for gates in self.products.values()]
-        rest = projected.shape[-1] - sum(sizes)
-        return torch.split(projected, [*sizes, rest] if rest else sizes, dim=-1)
+        return torch.split(projected, sizes, dim=-1)
 
     def step(self, projected_NG: Tensor, state: State) -> State:
         """The state after one more input."""
@@ -104,10 +105,11 @@ class Recurrence(Cell):
 
     def moments(self, x_NTE: Tensor, state: State, settle: Settle | None = None) -> Iterator[Moment]:
         """Every step of a sequence: the input's part before the loop, gradients of the matrices after it."""
-        blocks = self.blocks(self.project(x_NTE.transpose(0, 1).contiguous()))
+        blocks = self.blocks(self.project(x_NTE))
         products = LateProducts(self.matrices())
         received = [products.receive(name, blocks[i]) for i, name in enumerate(self.products)]
-        for now in zip(*(block.unbind(0) for block in (*received, *blocks[len(received) :])), strict=True):
+        rest = [block.unbind(dim=1) for block in blocks[len(received) :]]
+        for now in zip(*received, *rest, strict=True):
             moment = self.recur(now, state, products.add)
             if settle is not None:
                 moment = moment._replace(state=settle(moment.state, state))
