@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from captioner.cells.base import CELLS, Ran, State
-from captioner.cells.initial import Init
-from captioner.cells.lstm import fused_lstm
-from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence, scan
+from captioner.cells.kernel import run_kernel
+from captioner.cells.memory import MemoryCell, scan
+from captioner.cells.recurrence import Add, Blocks, Moment
 
 
 @CELLS.register("coupled")
-class CoupledLSTMCell(Recurrence):
+class CoupledLSTMCell(MemoryCell):
     r"""LSTM with coupled input and forget gates (CIFG in Greff et al., 2015; no peepholes); gates f, o, g.
 
         f, o = sigmoid(W x + U h + b)             forget and output gates
@@ -23,21 +23,9 @@ class CoupledLSTMCell(Recurrence):
     The forget gate's bias starts at `forget_bias`.
     """
 
-    num_states = 2
     gates = ("f", "o", "g")
     products: ClassVar = {"recurrent": gates}
-    keeps = ("f", 1.0)
     fused_on = frozenset({"cuda"})
-
-    def __init__(
-        self,
-        input_dim: int,
-        hidden_dim: int = 512,
-        forget_bias: float = 1.0,
-        init: Init = "uniform",
-        init_scale: float | None = None,
-    ) -> None:
-        super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
 
     def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
         """One step by the equations above."""
@@ -52,11 +40,14 @@ class CoupledLSTMCell(Recurrence):
 
         It makes a fourth gate, so that it pays on a GPU only.
         """
-        weights = []
-        for weight in (self.input.weight, self.recurrent.weight, self.input.bias):
-            f, o, g = weight.chunk(3)
-            weights.append(torch.cat([-f, f, g, o]))
-        return fused_lstm(self, x_NTE, state, *weights)
+
+        def four_gates(rows: Tensor) -> Tensor:
+            f, o, g = rows.chunk(3)
+            return torch.cat([-f, f, g, o])
+
+        weights = (self.input.weight, self.recurrent.weight, self.input.bias)
+        W_4HE, U_4HH, b_4H = map(four_gates, weights)
+        return run_kernel(torch.lstm, self, x_NTE, state, (W_4HE, U_4HH, b_4H))
 
     def memory(self, gates: dict[str, Tensor], state: State) -> State:
         """Memory c at every time."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from captioner.cells.base import CELLS, Ran, State
 from captioner.cells.initial import Init
+from captioner.cells.kernel import run_kernel
 from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
 
 
@@ -44,15 +45,4 @@ class ElmanCell(Recurrence):
     def fused(self, x_NTE: Tensor, state: State) -> Ran:
         """The same in torch's kernel, whose second bias is held at zero."""
         kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
-        outputs_NTH, h_1NH = kernel(
-            x_NTE,
-            state[0].unsqueeze(0).contiguous(),
-            [self.input.weight, self.recurrent.weight, self.input.bias, torch.zeros_like(self.input.bias)],
-            has_biases=True,
-            num_layers=1,
-            dropout=0.0,
-            train=self.training,
-            bidirectional=False,
-            batch_first=True,
-        )
-        return Ran(outputs_NTH, (h_1NH.squeeze(0),))
+        return run_kernel(kernel, self, x_NTE, state)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, Ran, State
-from captioner.cells.initial import Init
+from captioner.cells.kernel import run_kernel
 from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
 
 
@@ -28,16 +28,9 @@ class TorchGRUCell(Recurrence):
     keeps = ("z", 1.0)
     fused_on = frozenset({"cuda"})
 
-    def __init__(
-        self,
-        input_dim: int,
-        hidden_dim: int = 512,
-        forget_bias: float = 0.0,
-        init: Init = "uniform",
-        init_scale: float | None = None,
-    ) -> None:
-        super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
-        self.reset_bias = nn.Parameter(torch.zeros(hidden_dim))
+    def add_parameters(self) -> None:
+        """The bias d."""
+        self.reset_bias = nn.Parameter(torch.zeros(self.hidden_dim))
 
     def blocks(self, projected: Tensor) -> Blocks:
         """What U h is added to: the gates' part and the bias d; then the candidate's part."""
@@ -55,20 +48,5 @@ class TorchGRUCell(Recurrence):
     def fused(self, x_NTE: Tensor, state: State) -> Ran:
         """The same in torch's kernel; of its second bias only the candidate's part is not held at zero."""
         zeros_2H = self.reset_bias.new_zeros(2 * self.hidden_dim)
-        outputs_NTH, h_1NH = torch.gru(
-            x_NTE,
-            state[0].unsqueeze(0).contiguous(),
-            [
-                self.input.weight,
-                self.recurrent.weight,
-                self.input.bias,
-                torch.cat([zeros_2H, self.reset_bias]),
-            ],
-            has_biases=True,
-            num_layers=1,
-            dropout=0.0,
-            train=self.training,
-            bidirectional=False,
-            batch_first=True,
-        )
-        return Ran(outputs_NTH, (h_1NH.squeeze(0),))
+        second_bias_3H = torch.cat([zeros_2H, self.reset_bias])
+        return run_kernel(torch.gru, self, x_NTE, state, second_bias_G=second_bias_3H)

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from captioner.cells.base import CELLS, State
-from captioner.cells.initial import Init
-from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
+from captioner.cells.memory import MemoryCell
+from captioner.cells.recurrence import Add, Blocks, Moment
 
 
 @CELLS.register("peephole")
-class PeepholeLSTMCell(Recurrence):
+class PeepholeLSTMCell(MemoryCell):
     r"""LSTM with peepholes (Gers and Schmidhuber, 2000); gates i, f, g, o.
 
         i, f = sigmoid(W x + U h + p * c + b)     input and forget gates see the old memory
@@ -23,21 +23,12 @@ class PeepholeLSTMCell(Recurrence):
     Peepholes p are a vector for each gate and start at zero; the forget gate's bias at `forget_bias`.
     """
 
-    num_states = 2
     gates = ("i", "f", "g", "o")
     products: ClassVar = {"recurrent": gates}
-    keeps = ("f", 1.0)
 
-    def __init__(
-        self,
-        input_dim: int,
-        hidden_dim: int = 512,
-        forget_bias: float = 1.0,
-        init: Init = "uniform",
-        init_scale: float | None = None,
-    ) -> None:
-        super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
-        self.peepholes = nn.Parameter(torch.zeros(3, hidden_dim))
+    def add_parameters(self) -> None:
+        """The peepholes of i, f and o."""
+        self.peepholes = nn.Parameter(torch.zeros(3, self.hidden_dim))
 
     def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
         """One step by the equations above."""

@@ -70,6 +70,10 @@ class Recurrence(Cell):
             gate, sign = self.keeps
             bias_H = self.input.bias.view(-1, hidden_dim)[reading.index(gate)]
             nn.init.constant_(bias_H, sign * forget_bias)
+        self.add_parameters()
+
+    def add_parameters(self) -> None:
+        """Make the parameters beside the matrices and the input's bias, in cells that have some."""
 
     @abstractmethod
     def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
@@ -153,12 +157,3 @@ class Recurrence(Cell):
 
     def _add(self, sum_MK: Tensor, fed_MH: Tensor, name: str) -> Tensor:
         return torch.addmm(sum_MK, fed_MH, self.get_parameter(f"{name}.weight").T)
-
-
-def scan(kept_NTH: Tensor, written_NTH: Tensor, c_NH: Tensor) -> Tensor:
-    """c_t = kept_t * c_{t-1} + written_t at every time."""
-    memories = []
-    for kept_NH, written_NH in zip(kept_NTH.unbind(dim=1), written_NTH.unbind(dim=1), strict=True):
-        c_NH = torch.addcmul(written_NH, kept_NH, c_NH)
-        memories.append(c_NH)
-    return torch.stack(memories, dim=1)

@@ -1,0 +1,44 @@
+"""Sequences in a kernel of torch, cuDNN's on a GPU.      N rows, T time, E input, H hidden, G all gates."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from captioner.cells.base import Ran, State
+from captioner.cells.recurrence import Recurrence
+
+
+def run_kernel(
+    kernel: Callable[..., Any],
+    cell: Recurrence,
+    x_NTE: Tensor,
+    state: State,
+    weights: tuple[Tensor, Tensor, Tensor] | None = None,
+    second_bias_G: Tensor | None = None,
+) -> Ran:
+    """A whole sequence by `torch.lstm`, `torch.gru`, `torch.rnn_tanh` or `torch.rnn_relu`.
+
+    Args:
+        kernel: one of these functions.
+        cell: whose sequence it is.
+        x_NTE: the sequence.
+        state: what it starts from.
+        weights: W_GE, U_GH and b_G, where they are not the cell's own as they are.
+        second_bias_G: what torch adds to the recurrent product; 0 where none is given.
+    """
+    W_GE, U_GH, b_G = weights or (cell.input.weight, cell.recurrent.weight, cell.input.bias)
+    leaves = [leaf.unsqueeze(0).contiguous() for leaf in state]
+    outputs_NTH, *last = kernel(
+        x_NTE,
+        leaves if len(leaves) > 1 else leaves[0],
+        [W_GE, U_GH, b_G, torch.zeros_like(b_G) if second_bias_G is None else second_bias_G],
+        has_biases=True,
+        num_layers=1,
+        dropout=0.0,
+        train=cell.training,
+        bidirectional=False,
+        batch_first=True,
+    )
+    return Ran(outputs_NTH, tuple(leaf.squeeze(0) for leaf in last))
