@@ -2,17 +2,21 @@
 
   python scripts/evaluate.py
   python scripts/evaluate.py --model runs/caption/20250101-120000/model --split test --beam 5
+  python scripts/evaluate.py --search diverse --beam 20 --groups 10 --n-best 20
   python scripts/evaluate.py --data name=coco --data folder=~/coco --data val=val2014 --split val --limit 100
   python scripts/evaluate.py --task char-lm --windows 256
   python scripts/evaluate.py --task char-lm --data path=another.txt --split val
 
 Prints a table and writes results.json: for captions also the COCO results file, samples.html and attention
-pictures. An option that has no meaning for the model's task is refused.
+pictures. Of several captions a picture (--n-best) it says how good the best of the first 1, 5, 10 and 20 is,
+picked by the metric itself (oracle@k), and how many different n-grams they have. An option that has no meaning
+for the model's task is refused.
 """
 
 import argparse
 import functools
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +26,7 @@ from captioner.commands.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
 
-OPTIONS = ("limit", "shuffled", "windows", "num_windows", "windows_seed")
+OPTIONS = ("limit", "n_best", "shuffled", "windows", "num_windows", "windows_seed")
 """What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""
 
 
@@ -40,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--split", help="split of the data set (default: test; for texts val)")
     add("--output", type=Path, metavar="DIR", help="where to write (default: beside the model)")
+    add("--json", action="store_true", help="print results.json instead of a table")
     add("--limit", type=int, metavar="N", help="only the first N pictures")
+    add("--n-best", type=int, metavar="N", help="captions: so many a picture (default: 1)")
     add(
         "--shuffled",
         action="store_const",
@@ -76,6 +82,10 @@ def run(arguments: argparse.Namespace) -> None:
     output: Path = arguments.output or model.parent / f"evaluation-{split}"
     progress = functools.partial(tqdm, leave=False)
     found = evaluate(model, output, split=split, data=data, progress=progress, **options)
+    if arguments.json:
+        print("\n".join(found.notes), end="\n" * bool(found.notes), file=sys.stderr)
+        print(found.files["results"].read_text(encoding="utf-8"), end="")
+        return
     print("\n".join([*found.notes, score_table(found.figures, found.title, found.digits)]))
     print("\n".join(["", *(f"{name:18} {path}" for name, path in ({"model": model} | found.files).items())]))
 

@@ -1,12 +1,13 @@
 """How varied generated captions are: a model that says the same of every picture shows here first."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from captioner.metrics.bleu import BleuStatistics, bleu_scores
-from captioner.metrics.ngrams import MAX_ORDER, Ints, NGrams, Tokens, as_integers, count_ngrams
+from captioner.metrics.ngrams import MAX_ORDER, Ints, NGrams, Tokens, as_integers, changes, count_ngrams
 
 
 class Diversity(NamedTuple):
@@ -35,6 +36,24 @@ def diversity(captions: Sequence[Tokens]) -> Diversity:
         len(words) / max(1, len(captions)),
         *(len(grams.keys) / max(1, int(grams.times.sum())) for grams in ngrams),
     )
+
+
+def distinct_in_lists(lists: Sequence[Sequence[Tokens]]) -> list[float]:
+    """Distinct-1 to distinct-4 of several captions a picture, as tokens (Vijayakumar et al., 2016, sec. 5).
+
+    The different n-grams in all captions of a picture over the words in them, and the mean over pictures;
+    zero for a picture without a word. The paper's own table goes above 1, so that it is on another scale.
+    """
+    vocabulary, words, lengths = as_integers(list(chain.from_iterable(lists)))
+    picture = np.repeat(np.arange(len(lists)), [len(captions) for captions in lists])
+    said = np.maximum(1, np.bincount(picture, lengths, minlength=len(lists)))
+    figures = []
+    for grams in count_ngrams(words, lengths, len(vocabulary)):
+        said_in = picture[grams.sentence]
+        first = changes(grams.gram) | changes(said_in)
+        different = np.bincount(said_in[first], minlength=len(lists))
+        figures.append(float((different / said).mean()))
+    return figures
 
 
 def novel_share(captions: Sequence[Tokens], training: Iterable[Tokens]) -> float:

@@ -59,6 +59,23 @@ def test_results_name_all_that_a_score_depends_on(model, tmp_path):
     assert {"bleu4", "wholly_true"} <= set(result.figures["shuffled"])
 
 
+def test_lists_of_captions_are_scored_beside_the_first(model, tmp_path):
+    search = {"name": "diverse", "groups": 3}
+    one = evaluate(model, tmp_path / "one", split="test", search=search | {"beam_size": 6})
+    result = evaluate(model, tmp_path / "out", split="test", search=search, n_best=6)
+    about = json.loads((tmp_path / "out/results.json").read_text())
+    assert about["decoding"]["beam_size"] == 6
+    assert list(one.figures) == ["test"]
+    assert list(result.figures) == ["test", "oracle@1", "oracle@5", "oracle@6"]
+    assert about["oracle"] == {size: result.figures[f"oracle@{size}"] for size in "156"}
+    assert result.figures["test"] == one.figures["test"]
+    first, last = result.figures["oracle@1"], result.figures["oracle@6"]
+    for name in ("bleu4", "cider_d"):
+        assert first[name] == pytest.approx(result.figures["test"][name])
+        assert last[name] >= first[name]
+    assert (first["captions"], last["captions"]) == (1, 6)
+
+
 def test_the_results_file_is_read_by_the_official_tool(model, tmp_path, tiny_scenes, capsys):
     evaluate(model, tmp_path / "out", split="test")
     official = COCO(str(tiny_scenes / "annotations/captions_test.json"))

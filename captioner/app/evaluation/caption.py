@@ -18,7 +18,9 @@ from captioner.errors import UserError
 from captioner.insight.attention_map import draw_attention
 from captioner.insight.samples_page import Sample, write_samples_page
 from captioner.metrics.diversity import diversity
+from captioner.metrics.n_best import n_best_scores
 from captioner.metrics.scores import CaptionScores, score_captions
+from captioner.metrics.tokens import tokenize_all
 from captioner.search.base import SEARCHES
 from captioner.search.choose import changed
 from captioner.tasks.caption import CaptionTask
@@ -36,6 +38,7 @@ def evaluate(
     split: str = "test",
     limit: int | None = None,
     search: Mapping[str, Any] | None = None,
+    n_best: int = 1,
     shuffled: bool = False,
     progress: Any = iter,
 ) -> Evaluation:
@@ -44,19 +47,20 @@ def evaluate(
     `output` gets `results.json`, the COCO results file, `samples.html` and `attention/`. `data` is another
     data set than the one of the training, `search` changes to the model's own, `limit` a number of pictures.
     `shuffled` scores the captions a second time, each given to another picture of the split: what the model
-    could have said without looking. `progress` wraps the sequence of captioned pictures, for a bar.
+    could have said without looking. Of several captions a picture, `n_best`, the first is what is scored;
+    columns oracle@k are of the first k of them, by `n_best_scores`. `progress` wraps the sequence of captioned pictures, for a bar.
 
     Raises:
         UserError: no model, no such split, no picture that has a caption and can be read.
     """
     task = as_captioner(load_model(model), model)
     data = data or task.config.data
-    decoding = changed(task.config.search, search or {})
+    decoding = changed(task.config.search, search or {}, n_best)
     source = DATASETS.build(data)
     asked = _split(source, split, limit)
     started = time.monotonic()
     reader = SEARCHES.build(decoding, vocabulary=task.vocabulary)
-    found = list(progress(generate(task, reader, asked.pictures)))
+    found = [_lighter(captioned) for captioned in progress(generate(task, reader, asked.pictures, n_best))]
     seconds = time.monotonic() - started
     problems = [captioned.problem for captioned in found if captioned.problem]
     ids, references = asked.image_ids, asked.references
@@ -67,16 +71,19 @@ def evaluate(
     scores = score_captions(texts, references, tokenizer="auto")
     figures = _figures(task, source, good, scores)
     control = _shuffled(source, texts, references) if shuffled else {}
+    oracle = _oracle(good, scores, n_best) if n_best > 1 else {}
     about = {"model": str(model), "data": data, "split": split, "images": len(good), "unreadable": problems}
     about |= {"decoding": decoding, "seconds": round(seconds, 1)}
     about |= {"tokenizer": scores.tokenizer, "unsure_captions": scores.num_unsure}
-    about |= {"cider_idf": scores.cider_idf, "scores": figures, "shuffled": control}
+    about |= {"cider_idf": scores.cider_idf, "scores": figures, "shuffled": control, "oracle": oracle}
     write_results(output / "results.json", about)
     write_coco_results(output / f"captions_{split}_results.json", texts)
     _write_samples(task, good, references, scores, figures, output, f"{decoding['name']} on {split}")
     return Evaluation(
         f"{len(good)} pictures",
-        {split: figures} | ({"shuffled": control} if control else {}),
+        {split: figures}
+        | ({"shuffled": control} if control else {})
+        | {f"oracle@{size}": one for size, one in oracle.items()},
         _written(output),
         _left_out(problems),
     )
@@ -92,6 +99,12 @@ def _left_out(problems: list[str]) -> list[str]:
     """The first pictures that cannot be read, and how many there are."""
     named = [f"left out: {problem}" for problem in problems[:10]]
     return [*named, f"{len(problems)} pictures could not be read."] if problems else []
+
+
+def _lighter(captioned: Captioned) -> Captioned:
+    """Without where the model looked for captions that are not shown: of many pictures that is gigabytes."""
+    first, others = captioned.captions[:1], captioned.captions[1:]
+    return captioned._replace(captions=first + [caption._replace(alphas_TL=None) for caption in others])
 
 
 class _Split(NamedTuple):
@@ -118,6 +131,18 @@ def _figures(
         figures["wholly_true"] = share_true(source, {i: c.text for i, c in captions.items()})
         figures |= share_looked_at(source, captions, task.encoder.grid)
     return figures
+
+
+def _oracle(
+    good: dict[int, Captioned], scores: CaptionScores[int], n_best: int
+) -> dict[int, dict[str, float]]:
+    texts = [caption.text for captioned in good.values() for caption in captioned.captions]
+    tokens = iter(tokenize_all(texts, "auto").tokens)
+    lists = [[next(tokens) for _ in captioned.captions] for captioned in good.values()]
+    found = n_best_scores(lists, scores.references, n_best)
+    for size, figures in found.items():
+        figures["captions"] = sum(min(size, len(captions)) for captions in lists) / len(lists)
+    return found
 
 
 def _shuffled(
