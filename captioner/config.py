@@ -52,7 +52,8 @@ class Config:
     """Everything that a training run depends on. The keys of the YAML files are these names.
 
     `encoder` looks at pictures, `sentence` reads what is asked or to be translated, `decoder` says sentences,
-    `head` answers in one word; a task refuses those it has no use for.
+    `head` answers in one word; a task refuses those it has no use for. Where `search` is not given, the task
+    has a way of its own to read out what it says.
     """
 
     task: Component
@@ -61,7 +62,7 @@ class Config:
     encoder: Component = field(default_factory=dict)
     sentence: Component = field(default_factory=dict)
     head: Component = field(default_factory=dict)
-    search: Component = field(default_factory=lambda: {"name": "beam", "beam_size": 3})
+    search: Component = field(default_factory=dict)
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     optimizer: Component = field(default_factory=lambda: {"name": "adam", "lr": 4e-4})

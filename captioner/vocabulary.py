@@ -1,5 +1,6 @@
 """Words and their numbers."""
 
+import difflib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -42,6 +43,19 @@ class Vocabulary:
     def encode(self, words: Iterable[str]) -> list[int]:
         """Numbers of the words; an unknown word is `<unk>`."""
         return [self._numbers.get(word, UNK) for word in words]
+
+    def spell(self, word: str) -> list[int]:
+        """The number of a word, alone: what `Alphabet.spell` gives of a string of characters.
+
+        Raises:
+            UserError: the word is unknown; with the nearest that are known.
+        """
+        (number,) = self.encode([word])
+        if number <= UNK:
+            close = difflib.get_close_matches(word, self.words[UNK + 1 :], n=3)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            raise UserError(f"The model does not have the word {word!r}.{hint}")
+        return [number]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
         """Words up to the first `<eos>`, without `<pad>` and `<bos>`."""

@@ -1,7 +1,6 @@
 """Trained captioners, ready for pictures."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from captioner.errors import UserError
 from captioner.insight.attention_map import draw_attention
 from captioner.insight.search_tree import write_search_tree
 from captioner.search.base import SEARCHES
-from captioner.search.choose import changed
+from captioner.search.choose import changed, settings
 from captioner.tasks.folder import load_model
 
 
@@ -71,12 +70,7 @@ class Captioner:
             Path(captioned.name).name,
             captioned.events,
             self.task.vocabulary.words,
-            {"model": self.model, **self._settings(), "n_best": self.n_best},
+            {"model": self.model, **settings(self.search, self.decoding["name"]), "n_best": self.n_best},
             [(caption.text, caption.log_probability, caption.score) for caption in captioned.captions],
             captioned.shown,
         )
-
-    def _settings(self) -> dict[str, Any]:
-        """All that the search was told, defaults included."""
-        options = {field.name: getattr(self.search, field.name) for field in fields(self.search)}
-        return {"search": self.decoding["name"]} | {k: v for k, v in options.items() if k != "vocabulary"}

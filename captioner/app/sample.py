@@ -1,66 +1,110 @@
 """A trained language model, ready to write text and to be surprised by it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from captioner.data.alphabet import Numbers
+from captioner.data.alphabet import Alphabet, Numbers
 from captioner.device import best_device
 from captioner.errors import UserError
+from captioner.insight.search_tree import write_search_tree
 from captioner.metrics.likelihood import Array
 from captioner.search.base import SEARCHES
-from captioner.search.sampling import Sharpening
+from captioner.search.choose import changed, settings
+from captioner.search.endless import check_endless
+from captioner.search.record import Event, Recorder
 from captioner.tasks.char_lm import CharLM
 from captioner.tasks.folder import load_model
-from captioner.tasks.writing import Choose, Continued, Draw, most_probable, nothing_shown, surprise, write
+from captioner.tasks.writing import Opened, nothing_shown, surprise
+from captioner.vocabulary import SPECIAL
 
 WINDOWS_AT_ONCE = 64
+
+
+class Written(NamedTuple):
+    """A text with its prompt."""
+
+    text: str
+    symbols: list[str]  # its characters, or the digits of its bytes
+    log_probability: float
+    symbol_log_probabilities: list[float]
+    score: float  # what the search ranks by
+    group: int  # of diverse beam search
 
 
 class Writer:
     """A model folder of the task char_lm, loaded once.
 
+    Args:
+        model: the folder.
+        search: changes to the model's own search, which sampling is where its config does not tell.
+        n_best: texts at a time; a beam whose size nobody chose is as wide at least.
+
     Raises:
-        UserError: the folder holds no such model.
+        UserError: the folder holds no such model; the search has no such option, or it is of sentences only.
     """
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, search: Mapping[str, Any] | None = None, n_best: int = 1) -> None:
         task = load_model(model)
         if not isinstance(task, CharLM):
             name = task.config.task["name"]
             raise UserError(f"{model} holds a model for the task {name}, not char_lm: it writes no text.")
+        self.model = model
         self.task = task.to(best_device())
+        self.n_best = n_best
+        self.decoding = changed(task.config.search, search or {}, n_best)
+        check_endless(self.decoding)
+        self.search = SEARCHES.build(self.decoding, vocabulary=task.alphabet)
 
-    def write(self, prompt: str, length: int, num_streams: int, choose: Choose) -> Iterator[list[str]]:
-        """Text that goes on from the prompt, a piece for each stream at a time.
+    @property
+    def grows(self) -> bool:
+        """Whether a text is written for good character by character."""
+        return self.n_best == 1 and self.decoding["name"] in ("greedy", "sample")
 
-        A piece is "" while the bytes of a character are incomplete. An empty prompt stands for the start of a
-        line.
+    def write(self, prompt: str = "", hear: Callable[[str], None] | None = None) -> list[Written]:
+        """Texts that go on from the prompt, `max_length` characters of it, the best first.
 
-        Raises:
-            UserError: the prompt has a character that the model has never seen.
-        """
-        decoders = [self.task.alphabet.decoder() for _ in range(num_streams)]
-        written = write(self.task.decoder, self._prompt(prompt), num_streams, choose)
-        for _ in range(length):
-            numbers = next(written).tolist()
-            yield [decode([number]) for decode, number in zip(decoders, numbers, strict=True)]
-
-    @torch.inference_mode()
-    def search(self, prompt: str, length: int, beam_size: int, n_best: int) -> list[tuple[str, float]]:
-        """What a beam search goes on with, the most probable first, with its log-probability.
+        The prompt is the `prefix` of the search: its probability counts, and so do its characters where
+        strings are forbidden. `hear` is told of a single text piece by piece, as it `grows`; a piece is ""
+        while the bytes of a character are incomplete.
 
         Raises:
-            UserError: as `write`; more texts are asked for than beams.
+            UserError: the prompt has a character that the model has never seen; as `Search`.
         """
-        beam = SEARCHES.build({"name": "beam", "beam_size": beam_size, "max_length": length})
-        decoder = self.task.decoder
-        found = beam(Continued(decoder, self._prompt(prompt)), nothing_shown(decoder, 1), n_best)
-        return [(self.task.alphabet.decode(h.tokens), h.log_probability) for h in found[0]]
+        return self._read_out(prompt, _Listener(self.task.alphabet, hear) if hear else None)
+
+    def write_tree(self, prompt: str, file: Path) -> list[Written]:
+        """The same, and a page that plays the search."""
+        recorder = Recorder()
+        written = self._read_out(prompt, recorder)
+        told = {"model": self.model, **settings(self.search, self.decoding["name"]), "n_best": self.n_best}
+        answers = [(repr(one.text), one.log_probability, one.score) for one in written]
+        words = [word if word in SPECIAL else repr(word)[1:-1] for word in self.task.vocabulary.words]
+        write_search_tree(file, repr(prompt), recorder.events, words, told, answers)
+        return written
+
+    def _read_out(self, prompt: str, recorder: Recorder | None) -> list[Written]:
+        task, prefix = self.task, [prompt] if prompt else []
+        length = self.search.max_length + len(task.alphabet.encode(prompt))
+        search = replace(self.search, prefix=prefix, max_length=length)
+        model, features_BLF = Opened(task.decoder, task.opening), nothing_shown(task.decoder, 1)
+        (found,) = search(model, features_BLF, self.n_best, recorder)
+        return [
+            Written(
+                task.alphabet.decode(h.tokens),
+                task.alphabet.names(h.tokens),
+                h.log_probability,
+                h.word_log_probabilities,
+                h.score,
+                h.group,
+            )
+            for h in found
+        ]
 
     def surprise(self, text: str | bytes, window: int | None = None) -> Array:
         """-log p of every symbol of a text, in nats, each after all before it.
@@ -99,27 +143,15 @@ class Writer:
             rows.append(found.double().cpu().numpy())
         return np.concatenate(rows)
 
-    def _prompt(self, prompt: str) -> torch.Tensor:
-        numbers = self.task.alphabet.encode(prompt).tolist() if prompt else [self.task.opening]
-        return torch.tensor(numbers, device=self.task.device)
 
+class _Listener(Recorder):
+    """Hears the characters of a text that only grows."""
 
-def chooser(
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    argmax: bool = False,
-    seed: int | None = None,
-) -> Choose:
-    """How the next character is chosen.
+    def __init__(self, alphabet: Alphabet, hear: Callable[[str], None]) -> None:
+        super().__init__()
+        self._decode = alphabet.decoder()
+        self._hear = hear
 
-    Raises:
-        UserError: an option is out of range.
-    """
-    if not temperature > 0:
-        raise UserError(f"--temperature must be above 0, not {temperature}: as a limit take --argmax.")
-    if top_k < 0:
-        raise UserError(f"--top-k must be 0 (all) or more, not {top_k}.")
-    if not 0 < top_p <= 1:
-        raise UserError(f"--top-p is a probability above 0, not {top_p}.")
-    return most_probable if argmax else Draw(Sharpening(temperature, top_k, top_p, 0.0), seed)
+    def add(self, event: Event) -> None:
+        """Tell of the character, and remember nothing."""
+        self._hear(self._decode([next(one.token for one in event.candidates if one.kept)]))

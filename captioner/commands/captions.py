@@ -1,6 +1,7 @@
 """How captions are printed, for people and for programs."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,9 +18,13 @@ def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -
         lines.append(f"{caption.log_probability:8.2f}  {_marked(caption)}")
         if with_words:
             said = [*caption.words, "<eos>"] if caption.finished else caption.words
-            pairs = zip(said, caption.word_log_probabilities, strict=True)
-            lines.append(" " * 10 + "  ".join(f"{word} {gain:.2f}" for word, gain in pairs))
+            lines.append(" " * 10 + spelt_out(said, caption.word_log_probabilities))
     return "\n".join(lines)
+
+
+def spelt_out(said: Sequence[str], gains: Sequence[float]) -> str:
+    """What was said, word after word, each with its log-probability."""
+    return "  ".join(f"{word} {gain:.2f}" for word, gain in zip(said, gains, strict=True))
 
 
 def as_json(captioned: "Captioned") -> str:

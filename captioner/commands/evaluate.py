@@ -9,8 +9,8 @@
 
 Prints a table and writes results.json: for captions also the COCO results file, samples.html and attention
 pictures. Of several captions a picture (--n-best) it says how good the best of the first 1, 5, 10 and 20 is,
-picked by the metric itself (oracle@k), and how many different n-grams they have. An option that has no meaning
-for the model's task is refused.
+picked by the metric itself (oracle@k), and how many different n-grams they have. An option that has no
+meaning for the model's task is refused.
 """
 
 import argparse

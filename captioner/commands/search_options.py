@@ -5,7 +5,7 @@ What is not given is as the model folder's config has it, under `search:`.
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 
@@ -16,7 +16,7 @@ class Option(NamedTuple):
     key: str
     value: Any  # a type, or for a flag without a value what it sets
     metavar: str | None
-    help: str
+    help: str  # {word} is what is said one after the other
 
 
 def words(text: str) -> list[str]:
@@ -25,19 +25,19 @@ def words(text: str) -> list[str]:
 
 
 METHOD = (
-    Option("--search", "name", str, "NAME", "greedy, beam, diverse, sample, mbr or exact"),
+    Option("--search", "name", str, "NAME", "greedy, beam, diverse, sample or mbr; of captions also exact"),
     Option("--beam", "beam_size", int, "K", "beam size; 1 is greedy"),
     Option("--length-rule", "length_rule", str, "RULE", "none, mean or wu: how lengths compare"),
     Option("--alpha", "alpha", float, "X", "the exponent of wu"),
     Option("--groups", "groups", int, "G", "diverse: groups of the beam"),
-    Option("--diversity", "diversity", float, "X", "diverse: taken off for a word of an earlier group"),
+    Option("--diversity", "diversity", float, "X", "diverse: taken off for a {word} of an earlier group"),
     Option("--temperature", "temperature", float, "X", "sample, mbr: below 1 keeps to the probable"),
-    Option("--top-k", "top_k", int, "K", "sample, mbr: only the K most probable words"),
-    Option("--top-p", "top_p", float, "P", "sample, mbr: only the fewest words of this mass"),
-    Option("--min-p", "min_p", float, "P", "sample, mbr: only words this fraction as probable as the first"),
+    Option("--top-k", "top_k", int, "K", "sample, mbr: only the K most probable {word}s"),
+    Option("--top-p", "top_p", float, "P", "sample, mbr: only the fewest {word}s of this mass"),
+    Option("--min-p", "min_p", float, "P", "sample, mbr: only {word}s of this probability, the best being 1"),
     Option("--seed", "seed", int, "N", "sample, mbr: the same draws again"),
-    Option("--without-replacement", "replacement", False, None, "sample: sentences that all differ"),
-    Option("--samples", "samples", int, "N", "mbr: sentences to draw"),
+    Option("--without-replacement", "replacement", False, None, "sample: answers that all differ"),
+    Option("--samples", "samples", int, "N", "mbr: answers to draw"),
     Option("--utility", "utility", str, "NAME", "mbr: cider_d or bleu"),
     Option("--max-steps", "max_steps", int, "N", "exact: beginnings to read at most"),
     Option("--max-open", "max_open", int, "N", "exact: beginnings to keep waiting at most"),
@@ -47,20 +47,25 @@ CONSTRAINTS = (
     Option("--min-length", "min_length", int, "N", "words at least"),
     Option("--prefix", "prefix", words, "WORDS", "how the sentence starts"),
     Option("--must", "must", words, "WORDS", "words that are said somewhere"),
-    Option("--without", "without", words, "WORDS", "words that are not said"),
+    Option("--without", "without", words, "WORDS", "words, or strings of a text, that are not said"),
     Option("--no-unknown", "allow_unknown", False, None, "never <unk>"),
-    Option("--no-repeat", "allow_repeat", False, None, "no word twice in a row"),
-    Option("--no-repeat-ngram", "no_repeat_ngram", int, "N", "no N words twice"),
+    Option("--no-repeat", "allow_repeat", False, None, "no {word} twice in a row"),
+    Option("--no-repeat-ngram", "no_repeat_ngram", int, "N", "no N {word}s twice"),
     Option("--bad-endings", "bad_endings", words, "WORDS", "words not to end with"),
 )
 
 
-def add_search_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options, in two groups of their own."""
+def add_search_arguments(
+    parser: argparse.ArgumentParser, word: str = "word", leave_out: Collection[str] = ()
+) -> None:
+    """The options, in two groups of their own, but for those of the search that are left out by name."""
     ways = parser.add_argument_group("how to search", "defaults are the model's own")
     for group, options in ((ways, METHOD), (parser.add_argument_group("constraints"), CONSTRAINTS)):
         for option in options:
-            common: dict[str, Any] = {"dest": f"search_{option.key}", "help": option.help}
+            if option.key in leave_out:
+                continue
+            about = option.help.format(word=word)
+            common: dict[str, Any] = {"dest": f"search_{option.key}", "help": about}
             if callable(option.value):
                 group.add_argument(option.flag, type=option.value, metavar=option.metavar, **common)
             else:
@@ -69,7 +74,7 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
 
 def search_changes(arguments: argparse.Namespace) -> dict[str, Any]:
     """What was given, by the names of the search's options."""
-    given = {option.key: getattr(arguments, f"search_{option.key}") for option in METHOD + CONSTRAINTS}
+    given = {option.key: getattr(arguments, f"search_{option.key}", None) for option in METHOD + CONSTRAINTS}
     return {key: value for key, value in given.items() if value is not None}
 
 

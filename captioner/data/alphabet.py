@@ -52,6 +52,15 @@ class Alphabet:
             raise UserError(self._refusal(text, int(unknown[0])))
         return numbers
 
+    def spell(self, text: str) -> list[int]:
+        """Numbers of a string, as a list: what `Vocabulary.spell` gives of a word.
+
+        Raises:
+            UserError: a character is not in the alphabet.
+        """
+        numbers: list[int] = self.encode(text).tolist()
+        return numbers
+
     def decode(self, numbers: Iterable[int]) -> str:
         """The text; bytes that are no UTF-8 become U+FFFD."""
         return self.decoder()(numbers)
@@ -62,6 +71,11 @@ class Alphabet:
             return lambda numbers: "".join(self.symbols[number - len(SPECIAL)] for number in numbers)
         incremental = codecs.getincrementaldecoder("utf-8")("replace")
         return lambda numbers: incremental.decode(bytes(number - len(SPECIAL) for number in numbers))
+
+    def names(self, numbers: Iterable[int]) -> list[str]:
+        """Each symbol by itself: the character, or of a byte its two digits."""
+        shown = self.symbols if self.unit == "characters" else [f"{byte:02x}" for byte in range(256)]
+        return [shown[number - len(SPECIAL)] for number in numbers]
 
     def _refusal(self, text: str, place: int) -> str:
         known = "".join(self.symbols)

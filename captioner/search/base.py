@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
@@ -10,10 +11,10 @@ from torch import Tensor
 from captioner.decoders.base import Started, Step
 from captioner.errors import UserError
 from captioner.registry import Registry
-from captioner.search.constraints import Constraints, numbers
+from captioner.search.constraints import Constraints, Lexicon, spelt
 from captioner.search.record import Recorder
 from captioner.tree import Tree
-from captioner.vocabulary import BOS, PAD, UNK, Vocabulary
+from captioner.vocabulary import BOS, PAD, UNK
 
 
 class Hypothesis(NamedTuple):
@@ -52,7 +53,7 @@ class Search(ABC):
         prefix: words that the sentence starts with; their probability counts.
         must: words that are said somewhere. Beams keep places for sentences that say more of them; every
             search says what is missing before it is cut.
-        without: words that are never said.
+        without: words that are never said; of a text, strings of characters.
         allow_unknown: whether `<unk>` may be said.
         allow_repeat: whether a word may follow itself.
         no_repeat_ngram: no sequence of so many words is said twice; 0 allows all.
@@ -71,17 +72,23 @@ class Search(ABC):
     allow_repeat: bool = True
     no_repeat_ngram: int = 0
     bad_endings: list[str] = field(default_factory=list)
-    vocabulary: Vocabulary | None = field(default=None, repr=False)
+    vocabulary: Lexicon | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         at_least(1, max_length=self.max_length)
         at_least(0, min_length=self.min_length, no_repeat_ngram=self.no_repeat_ngram)
         never = [PAD, BOS] if self.allow_unknown else [PAD, BOS, UNK]
+        without = spelt(self.without, self.vocabulary)
+        prefix, must, bad_endings = (
+            list(chain.from_iterable(spelt(words, self.vocabulary)))
+            for words in (self.prefix, self.must, self.bad_endings)
+        )
         self.constraints = Constraints(
-            forbidden=never + numbers(self.without, self.vocabulary),
-            prefix=numbers(self.prefix, self.vocabulary),
-            must=numbers(self.must, self.vocabulary),
-            bad_endings=numbers(self.bad_endings, self.vocabulary),
+            forbidden=never + [numbers[0] for numbers in without if len(numbers) == 1],
+            strings=[numbers for numbers in without if len(numbers) > 1],
+            prefix=prefix,
+            must=must,
+            bad_endings=bad_endings,
             min_length=self.min_length,
             max_length=self.max_length,
             allow_repeat=self.allow_repeat,

@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from captioner.search.base import SEARCHES, Search
-from captioner.vocabulary import Vocabulary
 
 
 def changed(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: int = 1) -> dict[str, Any]:
@@ -28,12 +28,7 @@ def changed(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: int = 1)
     return config
 
 
-def chosen(
-    own: Mapping[str, Any], changes: Mapping[str, Any], vocabulary: Vocabulary, n_best: int = 1
-) -> Search:
-    """The same, built.
-
-    Raises:
-        UserError: also where an option's value makes no sense, or a word is unknown.
-    """
-    return SEARCHES.build(changed(own, changes, n_best), vocabulary=vocabulary)
+def settings(search: Search, name: str) -> dict[str, Any]:
+    """All that a search was told, defaults included."""
+    options = {field.name: getattr(search, field.name) for field in fields(search)}
+    return {"search": name} | {key: value for key, value in options.items() if key != "vocabulary"}

@@ -1,39 +1,47 @@
 """Which words may come next.      N rows, T words so far with <bos>, V vocabulary, M words to be said."""
 
-import difflib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from captioner.errors import UserError
-from captioner.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+from captioner.vocabulary import EOS, PAD
 
 
-def numbers(words: Sequence[str], vocabulary: Vocabulary | None) -> list[int]:
-    """The words' numbers, each looked up.
+class Lexicon(Protocol):
+    """What words are looked up in: a `Vocabulary`; or an `Alphabet`, where a word is a string of symbols."""
+
+    def spell(self, word: str, /) -> list[int]:
+        """The numbers of what it is made of.
+
+        Raises:
+            UserError: it is unknown.
+        """
+
+
+def spelt(words: Sequence[str], lexicon: Lexicon | None) -> list[list[int]]:
+    """Each of the words, in numbers.
 
     Raises:
-        UserError: a word that the model does not have, with the nearest it has.
+        UserError: the model does not have it.
     """
     if not words:
         return []
-    if vocabulary is None:
+    if lexicon is None:
         raise UserError(f"The words {', '.join(words)} cannot be looked up: the search has no vocabulary.")
-    found = vocabulary.encode(words)
-    for word, number in zip(words, found, strict=True):
-        if number == UNK or number in (PAD, BOS, EOS):
-            close = difflib.get_close_matches(word, vocabulary.words[UNK + 1 :], n=3)
-            hint = f" Did you mean {' or '.join(close)}?" if close else ""
-            raise UserError(f"The model does not have the word {word!r}.{hint}")
-    return found
+    return [lexicon.spell(word) for word in words]
 
 
 class Constraints(NamedTuple):
-    """The rules of `Search`, in numbers of words. They depend on the words said so far and on no more."""
+    """The rules of `Search`, in numbers of words. They depend on the words said so far and on no more.
+
+    Of `forbidden` words none is said, of `strings` (two words or more) not the last one after all the others.
+    """
 
     forbidden: list[int]
+    strings: list[list[int]]
     prefix: list[int]
     must: list[int]
     bad_endings: list[int]
@@ -50,6 +58,9 @@ class Constraints(NamedTuple):
         """
         if clash := set(self.forbidden) & {*self.prefix, *self.must}:
             raise UserError(f"{len(clash)} of the words that must be said are forbidden as well.")
+        starts = [self.prefix[start:] for start in range(len(self.prefix))]
+        if any(start[: len(string)] == string for string in self.strings for start in starts):
+            raise UserError("What must be said first holds a string that is forbidden.")
         needed = max(self.min_length, len(self.prefix) + len(set(self.must) - set(self.prefix)))
         if needed >= self.max_length:
             raise UserError(
@@ -63,6 +74,10 @@ class Constraints(NamedTuple):
         `tokens_NT` are the words so far from <bos> on; shorter rows have <pad> before it.
         """
         logits_NV.index_fill_(1, _on(logits_NV, self.forbidden), -torch.inf)
+        for *before, last in self.strings:
+            if len(before) < tokens_NT.shape[1]:
+                said_N = (tokens_NT[:, -len(before) :] == _on(tokens_NT, before)).all(dim=1)
+                logits_NV[:, last].masked_fill_(said_N, -torch.inf)
         length_N = None
         if self.min_length or self.must or self.prefix:
             length_N = (tokens_NT != PAD).sum(dim=1) - 1

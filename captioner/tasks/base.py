@@ -2,15 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from captioner.config import Config
+from captioner.config import Component, Config
 from captioner.errors import UserError
 from captioner.registry import Registry
 from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES
@@ -26,11 +27,16 @@ class Loss(NamedTuple):
 
 
 class Task(pl.LightningModule, ABC):
-    """A model with its data, its loss and its validation. Subclasses are final."""
+    """A model with its data, its loss and its validation. Subclasses are final.
+
+    `default_search` is how it reads out what it says where the config does not tell.
+    """
+
+    default_search: ClassVar[Component] = {"name": "beam", "beam_size": 3}
 
     def __init__(self, config: Config, vocabulary: Vocabulary) -> None:
         super().__init__()
-        self.config = config
+        self.config = replace(config, search=config.search or dict(self.default_search))
         self.vocabulary = vocabulary
 
     @classmethod

@@ -81,7 +81,8 @@ class CaptionTask(Task):
         DECODERS.check(config.decoder, facts=("feature_dim", "vocab_size", "endless"))
         if config.decoder.get("cell"):
             CELLS.check(config.decoder["cell"], facts=("input_dim",))
-        SEARCHES.check(config.search)
+        if config.search:
+            SEARCHES.check(config.search)
         refuse_unused(config, ("sentence", "head"))
 
     @classmethod

@@ -6,14 +6,14 @@ N streams, T characters of a chunk, H hidden.
 import math
 import sys
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from captioner.cells.base import CELLS, State
-from captioner.config import Config
+from captioner.config import Component, Config
 from captioner.data.alphabet import Alphabet
 from captioner.data.streams import TextBatch
 from captioner.data.text import CORPORA, TextData
@@ -21,13 +21,15 @@ from captioner.decoders.base import DECODERS
 from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
 from captioner.metrics.likelihood import by_distance, likelihood
-from captioner.search.sampling import Sharpening
+from captioner.search.base import SEARCHES
+from captioner.search.endless import check_endless
+from captioner.search.sample import Sample
 from captioner.tasks.base import TASKS, Loss, Task, refuse_unused
-from captioner.tasks.writing import Draw, detached, next_surprise, nothing_shown, write
+from captioner.tasks.writing import Opened, detached, next_surprise, nothing_shown
 from captioner.vocabulary import PAD, Vocabulary
 
 UNUSED = (
-    *("encoder", "sentence", "head", "search", "vocabulary"),
+    *("encoder", "sentence", "head", "vocabulary"),
     *("training.captions_per_image", "training.max_words", "training.augment"),
 )
 SAMPLE_LENGTH = 200
@@ -51,6 +53,8 @@ class CharLM(Task):
     from the chunk's start, `val/uncarried_loss_at_8` for characters 8 to 15. `sample_every` so many updates
     (0: after each epoch) the model writes 200 characters into samples.txt of the run.
     """
+
+    default_search: ClassVar[Component] = {"name": "sample", "max_length": 500}
 
     def __init__(
         self,
@@ -83,6 +87,9 @@ class CharLM(Task):
             )
         if config.decoder.get("cell"):
             CELLS.check(config.decoder["cell"], facts=("input_dim",))
+        if config.search:
+            SEARCHES.check(config.search)
+            check_endless(config.search)
         refuse_unused(config, UNUSED)
         steps, chunk = config.task.get("tbptt_steps"), config.data.get("chunk_length", 100)
         if steps is not None and not 1 <= steps <= chunk:
@@ -212,9 +219,9 @@ class CharLM(Task):
         """Write a sample of the model as it is; training's own chance is not touched."""
         was_training = self.decoder.training
         self.decoder.eval()
-        prompt_T = torch.tensor([self.opening], device=self.device)
-        stream = write(self.decoder, prompt_T, 1, Draw(Sharpening(1.0, 0, 1.0, 0.0), self.global_step))
-        text = self.alphabet.decode(int(next(stream)) for _ in range(SAMPLE_LENGTH))
+        draw = Sample(max_length=SAMPLE_LENGTH, seed=self.global_step)
+        ((found,),) = draw(Opened(self.decoder, self.opening), nothing_shown(self.decoder, 1))
+        text = self.alphabet.decode(found.tokens)
         self.decoder.train(was_training)
         with (Path(self.trainer.default_root_dir) / SAMPLES).open("a", encoding="utf-8") as file:
             file.write(f"---- update {self.global_step} ----\n{text}\n\n")

@@ -1,9 +1,8 @@
 """Text that a language model writes or reads, character after character, without end.
 
-N streams, T time, V vocabulary.
+N rows, T time, L locations, F feature.
 """
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -12,74 +11,31 @@ from torch import Tensor
 
 from captioner.decoders.base import Started, Step
 from captioner.decoders.language_model import LanguageModel
-from captioner.search.sampling import Sharpening
 from captioner.tree import Tree, map_tree
 from captioner.vocabulary import BOS, PAD
-
-Choose = Callable[[Tensor], Tensor]
-"""logits_NV to the next tokens_N."""
 
 CHUNK = 1000
 
 
-class Draw:
-    """Draws the next character from a sharpened distribution; the same seed draws the same text."""
+class Opened:
+    """A language model at the start of a text: any search reads it out, as if it had seen a picture."""
 
-    def __init__(self, sharpening: Sharpening, seed: int | None = None) -> None:
-        self.sharpening = sharpening
-        self.chance = torch.Generator()
-        if seed is None:
-            self.chance.seed()
-        else:
-            self.chance.manual_seed(seed)
-
-    def __call__(self, logits_NV: Tensor) -> Tensor:
-        """See `Choose`."""
-        drawn_from_NV = self.sharpening(logits_NV.float()).exp()
-        drawn_N = torch.multinomial(drawn_from_NV.cpu(), 1, generator=self.chance).squeeze(1)
-        return drawn_N.to(logits_NV.device)
-
-
-def most_probable(logits_NV: Tensor) -> Tensor:
-    """No drawing. See `Choose`."""
-    return logits_NV.argmax(dim=1)
-
-
-class Continued:
-    """A language model that has read a prompt: any search starts from there, as it does from a picture."""
-
-    def __init__(self, decoder: LanguageModel, prompt_T: Tensor) -> None:
+    def __init__(self, decoder: LanguageModel, opening: int) -> None:
         self.decoder = decoder
-        self.prompt_T = prompt_T
+        self.opening = opening  # what a text is taken to follow
 
     def start(self, features_BLF: Tensor) -> Started:
-        """The state before the prompt's last character."""
-        memory, state = self.decoder.start(features_BLF)
-        if len(self.prompt_T) > 1:
-            before_BT = self.prompt_T[:-1].expand(len(features_BLF), -1)
-            state = self.decoder.read(before_BT, state).state
-        return Started(memory, state)
+        """Nothing read yet."""
+        return self.decoder.start(features_BLF)
 
     def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
-        """Read one character in every row; the first is the prompt's last."""
-        return self.decoder.step(torch.where(tokens_N == BOS, self.prompt_T[-1], tokens_N), state, memory)
+        """Read one character in every row."""
+        return self.decoder.step(tokens_N.masked_fill(tokens_N == BOS, self.opening), state, memory)
 
 
 def nothing_shown(decoder: LanguageModel, num_rows: int) -> Tensor:
     """features_BLF with L = 0."""
     return decoder.output.weight.new_zeros(num_rows, 0, 0)
-
-
-@torch.inference_mode()
-def write(decoder: LanguageModel, prompt_T: Tensor, num_streams: int, choose: Choose) -> Iterator[Tensor]:
-    """tokens_N that go on from the prompt in each of N streams, for ever."""
-    model = Continued(decoder, prompt_T)
-    memory, state = model.start(nothing_shown(decoder, num_streams))
-    tokens_N = prompt_T.new_full((num_streams,), BOS)
-    while True:
-        logits_NV, state, _ = model.step(tokens_N, state, memory)
-        tokens_N = choose(logits_NV)
-        yield tokens_N
 
 
 @torch.inference_mode()

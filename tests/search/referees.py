@@ -15,6 +15,13 @@ UNKNOWN, A, BB, C = WORDS
 VOCABULARY = Vocabulary(["<pad>", "<bos>", "<eos>", "<unk>", "a", "b", "c"])
 
 
+class Letters:
+    """Words as strings of those of `VOCABULARY`, which have a letter each."""
+
+    def spell(self, word: str) -> list[int]:
+        return [number for letter in word for number in VOCABULARY.spell(letter)]
+
+
 def make(name: str = "show_attend_tell", cell: str = "lstm", seed: int = 0, gain: float = 1.0) -> Decoder:
     """A decoder with weights large enough for every word to depend on all before it."""
     torch.manual_seed(seed)

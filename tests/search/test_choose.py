@@ -5,7 +5,7 @@ from referees import VOCABULARY
 
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES
-from captioner.search.choose import changed, chosen
+from captioner.search.choose import changed
 
 OWN = {"name": "beam", "beam_size": 3, "max_length": 20, "length_rule": "wu"}
 
@@ -30,7 +30,7 @@ def test_another_method_keeps_what_it_knows(changes, n_best, expected):
 
 def test_what_is_chosen_can_be_built_and_knows_the_words():
     for name in SEARCHES:
-        search = chosen(OWN, {"name": name, "must": ["b"]}, VOCABULARY)
+        search = SEARCHES.build(changed(OWN, {"name": name, "must": ["b"]}), vocabulary=VOCABULARY)
         assert (search.max_length, search.must) == (20, ["b"])
 
 
@@ -45,4 +45,4 @@ def test_what_is_chosen_can_be_built_and_knows_the_words():
 )
 def test_wrong_names_are_refused(changes, reason):
     with pytest.raises(UserError, match=reason):
-        chosen(OWN, changes, VOCABULARY)
+        SEARCHES.build(changed(OWN, changes), vocabulary=VOCABULARY)

@@ -3,10 +3,11 @@
 import itertools
 
 import pytest
-from referees import BB, UNKNOWN, VOCABULARY, A, C, Markov, Traced, make, pictures, said, sentences
+from referees import BB, UNKNOWN, VOCABULARY, A, C, Letters, Markov, Traced, make, pictures, said, sentences
 
 from captioner.errors import UserError
 from captioner.search.beam import Beam
+from captioner.search.exact import Exact
 from captioner.search.greedy import Greedy
 from captioner.vocabulary import EOS
 
@@ -35,6 +36,19 @@ def test_a_wide_beam_lists_what_is_allowed_and_nothing_else(rules, holds):
         (found,) = search(make(seed=seed), pictures(1), n_best=2000)
         assert {said(h) for h in found if h.finished} == allowed
         assert all(holds(tuple(h.tokens)) for h in found if not h.finished and "bad_endings" not in rules)
+
+
+@pytest.mark.parametrize("search", [Beam, Exact])
+def test_strings_are_said_nowhere(search):
+    """Over the prefix too; the letters of them are free."""
+    holds = [lambda text: not any(string in text for string in ("ab", "cca", "ba", "aaa"))]
+    holds.append(lambda text: "b" not in text and "ca" not in text)
+    texts = {"".join(VOCABULARY.words[number] for number in s[:-1]): s for s in sentences(5) if s[-1] == EOS}
+    for without, allowed in zip((["ab", "cca", "ba", "aaa"], ["b", "ca"]), holds, strict=True):
+        expected = {s for text, s in texts.items() if text.startswith("c") and allowed(text)}
+        rules = {"without": without, "prefix": ["c"], "max_length": 5, "vocabulary": Letters()}
+        (found,) = search(beam_size=500, **rules)(make(seed=1), pictures(1), n_best=500)
+        assert {said(h) for h in found if h.finished} == expected
 
 
 def test_what_must_be_said_is_said_in_time_to_end():
@@ -70,6 +84,7 @@ def test_rules_about_repeats_give_way_where_nothing_else_is_left():
         ({"must": ["bb"]}, "does not have the word 'bb'. Did you mean b"),
         ({"prefix": ["<eos>"]}, "does not have the word '<eos>'"),
         ({"must": ["b"], "without": ["b"]}, "forbidden as well"),
+        ({"prefix": ["ca", "b"], "without": ["ab"], "vocabulary": Letters()}, "a string that is forbidden"),
         ({"min_length": 5, "max_length": 5}, "ask for 5 words; with the end that is more than max_length, 5"),
         ({"must": ["a", "b", "c"], "prefix": ["b", "b"], "max_length": 4}, "ask for 4 words"),
         ({"max_length": 0}, "max_length must be 1 or more"),
@@ -78,7 +93,7 @@ def test_rules_about_repeats_give_way_where_nothing_else_is_left():
 )
 def test_rules_that_cannot_be_kept_are_refused(rules, reason):
     with pytest.raises(UserError, match=reason):
-        Beam(vocabulary=VOCABULARY, **rules)
+        Beam(**{"vocabulary": VOCABULARY, **rules})
 
 
 def test_words_need_a_vocabulary():

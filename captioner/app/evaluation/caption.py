@@ -48,7 +48,8 @@ def evaluate(
     data set than the one of the training, `search` changes to the model's own, `limit` a number of pictures.
     `shuffled` scores the captions a second time, each given to another picture of the split: what the model
     could have said without looking. Of several captions a picture, `n_best`, the first is what is scored;
-    columns oracle@k are of the first k of them, by `n_best_scores`. `progress` wraps the sequence of captioned pictures, for a bar.
+    columns oracle@k are of the first k of them, by `n_best_scores`. `progress` wraps the sequence of
+    captioned pictures, for a bar.
 
     Raises:
         UserError: no model, no such split, no picture that has a caption and can be read.
