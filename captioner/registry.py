@@ -1,7 +1,8 @@
 """Names in a config -> what they build. A registry per package; one file to add is one class registered.
 
 The constructor of what is registered is the schema of its options. *Options* come from the config;
-*facts* (vocab_size, feature_dim) are known only when things are built, and are passed by name.
+*facts* (vocab_size, feature_dim) are known only when things are built, and are passed by name. An option
+that is a config itself is annotated with `Inner`, so that a check of the outer one reaches it.
 """
 
 import importlib
@@ -9,7 +10,7 @@ import inspect
 import json
 import pkgutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 from captioner.errors import UserError, nearest
 
@@ -77,6 +78,13 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self._package}.{module.name}")
 
 
+class Inner(NamedTuple):
+    """Marks an option that is a config: `Annotated[Mapping[str, Any], Inner(CELLS, ("input_dim",))]`."""
+
+    registry: Registry[Any]
+    facts: Collection[str]  # what its reader passes by itself
+
+
 def check_options(
     what: str, maker: Callable[..., Any], options: Mapping[str, Any], facts: Collection[str] = ()
 ) -> None:
@@ -87,11 +95,15 @@ def check_options(
     """
     parameters = inspect.signature(maker).parameters
     known = [key for key in parameters if key not in facts]
-    hints = get_type_hints(maker.__init__ if inspect.isclass(maker) else maker)
+    hinted = maker.__init__ if inspect.isclass(maker) else maker
+    hints, annotated = get_type_hints(hinted), get_type_hints(hinted, include_extras=True)
     for key, value in options.items():
         if key not in known:
             raise UserError(f"{what} has no option {key!r}. {nearest(key, known)}")
         check_type(f"{what}: {key}", value, hints.get(key, Any))
+        for mark in getattr(annotated.get(key), "__metadata__", ()):
+            if isinstance(mark, Inner) and value:
+                mark.registry.check(value, mark.facts)
     for key in known:
         if parameters[key].default is inspect.Parameter.empty and key not in options:
             raise UserError(f"{what} needs the option {key!r}.")

@@ -1,10 +1,11 @@
 import sys
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import pytest
 
 from captioner.errors import UserError
-from captioner.registry import Registry
+from captioner.registry import Inner, Registry
 
 
 class Thing:
@@ -50,6 +51,26 @@ def test_refuses_with_one_clear_sentence(things, config, message):
         things.build(config, dim=3)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_check_reaches_a_config_inside_a_config(things):
+    """And inside that one, by the same mark."""
+
+    @things.register("box")
+    def box(thing: Annotated[Mapping[str, Any] | None, Inner(things, ("dim",))] = None) -> Thing:
+        return Thing(1)
+
+    things.check({"name": "box", "thing": {"name": "box", "thing": {"name": "thing", "size": 1}}})
+    things.check({"name": "box", "thing": None})
+    for inner, message in [
+        ({"name": "thin"}, "There is no thing 'thin'"),
+        ({"name": "thing", "size": 1, "raet": 2}, "thing thing has no option 'raet'. Did you mean rate"),
+        ({"name": "thing", "size": 1, "dim": 2}, "thing thing has no option 'dim'"),
+        ({"name": "box", "thing": {"name": "thing"}}, "thing thing needs the option 'size'"),
+        ("thing", "box: thing must be"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            things.check({"name": "box", "thing": inner})
 
 
 def test_a_module_beside_is_found_without_being_named(tmp_path, monkeypatch):

@@ -1,13 +1,14 @@
 """What every recurrent cell is.      N rows, T time, E input, H hidden, G projected."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from captioner.errors import UserError
-from captioner.registry import Registry
+from captioner.registry import Inner, Registry
 
 State = tuple[Tensor, ...]
 """What a cell remembers: `num_states` tensors (N, H), the first of them its output h."""
@@ -73,3 +74,6 @@ def stack_states(states: list[State]) -> State:
 
 
 CELLS: Registry[Cell] = Registry("cell", "captioner.cells")
+
+CellConfig = Annotated[Mapping[str, Any] | None, Inner(CELLS, ("input_dim",))]
+"""An option of whatever is built around a cell: its config."""

@@ -1,7 +1,7 @@
 """Several layers of a cell as one cell.      N rows, T time, E input, H hidden, G projected."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from captioner.cells.base import CELLS, Cell, Ran, State, Trace
 from captioner.cells.recurrence import Recurrence
 from captioner.errors import UserError
+from captioner.registry import Inner
 
 Run = Callable[[Recurrence, Tensor, State], tuple[Tensor, State]]
 """(layer, u_l, its state) to h_l and what the layer's state becomes."""
@@ -39,7 +40,7 @@ class StackedCell(Cell):
         self,
         input_dim: int,
         hidden_dim: int = 512,
-        cell: Mapping[str, Any] | None = None,
+        cell: Annotated[Mapping[str, Any] | None, Inner(CELLS, ("input_dim", "hidden_dim"))] = None,
         num_layers: int = 2,
         dropout: float = 0.0,
         variational: bool = False,

@@ -3,18 +3,17 @@
 B images, N rows, T time, M positions, L locations (0), F feature, E embedding, H hidden, V vocabulary.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from captioner.cells.base import CELLS, State
+from captioner.cells.base import CELLS, CellConfig, State
 from captioner.cells.initial import initialise
-from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
+from captioner.decoders.base import DECODERS, Started
+from captioner.decoders.plain import PlainDecoder
 from captioner.errors import UserError
-from captioner.tree import Tree
 from captioner.vocabulary import SPECIAL
 
 
@@ -32,7 +31,7 @@ class Reading(NamedTuple):
 
 
 @DECODERS.register("language_model")
-class LanguageModel(Decoder):
+class LanguageModel(PlainDecoder):
     r"""What comes next, from what was read alone (Karpathy, 2015, min-char-rnn and char-rnn).
 
         x_t     = W_e s_t                          s_t itself, one-hot, where `embed_dim` is null
@@ -47,7 +46,7 @@ class LanguageModel(Decoder):
     def __init__(
         self,
         vocab_size: int,
-        cell: Mapping[str, Any] | None = None,
+        cell: CellConfig = None,
         embed_dim: int | None = None,
         dropout: float = 0.0,
         init: Literal["uniform", "normal"] = "uniform",
@@ -79,21 +78,9 @@ class LanguageModel(Decoder):
         said = (tokens >= self.unsaid).unsqueeze(-1)
         return Symbol(self.symbols((tokens - self.unsaid).clamp(min=0)) * said)
 
-    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Tree) -> Advanced:
-        """One step of the cell."""
-        state = self.cell.step(self.cell.project(embedded[0]), state)
-        return Advanced((state[0],), state)
-
     def read(self, tokens_NT: Tensor, state: State) -> Reading:
         """Read on from a state: outputs at every time, and the state after the last."""
         return Reading(*self.cell(self.embed(tokens_NT).symbol, state))
-
-    def unroll(
-        self, embedded: tuple[Tensor, ...], state: State, memory: Tree, counts_BKT: Tensor
-    ) -> tuple[tuple[Tensor, ...], None]:
-        """The cell's own whole-sequence path."""
-        outputs_NTH, _ = self.cell(embedded[0], state)
-        return (outputs_NTH[counts_BKT.flatten(0, 1)],), None
 
     def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
         """logits_MV = W_o h + b, and -inf for what is never said."""

@@ -3,13 +3,12 @@
 B images, N rows, M positions, L locations, F feature, E embedding, H hidden, A attention, V vocabulary.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from captioner.attention import AdditiveAttention
-from captioner.cells.base import CELLS, State
+from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
 
 
@@ -56,7 +55,7 @@ class ShowAttendTell(Decoder):
         self,
         feature_dim: int,
         vocab_size: int,
-        cell: Mapping[str, Any] | None = None,
+        cell: CellConfig = None,
         embed_dim: int = 512,
         attention_dim: int = 512,
         dropout: float = 0.5,

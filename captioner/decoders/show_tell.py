@@ -1,13 +1,12 @@
 """Show and Tell.      B images, N rows, M positions, L locations, F feature, E embedding, H hidden."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from captioner.cells.base import CELLS, State
-from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
-from captioner.tree import Tree
+from captioner.cells.base import CELLS, CellConfig
+from captioner.decoders.base import DECODERS, Started
+from captioner.decoders.plain import PlainDecoder
 
 
 class Word(NamedTuple):
@@ -17,7 +16,7 @@ class Word(NamedTuple):
 
 
 @DECODERS.register("show_tell")
-class ShowTell(Decoder):
+class ShowTell(PlainDecoder):
     r"""The image is the first word (Vinyals et al., 2015, eq. 10-12; NeuralTalk2, Karpathy).
 
         x_{-1} = W_I mean_l(a_l)                       the image, once
@@ -36,7 +35,7 @@ class ShowTell(Decoder):
         self,
         feature_dim: int,
         vocab_size: int,
-        cell: Mapping[str, Any] | None = None,
+        cell: CellConfig = None,
         embed_dim: int = 512,
         dropout: float = 0.5,
         image_norm: bool = False,
@@ -58,18 +57,6 @@ class ShowTell(Decoder):
     def embed(self, tokens: Tensor) -> Word:
         """(...,) to x (..., E)."""
         return Word(self.dropout(self.words(tokens)))
-
-    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Tree) -> Advanced:
-        """One step of the cell."""
-        state = self.cell.step(self.cell.project(embedded[0]), state)
-        return Advanced((state[0],), state)
-
-    def unroll(
-        self, embedded: tuple[Tensor, ...], state: State, memory: Tree, counts_BKT: Tensor
-    ) -> tuple[tuple[Tensor, ...], None]:
-        """The cell's own whole-sequence path."""
-        outputs_NTH, _ = self.cell(embedded[0], state)
-        return (outputs_NTH[counts_BKT.flatten(0, 1)],), None
 
     def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
         """logits_MV = W_o h + b."""

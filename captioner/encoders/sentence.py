@@ -1,12 +1,11 @@
 """Sentences as features.      N sentences, T words, E embedding, S all that a cell remembers, F feature."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from captioner.cells.base import CELLS, Cell, Ran
+from captioner.cells.base import CELLS, Cell, CellConfig, Ran
 from captioner.errors import UserError
 
 
@@ -31,7 +30,7 @@ class SentenceEncoder(nn.Module):
     def __init__(
         self,
         vocab_size: int,
-        cell: Mapping[str, Any] | None = None,
+        cell: CellConfig = None,
         embed_dim: int = 200,
         dropout: float = 0.0,
         squash: bool = False,

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from captioner.cells.base import CELLS
 from captioner.config import Config
 from captioner.data.base import DATASETS
 from captioner.data.captions import CaptionBatch
@@ -79,8 +78,6 @@ class CaptionTask(Task):
         DATASETS.check(config.data)
         ENCODERS.check(config.encoder)
         DECODERS.check(config.decoder, facts=("feature_dim", "vocab_size", "endless"))
-        if config.decoder.get("cell"):
-            CELLS.check(config.decoder["cell"], facts=("input_dim",))
         if config.search:
             SEARCHES.check(config.search)
         refuse_unused(config, ("sentence", "head"))

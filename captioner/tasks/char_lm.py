@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from captioner.cells.base import CELLS, State
+from captioner.cells.base import State
 from captioner.config import Component, Config
 from captioner.data.alphabet import Alphabet
 from captioner.data.streams import TextBatch
@@ -85,8 +85,6 @@ class CharLM(Task):
             raise UserError(
                 f"The task char_lm needs the decoder language_model, not {config.decoder['name']}."
             )
-        if config.decoder.get("cell"):
-            CELLS.check(config.decoder["cell"], facts=("input_dim",))
         if config.search:
             SEARCHES.check(config.search)
             check_endless(config.search)

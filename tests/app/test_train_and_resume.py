@@ -92,6 +92,11 @@ def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
         ("encoder", {"name": "vgg", "dept": 11}, "encoder vgg has no option 'dept'. Did you mean depth"),
         ("decoder", {"name": "show_attendtell"}, "Did you mean show_attend_tell"),
         ("decoder", {"name": "show_tell", "cell": {"name": "lstmm"}}, "Did you mean lstm"),
+        (
+            "decoder",
+            {"name": "show_tell", "cell": {"name": "stacked", "cell": {"name": "lstm", "init_scal": 1}}},
+            "Did you mean init_scale",
+        ),
         ("decoder", {"name": "show_tell", "dropout": "half"}, "decoder show_tell: dropout must be float"),
         ("optimizer", {"name": "adam", "learning_rate": 1}, "optimizer adam has no option"),
         ("schedule", {"name": "step"}, "schedule step needs the option 'epochs'"),

@@ -128,6 +128,19 @@ def test_steps_in_training_carry_the_masks_of_their_sequence():
 
 
 @pytest.mark.parametrize(
+    ("inner", "message"),
+    [
+        ({"name": "gur"}, "no cell 'gur'. Did you mean gru"),
+        ({"name": "gru", "forgetbias": 1.0}, "cell gru has no option 'forgetbias'. Did you mean forget_bias"),
+        ({"name": "gru", "hidden_dim": 5}, "cell gru has no option 'hidden_dim'"),
+    ],
+)
+def test_a_mistake_in_the_cell_inside_is_refused_before_anything_is_built(inner, message):
+    with pytest.raises(UserError, match=message):
+        CELLS.check({"name": "stacked", "cell": inner}, facts=("input_dim",))
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"num_layers": 0}, "num_layers must be at least 1"),
@@ -138,7 +151,6 @@ def test_steps_in_training_carry_the_masks_of_their_sequence():
         ({"zoneout": -0.1}, "zoneout must be at least 0 and below 1"),
         ({"cell": {"name": "gru"}, "zoneout_memory": 0.5}, "gru has no memory"),
         ({"cell": {"name": "stacked"}}, "must have one layer, not be 'stacked'"),
-        ({"cell": {"name": "gur"}}, "no cell 'gur'. Did you mean gru"),
     ],
 )
 def test_refuses(options, message):
