@@ -33,7 +33,8 @@ def measure(text: str | bytes, source: Text, split: str, order: int) -> list[Lik
         raise UserError("The split char_rnn is not contiguous: take tail or torch_rnn.")
     alphabet = Alphabet.of(text, source.unit)
     numbers = alphabet.encode(text).astype(np.int64) - len(SPECIAL)
-    train, part = (source.part(name, len(numbers), batch_size=1)[0] for name in ("train", split))
+    parts = source.cut_to_read(split, len(numbers), batch_size=1).parts
+    (train,), (part,) = parts["train"], parts[split]
     model = NGramModel(numbers[train.start : train.start + train.length + 1], len(alphabet.symbols), order)
     nats_KT = model.surprise(numbers[part.start : part.start + part.length + 1])[:, 1:]
     return [likelihood(nats_T) for nats_T in nats_KT]

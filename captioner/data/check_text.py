@@ -91,11 +91,10 @@ def check_text(source: Text, batch_size: int) -> TextReport:
     text, problems = source.look()
     alphabet = Alphabet.of(text, source.unit)
     numbers = alphabet.encode(text) - np.int32(len(SPECIAL))
-    parts = source.cut(len(numbers), batch_size).parts
-    chunks = Chunks(
-        numbers, divide(parts["train"], batch_size, whole=False), source.chunk_length, whole=False
-    )
-    counted = {name: _counts(numbers, part, len(alphabet.symbols)) for name, part in parts.items()}
+    length, parts = source.cut(len(numbers), batch_size)
+    train = divide(parts["train"], batch_size, whole=False)
+    chunks = Chunks(numbers[:length], train, source.chunk_length, whole=False)
+    counted = {name: _counts(numbers[:length], part, len(alphabet.symbols)) for name, part in parts.items()}
     return TextReport(
         unit=source.unit,
         length=len(numbers),

@@ -115,9 +115,7 @@ class Text:
             UserError: it is too short; says how much is needed.
         """
         needed = batch_size * self.chunk_length
-        cut = cut_text(
-            self.split, length, self.val_fraction, self.test_fraction, batch_size, self.chunk_length
-        )
+        cut = self._cut(length, batch_size)
         here = sum(stream.length for stream in cut.parts["train"])
         if here < needed:
             raise UserError(
@@ -133,24 +131,26 @@ class Text:
                 )
         return cut
 
-    def part(self, split: str, length: int, batch_size: int) -> list[Stream]:
-        """Where a split lies in a text of that length that is cut as for `batch_size` streams.
+    def cut_to_read(self, split: str, length: int, batch_size: int) -> Cut:
+        """The same, where only `split` will be read.
 
         Raises:
             UserError: there is no such split, or nothing in it.
         """
-        parts = cut_text(
-            self.split, length, self.val_fraction, self.test_fraction, batch_size, self.chunk_length
-        ).parts
-        if split not in parts:
-            raise UserError(f"There is no split {split!r}. {nearest(split, parts)}")
-        if parts[split][0].length < 1:
-            held = ", ".join(name for name, stretches in parts.items() if stretches[0].length > 0)
+        cut = self._cut(length, batch_size)
+        if split not in cut.parts:
+            raise UserError(f"There is no split {split!r}. {nearest(split, cut.parts)}")
+        if cut.parts[split][0].length < 1:
+            held = ", ".join(name for name, stretches in cut.parts.items() if stretches[0].length > 0)
             raise UserError(
                 f"Of the text's {length:,} {self.unit} nothing is left for {split}: take another split "
                 f"({held or 'there is none'}), or set {split}_fraction=0.1."
             )
-        return parts[split]
+        return cut
+
+    def _cut(self, length: int, batch_size: int) -> Cut:
+        fractions = self.val_fraction, self.test_fraction
+        return cut_text(self.split, length, *fractions, batch_size, self.chunk_length)
 
 
 class TextData(ResumableData[TextBatch]):

@@ -61,13 +61,19 @@ def test_a_split_is_read_as_one_stream_to_its_last_character(model, tmp_path, sp
     assert about["symbols"] == end - start - 1
 
 
-def test_in_several_streams_it_is_the_validation_of_training(model, tmp_path):
-    found = evaluate(model, tmp_path, data={"validation_streams": 3}).figures["val"]["nats"]
-    task, data = CharLM.prepare(Writer(model).task.config, tmp_path)
+@pytest.mark.parametrize(
+    "changes",
+    [{"validation_streams": 3}, {"split": "char_rnn", "validation_streams": 1, "test_fraction": 0.0}],
+)
+def test_in_several_streams_it_is_the_validation_of_training(model, tmp_path, changes):
+    found = evaluate(model, tmp_path, data=changes).figures["val"]["nats"]
+    config = Writer(model).task.config
+    config.data |= changes
+    task, data = CharLM.prepare(config, tmp_path)
     task.load_state_dict(Writer(model).task.state_dict())
     losses = [task.eval().loss(batch) for batch in data.val_dataloader()]
     total = sum(loss.loss.item() * loss.size for loss in losses)
-    assert found == pytest.approx(total / sum(loss.size for loss in losses), rel=1e-5)
+    assert found == pytest.approx(total / sum(loss.size for loss in losses), rel=1e-6)
     assert found != pytest.approx(evaluate(model, tmp_path).figures["val"]["nats"], rel=1e-4)
 
 

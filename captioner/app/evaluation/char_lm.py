@@ -90,8 +90,9 @@ def _read(task: CharLM, changes: Component, split: str) -> _Part:
     source = CORPORA.build(data)
     text = source.read()
     numbers = task.alphabet.encode(text)
-    stretches = source.part(split, len(numbers), task.config.training.batch_size)
-    return _Part(data, fingerprint(text, source.unit), numbers, stretches, source.validation_streams)
+    cut = source.cut_to_read(split, len(numbers), task.config.training.batch_size)
+    about = fingerprint(text, source.unit)
+    return _Part(data, about, numbers[: cut.length], cut.parts[split], source.validation_streams)
 
 
 def _carried(writer: Writer, part: _Part, progress: Any) -> Array:
