@@ -31,6 +31,13 @@ def tiny(tiny_scenes: Path) -> Config:
     return load(ROOT / "configs/caption.yaml", [*TINY, f"data.folder={tiny_scenes}"])
 
 
+@pytest.fixture
+def tiny_text(tmp_path: Path) -> Config:
+    """The shipped config of the character model, on a text that is learnt in a second."""
+    (tmp_path / "text.txt").write_text(TEXT)
+    return load(ROOT / "configs/char-lm.yaml", [*TINY_TEXT, f"data.path={tmp_path / 'text.txt'}"])
+
+
 TINY = [
     "data.num_train=26",
     "data.num_val=6",
@@ -48,4 +55,20 @@ TINY = [
     "trainer.accelerator=cpu",
     "trainer.log_every_n_steps=1",
     "schedule.warmup=2",
+]
+
+TEXT = "".join(f"{a} times {b} is {a * b}.\n" for a in range(12) for b in range(12))
+TINY_TEXT = [
+    "data.chunk_length=20",
+    "data.val_fraction=0.1",
+    "data.validation_streams=2",
+    "training.batch_size=7",
+    "decoder.embed_dim=5",
+    "decoder.dropout=0.3",
+    "schedule.warmup=2",
+    "trainer.max_epochs=2",
+    "trainer.enable_progress_bar=false",
+    "trainer.accelerator=cpu",
+    "trainer.log_every_n_steps=1",
+    'decoder.cell={"name": "stacked", "hidden_dim": 9, "dropout": 0.2}',
 ]

@@ -1,9 +1,10 @@
 """metrics.csv: every figure of a run, one row a step, over all times the run was gone on with."""
 
 import csv
+import os
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
@@ -13,16 +14,20 @@ class MetricsFile(Logger):
     """A Lightning logger that goes on in the file it finds.
 
     Rows of steps that are done again, because the run was stopped after its last resume file, are replaced.
+    At any moment the file holds what was saved: a run may be killed while it writes.
     """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
         self.rows: list[dict[str, Any]] = []
-        self._gone_on = False
+        self._gone_on = self._unsaved = False
+        self._columns: list[str] = []  # of the file as it was written last
+        self._settled = self._end = 0  # rows that will not change, and where their lines end
         if file.exists():
-            with file.open(newline="", encoding="utf-8") as lines:
-                self.rows = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(lines)]
+            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith("\n")]
+            self.rows = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(whole)]
 
     @property
     def name(self) -> str:
@@ -47,16 +52,36 @@ class MetricsFile(Logger):
         if not self.rows or int(self.rows[-1]["step"]) != now:
             self.rows.append({"step": now})
         self.rows[-1] |= metrics
+        self._unsaved = True
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the file: the step and the epoch first, then the other figures by name."""
+        """Write what is new, or all where there is a new figure: step and epoch first, the others by name."""
+        if not self._unsaved:
+            return
+        self._unsaved = False
+        fresh = {name for row in self.rows[self._settled :] for name in row}
+        if fresh <= set(self._columns) and self.file.exists():
+            with self.file.open("r+", newline="", encoding="utf-8") as lines:
+                lines.seek(self._end)
+                self._write_unsettled(lines)
+                lines.truncate()
+            return
         names = {name for row in self.rows for name in row} - {"step", "epoch"}
+        self._columns, self._settled = ["step", "epoch", *sorted(names)], 0
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self.file.open("w", newline="", encoding="utf-8") as lines:
-            writer = csv.DictWriter(lines, ["step", "epoch", *sorted(names)])
-            writer.writeheader()
-            writer.writerows(self.rows)
+        new = self.file.with_name(f".{self.file.name}")
+        with new.open("w", newline="", encoding="utf-8") as lines:
+            csv.DictWriter(lines, self._columns).writeheader()
+            self._write_unsettled(lines)
+        os.replace(new, self.file)
+
+    def _write_unsettled(self, lines: TextIO) -> None:
+        """The last row may still get figures: it is written, and written again."""
+        writer = csv.DictWriter(lines, self._columns)
+        writer.writerows(self.rows[self._settled : -1])
+        self._settled, self._end = len(self.rows) - 1, lines.tell()
+        writer.writerow(self.rows[-1])
 
     def finalize(self, status: str) -> None:
         """Write what is not written yet."""

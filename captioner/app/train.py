@@ -1,6 +1,7 @@
 """Training: a config to a model folder."""
 
 import logging
+import math
 import sys
 import time
 import warnings
@@ -34,11 +35,23 @@ class Trained(NamedTuple):
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's bar, without the number of a logger's version."""
+    """Lightning's bar with the newest loss, and without the number of a logger's version."""
+
+    SECONDS = 0.25
+    """Between two looks at the loss: each makes a GPU wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loss: dict[str, float] = {}
+        self._looked = -math.inf
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
         """The figures to show."""
-        return {name: v for name, v in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+        if (now := time.monotonic()) > self._looked + self.SECONDS:
+            loss = trainer.callback_metrics.get("train/loss_step")
+            self._loss, self._looked = {} if loss is None else {"train/loss": float(loss)}, now
+        figures = super().get_metrics(trainer, pl_module)
+        return self._loss | {name: value for name, value in figures.items() if name != "v_num"}
 
 
 def check(config: Config) -> None:

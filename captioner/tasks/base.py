@@ -1,5 +1,6 @@
 """The one Lightning module: optimiser, schedule, logging, and a checkpoint that can be gone on from."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import replace
@@ -14,8 +15,12 @@ from torch import Tensor
 from captioner.config import Component, Config
 from captioner.errors import UserError
 from captioner.registry import Registry
+from captioner.tasks.means import Means
 from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES
 from captioner.vocabulary import Vocabulary
+
+READ_EVERY = 16
+"""Updates whose losses are read at once: to read a number is to wait for a GPU."""
 
 
 class Loss(NamedTuple):
@@ -38,6 +43,8 @@ class Task(pl.LightningModule, ABC):
         super().__init__()
         self.config = replace(config, search=config.search or dict(self.default_search))
         self.vocabulary = vocabulary
+        self._unread: list[tuple[int, Tensor]] = []  # update, loss
+        self._means = Means()
 
     @classmethod
     @abstractmethod
@@ -89,21 +96,58 @@ class Task(pl.LightningModule, ABC):
         """Loss of a batch, logged.
 
         Raises:
-            UserError: it is not finite. What was saved before stays as it is.
+            UserError: it was not finite at one of the last `READ_EVERY` updates. Nothing was saved since.
         """
-        loss = self._logged(self.encode(batch), "train")
-        if loss is not None and not torch.isfinite(loss):
-            raise UserError(
-                f"The loss became {loss.item()} at update {self.global_step + 1}, in epoch "
-                f"{self.current_epoch + 1}: lower optimizer.lr or set trainer.gradient_clip_val. "
-                "Models and resume files saved before are as they were."
-            )
-        return loss
+        result = self.loss(self.encode(batch))
+        if result is None:
+            return None
+        figures = {"loss": result.loss.detach(), **result.logs}
+        self.log_dict({f"train/{name}_step": value for name, value in figures.items()})
+        self._means.add(figures, result.size)
+        self._unread.append((self.global_step + 1, figures["loss"]))
+        if len(self._unread) >= READ_EVERY:
+            self._read_losses()
+        return result.loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the means of the epoch, of what was done before a stop too."""
+        self.log_dict({f"train/{name}_epoch": mean for name, mean in self._means.take().items()})
+
+    def refuse_spoilt(self) -> None:
+        """Stop before what is not finite is looked at or saved.
+
+        Raises:
+            UserError: a loss since the last call was not finite, or the weights are not.
+        """
+        self._read_losses()
+        finite = [weight.isfinite().all() for weight in self.parameters() if weight.requires_grad]
+        if not torch.stack(finite).all():
+            raise self._not_finite(f"Weights are not finite after update {self.global_step}")
+
+    def _read_losses(self) -> None:
+        unread, self._unread = self._unread, []
+        losses = torch.stack([loss for _, loss in unread]).tolist() if unread else []
+        for (update, _), loss in zip(unread, losses, strict=True):
+            if not math.isfinite(loss):
+                raise self._not_finite(f"The loss became {loss} at update {update}")
+
+    def _not_finite(self, what: str) -> UserError:
+        return UserError(
+            f"{what}, in epoch {self.current_epoch + 1}: lower optimizer.lr or set "
+            "trainer.gradient_clip_val. Models and resume files saved before are as they were."
+        )
+
+    def on_validation_start(self) -> None:
+        """Validate no model that is spoilt."""
+        self.refuse_spoilt()
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Loss of a batch, logged; and what else the model does with it, remembered."""
         encoded = self.encode(batch)
-        self._logged(encoded, "val")
+        if (result := self.loss(encoded)) is not None:
+            shared: dict[str, Any] = {"batch_size": result.size, "sync_dist": True}
+            self.log("val/loss", result.loss, prog_bar=True, **shared)
+            self.log_dict({f"val/{name}": value for name, value in result.logs.items()}, **shared)
         self.observe(encoded)
 
     def on_validation_epoch_end(self) -> None:
@@ -112,17 +156,6 @@ class Task(pl.LightningModule, ABC):
         self.log_dict(figures, rank_zero_only=False, sync_dist=False)
         if (shown := self.config.training.monitor) in figures:
             self.log("score", figures[shown], prog_bar=True, logger=False)
-
-    def _logged(self, batch: Any, stage: str) -> Tensor | None:
-        result = self.loss(batch)
-        if result is None:
-            return None
-        train = stage == "train"
-        options: dict[str, Any] = {"batch_size": result.size, "on_epoch": True, "sync_dist": not train}
-        self.log(f"{stage}/loss", result.loss, prog_bar=True, on_step=train, **options)
-        logs = {f"{stage}/{name}": value for name, value in result.logs.items()}
-        self.log_dict(logs, on_step=train, **options)
-        return result.loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log the norm of the gradient as it is before clipping."""
@@ -148,11 +181,14 @@ class Task(pl.LightningModule, ABC):
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the state of chance, so that going on equals not having stopped."""
+        """Add the state of chance and the epoch's figures, so that going on equals not having stopped."""
+        self.refuse_spoilt()
+        checkpoint["means"] = self._means.state_dict()
         checkpoint["rng"] = {"cpu": torch.get_rng_state(), "gpu": torch.cuda.get_rng_state_all()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state of chance until training starts."""
+        """Take up the epoch's figures, and keep the state of chance until training starts."""
+        self._means.load_state_dict(checkpoint["means"])
         self._rng = checkpoint["rng"]
 
     def on_train_start(self) -> None:

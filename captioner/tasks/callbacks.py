@@ -66,6 +66,7 @@ class StopOnRequest(pl.Callback):
         self.folder = folder
         self.keep_best = keep_best
         self.asked = False
+        self.saved = False
         self._former: Callable[[int, FrameType | None], Any] | int | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -81,15 +82,30 @@ class StopOnRequest(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save and leave, if asked; after the last update of an epoch, its validation comes first."""
+        """Save, if asked; after the last update of an epoch, its validation comes first."""
         if self.asked and not trainer.is_last_batch:
-            trainer.save_checkpoint(self.folder / RESUME_FILE)
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save again: a validation in the middle of an epoch belongs to the update before it."""
+        if self.saved:
+            self._save(trainer)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Leave, once saved: only now are the figures of the last update written."""
+        if self.saved:
             self._leave(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave, if asked: the resume file was written at the end of the epoch before."""
         if self.asked:
             self._leave(trainer, pl_module)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        trainer.save_checkpoint(self.folder / RESUME_FILE)
+        self.saved = True
 
     def _leave(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.keep_best.best is None:

@@ -173,6 +173,7 @@ class CharLM(Task):
     def on_train_batch_end(self, outputs: Any, batch: TextBatch, batch_idx: int) -> None:
         """Write a sample, if it is time."""
         if self.sample_every and self.global_step % self.sample_every == 0:
+            self.refuse_spoilt()
             self._show_sample()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

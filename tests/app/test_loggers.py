@@ -1,22 +1,17 @@
 """Where figures go: metrics.csv over several sittings, wandb without a key; and Lightning's own options."""
 
-import csv
 import json
+import random
 
 import pytest
 import torch
+from runs import rows, stop_after
 
 from captioner.app import train as app
 from captioner.app.loggers import make_loggers
 from captioner.app.metrics_file import MetricsFile
 from captioner.config import load
 from captioner.errors import UserError
-from captioner.tasks.callbacks import StopOnRequest
-
-
-def rows(file):
-    with file.open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
 
 
 def test_a_step_is_a_row_and_a_figure_a_column(tmp_path):
@@ -42,7 +37,7 @@ def test_it_goes_on_in_the_file_and_replaces_what_is_done_again(tmp_path):
     for step in (4, 8):
         second.log_metrics({"loss": 20.0 + step, "new": 2.0}, step)
     second.finalize("")
-    assert [(row["step"], row["loss"], row["old"], row["new"]) for row in rows(file)] == [
+    assert [(row["step"], row["loss"], row["old"], row["new"]) for row in rows(tmp_path)] == [
         ("0", "10.0", "1.0", ""),
         ("2", "12.0", "1.0", ""),
         ("4", "24.0", "", "2.0"),
@@ -50,31 +45,77 @@ def test_it_goes_on_in_the_file_and_replaces_what_is_done_again(tmp_path):
     ]
 
 
+def test_after_every_save_the_file_holds_all_that_was_logged(tmp_path):
+    """Figures that come late, in the same row and in new columns; each time read back."""
+    chance = random.Random(1)
+    made, expected = MetricsFile(tmp_path / "metrics.csv"), {}
+    for _ in range(200):
+        step = max(expected, default=0) + chance.randint(0, 1)
+        figures = {chance.choice("abcdefgh"[: 2 + len(expected) // 15]): chance.random()}
+        made.log_metrics(figures, step)
+        expected.setdefault(step, {}).update(figures)
+        if chance.random() < 0.7:
+            made.save()
+            found = {
+                int(row.pop("step")): {name: float(value) for name, value in row.items() if value}
+                for row in rows(tmp_path)
+            }
+            assert found == expected
+    assert list(tmp_path.iterdir()) == [tmp_path / "metrics.csv"]
+
+
+def test_rows_that_will_not_change_are_not_written_again(tmp_path):
+    made, file = MetricsFile(tmp_path / "metrics.csv"), tmp_path / "metrics.csv"
+    for step in range(3):
+        made.log_metrics({"loss": step}, step)
+        made.save()
+    file.write_bytes(file.read_bytes().replace(b"1,,1", b"1,,7"))
+    made.log_metrics({"loss": 3}, 3)
+    made.save()
+    assert [row["loss"] for row in rows(tmp_path)] == ["0", "7", "2", "3"]
+    made.log_metrics({"new": 5}, 3)
+    made.save()
+    assert [row["loss"] for row in rows(tmp_path)] == ["0", "1", "2", "3"], "a new column rewrites all"
+
+
+def test_a_row_that_was_cut_by_a_kill_is_not_taken_for_one(tmp_path):
+    file = tmp_path / "metrics.csv"
+    file.write_bytes(b"step,epoch,loss\r\n9,0,2.5\r\n19,0,1.5\r\n2")
+    made = MetricsFile(file)
+    made.log_metrics({"loss": 1.25}, 29)
+    made.save()
+    assert [(row["step"], row["loss"]) for row in rows(tmp_path)] == [
+        ("9", "2.5"),
+        ("19", "1.5"),
+        ("29", "1.25"),
+    ]
+
+
+def test_a_kill_while_all_is_written_anew_leaves_what_was_there(tmp_path, monkeypatch):
+    file = tmp_path / "metrics.csv"
+    made = MetricsFile(file)
+    made.log_metrics({"loss": 2.5}, 9)
+    made.save()
+    before = file.read_bytes()
+    monkeypatch.setattr(MetricsFile, "_write_unsettled", lambda self, lines: lines.write("9,0") / 0)
+    made.log_metrics({"new": 1.0}, 9)
+    with pytest.raises(ZeroDivisionError):
+        made.save()
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize("updates", [3, 6])
 def test_a_run_that_was_stopped_has_the_figures_of_one_that_was_not(tiny, tmp_path, monkeypatch, updates):
     tiny.training.captions_per_image = 2
     tiny.schedule = {"name": "step", "epochs": 1, "factor": 0.1}
     app.train(tiny, tmp_path / "whole")
-    real = StopOnRequest.on_train_batch_end
-
-    def stop(self, trainer, *rest):
-        self.asked = trainer.global_step == updates
-        real(self, trainer, *rest)
-
     with monkeypatch.context() as patch:
-        patch.setattr(StopOnRequest, "on_train_batch_end", stop)
+        stop_after(patch, updates)
         app.train(tiny, tmp_path / "parts")
     app.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
-    whole, parts = (
-        {row["step"]: row for row in rows(tmp_path / name / "metrics.csv")} for name in ("whole", "parts")
-    )
-    of_validation = [name for name in whole["5"] if name.startswith("val/")]
-    assert len(of_validation) > 5
-    for step in ("5", "11"):
-        assert [parts[step][n] for n in of_validation] == [whole[step][n] for n in of_validation]
-    # In the middle of an epoch, the figures of the update after which it was stopped are not written.
-    for step in whole.keys() - ({"2"} if updates == 3 else set()):
-        assert parts[step]["train/loss_step"] == whole[step]["train/loss_step"]
+    whole, parts = (rows(tmp_path / name) for name in ("whole", "parts"))
+    assert sum(bool(row["val/bleu4"]) for row in whole) == 2
+    assert parts == whole
 
 
 def test_a_logger_that_is_not_there_is_refused(tmp_path):
@@ -104,7 +145,7 @@ def test_wandb_without_a_key_writes_a_run_that_can_be_sent_later(tiny, tmp_path,
     assert content["columns"] == ["image", "caption", "references"]
     assert len(content["data"]) == 6
     assert all(len(references.splitlines()) == 5 for _, _, references in content["data"])
-    assert rows(tmp_path / "run/metrics.csv"), "beside metrics.csv"
+    assert rows(tmp_path / "run"), "beside metrics.csv"
 
 
 def test_lightnings_own_options_reach_it(tiny, tmp_path):
@@ -113,7 +154,7 @@ def test_lightnings_own_options_reach_it(tiny, tmp_path):
     result = app.train(tiny, tmp_path / "run")
     state = torch.load(tmp_path / "run/last.ckpt", weights_only=True)
     assert state["global_step"] == 6
-    losses = [float(row["val/loss"]) for row in rows(tmp_path / "run/metrics.csv") if row["val/loss"]]
+    losses = [float(row["val/loss"]) for row in rows(tmp_path / "run") if row["val/loss"]]
     assert len(losses) == 2
     assert losses[1] < losses[0]
     assert result.best is not None
@@ -127,7 +168,7 @@ def test_a_frozen_encoder_is_trained_upon_from_its_stored_features(tiny, tmp_pat
     assert "features of 26 pictures" in capsys.readouterr().err
     app.train(tiny, tmp_path / "again")
     assert "features of" not in capsys.readouterr().err
-    one, other = (rows(tmp_path / name / "metrics.csv") for name in ("run", "again"))
+    one, other = (rows(tmp_path / name) for name in ("run", "again"))
     assert one == other
 
 

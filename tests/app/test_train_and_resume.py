@@ -1,38 +1,15 @@
 """Training end to end on a few pictures: what is left behind, and that going on equals not having stopped."""
 
-import csv
 import json
-from pathlib import Path
 
 import pytest
 import torch
+from runs import newest, rows, stop_after
 from safetensors.torch import load_file
 
 from captioner.app import train as app
 from captioner.config import load
 from captioner.errors import UserError
-from captioner.tasks.callbacks import StopOnRequest
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The newest weights of a run: those of its resume file."""
-    state: dict[str, torch.Tensor] = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
-    return state
-
-
-def losses(folder: Path) -> list[tuple[str, str]]:
-    with (folder / "metrics.csv").open() as file:
-        return [(row["step"], row["val/loss"]) for row in csv.DictReader(file) if row["val/loss"]]
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, updates: int) -> None:
-    real = StopOnRequest.on_train_batch_end
-
-    def ask(self, trainer, *rest):
-        self.asked = trainer.global_step == updates
-        real(self, trainer, *rest)
-
-    monkeypatch.setattr(StopOnRequest, "on_train_batch_end", ask)
 
 
 @pytest.mark.parametrize("updates", [3, 6, 9])
@@ -47,9 +24,9 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(tiny, tmp_path, monkeypa
     assert stopped.interrupted
     assert not whole.interrupted
     assert (stopped.model / "model.safetensors").is_file(), "a model that was stopped can be used"
-    before = weights(tmp_path / "parts")
+    before = newest(tmp_path / "parts")["state_dict"]
     resumed = app.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
-    after, expected = weights(tmp_path / "parts"), weights(tmp_path / "whole")
+    after, expected = (newest(tmp_path / name)["state_dict"] for name in ("parts", "whole"))
     assert not all(torch.equal(before[name], expected[name]) for name in expected)
     assert [name for name in expected if not torch.equal(after[name], expected[name])] == []
     assert resumed.best == whole.best
@@ -60,13 +37,13 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(tiny, tmp_path, monkeypa
 def test_a_run_leaves_figures_config_and_a_card(tiny, tmp_path):
     result = app.train(tiny, tmp_path / "run")
     assert load(tmp_path / "run/config.yaml") == tiny
-    assert len(losses(tmp_path / "run")) == 2
+    found = rows(tmp_path / "run")
+    assert sum(bool(row["val/loss"]) for row in found) == 2
+    assert float(found[0]["train/grad_norm"]) > 0
     card = json.loads((result.model / "card.json").read_text())
     assert card["data"]["name"] == "scenes"
     assert card["preprocessing"]["size"] == 112
     assert {"val/bleu4", "val/cider_d", "val/distinct", "val/cut", "val/unknown"} <= set(card["validation"])
-    with (tmp_path / "run/metrics.csv").open() as file:
-        assert "train/grad_norm" in next(csv.reader(file))
 
 
 def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
@@ -80,10 +57,10 @@ def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
     tiny.encoder["width"] = 0.1
     tiny.optimizer["lr"] = 0.01
     app.train(tiny, tmp_path / "run")
-    with (tmp_path / "run/metrics.csv").open() as file:
-        rows = [float(row["train/loss_epoch"]) for row in csv.DictReader(file) if row["train/loss_epoch"]]
-    assert rows[0] > 2.5
-    assert rows[-1] < 0.8
+    found = rows(tmp_path / "run")
+    losses = [float(row["train/loss_epoch"]) for row in found if row["train/loss_epoch"]]
+    assert losses[0] > 2.5
+    assert losses[-1] < 0.8
 
 
 @pytest.mark.parametrize(
