@@ -51,7 +51,11 @@ def test_after_every_save_the_file_holds_all_that_was_logged(tmp_path):
     made, expected = MetricsFile(tmp_path / "metrics.csv"), {}
     for _ in range(200):
         step = max(expected, default=0) + chance.randint(0, 1)
-        figures = {chance.choice("abcdefgh"[: 2 + len(expected) // 15]): chance.random()}
+        figures = {
+            chance.choice("abcdefgh"[: 2 + len(expected) // 15]): round(
+                chance.random(), chance.randint(1, 15)
+            )
+        }
         made.log_metrics(figures, step)
         expected.setdefault(step, {}).update(figures)
         if chance.random() < 0.7:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from conftest import TEXT
-from runs import newest, stop_after
+from runs import newest, rows, stop_after
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from captioner.app import train as app
@@ -44,6 +44,14 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(
     assert left["global_step"] < when[0]
     assert all(weight.isfinite().all() for weight in left["state_dict"].values())
     assert all(p.isfinite().all() for p in load_model(tmp_path / "run/model").parameters())
+
+
+def test_few_updates_are_made_after_it(tiny_text, tmp_path, monkeypatch):
+    (tmp_path / "text.txt").write_text(4 * TEXT)
+    spoil(monkeypatch, 0, 20)
+    with pytest.raises(UserError, match="nan at update 21, in epoch 1"):
+        app.train(tiny_text, tmp_path / "run")
+    assert len(rows(tmp_path / "run")) < 20 + 16
 
 
 def test_it_is_noticed_before_a_sample_is_drawn_or_a_stop_is_saved(tiny_text, tmp_path, monkeypatch):

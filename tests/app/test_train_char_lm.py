@@ -46,6 +46,8 @@ def test_a_validation_in_the_middle_of_an_epoch_belongs_to_the_update_before_it(
     with monkeypatch.context() as patch:
         stop_after(patch, 4)
         assert app.train(tiny_text, tmp_path / "parts").interrupted
+    (first,) = (row["val/loss"] for row in rows(tmp_path / "parts") if row["val/loss"])
+    assert newest(tmp_path / "parts")["callbacks"]["KeepBest"]["best"] == pytest.approx(float(first))
     assert app.train(tiny_text, tmp_path / "parts", resume=True).best == whole.best
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
 
