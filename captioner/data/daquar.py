@@ -46,6 +46,8 @@ class Daquar(QuestionSource):
         UserError: a number is negative.
     """
 
+    answers_are = "set"
+
     def __init__(self, folder: str, num_val: int = 50, num_test: int = 94, seed: int = 0) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.counts = {"val": num_val, "test": num_test}

@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
+from captioner.metrics.answer_scores import AnswersAre
 from captioner.registry import Registry
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ class QuestionSource(ABC):
     """Questions about pictures somewhere on disk. Subclasses are final and write `tables`.
 
     Nothing is read when it is made, so that a wrong option is refused before any data is touched.
+
+    Attributes:
+        answers_are: what the `answers` of a row are to each other; `MEASURES` has the accuracy that fits.
     """
+
+    answers_are: ClassVar[AnswersAre] = "opinions"
 
     @abstractmethod
     def tables(self) -> "Mapping[str, Dataset]":

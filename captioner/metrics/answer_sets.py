@@ -11,23 +11,15 @@ multiplied twice.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from captioner.errors import UserError
-from captioner.metrics.vqa_accuracy import require_same_questions
+from captioner.metrics.vqa_accuracy import AnswerScores, HumanAnswers, require_same_questions, sum_up
 
 Likeness = Callable[[str, str], float]
 THRESHOLDS = (0.9, 0.0)
 NO_WORDNET = (
     "WUPS is left out: nltk has no WordNet here. Get it (11 MB) by `python -m nltk.downloader wordnet`."
 )
-
-
-class SetScores(NamedTuple):
-    """Of 1: the share of questions with the right set of answers, and WUPS by threshold, if there is one."""
-
-    accuracy: float
-    wups: dict[float, float]
 
 
 def answer_list(answer: str) -> list[str]:
@@ -39,36 +31,41 @@ def answer_list(answer: str) -> list[str]:
     return [part.strip() for part in answer.split(",") if part.strip()]
 
 
-def set_scores(
-    said: Mapping[int, str], truth: Mapping[int, Sequence[str]], likeness: Likeness | None
-) -> SetScores:
-    """The scores of an answer (words with commas between) to each question, by question id.
+def is_set(said: str, words: Sequence[str]) -> bool:
+    """Whether an answer names these words and no others, in any order."""
+    return set(answer_list(said)) == set(words)
 
-    Args:
-        said: one answer to each question.
-        truth: the right words of each question.
-        likeness: of two words, 0 to 1, as `wordnet_likeness` gives it; None leaves WUPS out.
+
+def set_accuracy(said: Mapping[int, str], truth: Mapping[int, HumanAnswers]) -> AnswerScores:
+    """How many answers (words with commas between) name the right set, by question id.
 
     Raises:
         UserError: the questions answered are not those of `truth`, or one of these has no right word.
     """
     require_same_questions(said, truth)
-    if empty := [question_id for question_id, words in truth.items() if not words]:
-        raise UserError(f"Question {empty[0]} has no right answer: it cannot be scored.")
-    pairs = [(answer_list(said[question_id]), list(words)) for question_id, words in truth.items()]
-    thresholds = THRESHOLDS if likeness else ()
-    return SetScores(
-        accuracy=_mean([set(mine) == set(right) for mine, right in pairs]),
-        wups={
-            threshold: _mean([wups(mine, right, likeness, threshold) for mine, right in pairs])
-            for threshold in thresholds
-            if likeness
-        },
-    )
+    right = {question_id: is_set(said[question_id], human.answers) for question_id, human in truth.items()}
+    return sum_up(right, truth)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+def wups_scores(
+    said: Mapping[int, str], truth: Mapping[int, HumanAnswers], likeness: Likeness
+) -> dict[float, float]:
+    """WUPS by threshold, in per cent.
+
+    Args:
+        said: an answer to each question, by question id.
+        truth: the right words of each question.
+        likeness: of two words, 0 to 1: `wordnet_likeness`.
+
+    Raises:
+        UserError: as `set_accuracy`.
+    """
+    require_same_questions(said, truth)
+    pairs = [(answer_list(said[question_id]), human.answers) for question_id, human in truth.items()]
+    return {
+        threshold: round(100 * math.fsum(wups(*pair, likeness, threshold) for pair in pairs) / len(pairs), 2)
+        for threshold in THRESHOLDS
+    }
 
 
 def wups(said: Sequence[str], right: Sequence[str], likeness: Likeness, threshold: float) -> float:

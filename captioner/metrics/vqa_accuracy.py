@@ -36,7 +36,7 @@ class Compared(NamedTuple):
     accuracy: float
 
 
-class VqaScores(NamedTuple):
+class AnswerScores(NamedTuple):
     """Accuracies in per cent, rounded to two places as the official script reports them."""
 
     overall: float
@@ -71,7 +71,7 @@ def _agreement(is_equal: tuple[bool, ...]) -> float:
 
 def vqa_accuracy(
     said: Mapping[int, str], truth: Mapping[int, HumanAnswers], version: Version = "official"
-) -> VqaScores:
+) -> AnswerScores:
     """The scores of an answer to each question, by question id.
 
     Raises:
@@ -79,12 +79,16 @@ def vqa_accuracy(
             answered one of these.
     """
     require_same_questions(said, truth)
-    accuracies: dict[int, float] = {}
-    for question_id, human in truth.items():
-        if not human.answers:
-            raise UserError(f"No person answered question {question_id}: it cannot be scored.")
-        accuracies[question_id] = compare(said[question_id], human.answers, version).accuracy
-    return VqaScores(
+    accuracies = {
+        question_id: compare(said[question_id], human.answers, version).accuracy
+        for question_id, human in truth.items()
+    }
+    return sum_up(accuracies, truth)
+
+
+def sum_up(accuracies: Mapping[int, float], truth: Mapping[int, HumanAnswers]) -> AnswerScores:
+    """Accuracies of questions, 0 to 1, as scores overall and by class."""
+    return AnswerScores(
         overall=_percent(accuracies.values()),
         per_question_type=_by_class(accuracies, {key: human.question_type for key, human in truth.items()}),
         per_answer_type=_by_class(accuracies, {key: human.answer_type for key, human in truth.items()}),
@@ -92,8 +96,8 @@ def vqa_accuracy(
     )
 
 
-def require_same_questions(said: Collection[int], truth: Collection[int]) -> None:
-    """Refuse answers to other questions than those asked.
+def require_same_questions(said: Collection[int], truth: Mapping[int, HumanAnswers]) -> None:
+    """Refuse answers to other questions than those asked, or to one that nobody else answered.
 
     Raises:
         UserError: says how many are missing or were not asked, and one of them.
@@ -108,6 +112,8 @@ def require_same_questions(said: Collection[int], truth: Collection[int]) -> Non
             raise UserError(
                 f"{len(ids):,} of {len(truth):,} questions {problem}, such as question {min(ids)}."
             )
+    if alone := [question_id for question_id, human in truth.items() if not human.answers]:
+        raise UserError(f"Nobody answered question {alone[0]}: it cannot be scored.")
 
 
 def _by_class(accuracies: Mapping[int, float], class_of: Mapping[int, str]) -> dict[str, float]:

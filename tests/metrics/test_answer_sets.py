@@ -6,7 +6,9 @@ from random import Random
 import pytest
 
 from captioner.errors import UserError
-from captioner.metrics.answer_sets import answer_list, set_scores, wordnet_likeness, wups
+from captioner.metrics.answer_scores import MEASURES
+from captioner.metrics.answer_sets import answer_list, set_accuracy, wordnet_likeness, wups, wups_scores
+from captioner.metrics.vqa_accuracy import HumanAnswers
 
 WORDS = ["chair", "stool", "desk", "table", "lamp"]
 ALIKE = {frozenset(pair): 0.3 + 0.07 * number for number, pair in enumerate(itertools.combinations(WORDS, 2))}
@@ -17,9 +19,14 @@ def likeness(word, other):
 
 
 def test_accuracy_is_of_sets():
-    truth = {1: ["book", "lamp"], 2: ["stool", "stool"], 3: ["2"], 4: ["desk"]}
-    said = {1: "lamp,book", 2: "stool", 3: "2, 3", 4: ""}
-    assert set_scores(said, truth, None) == (0.5, {})
+    answers = {1: ["book", "lamp"], 2: ["stool", "stool"], 3: ["2"], 4: ["desk"], 6: ["red"]}
+    truth = {
+        key: HumanAnswers(words, "", "number" if key == 3 else "other") for key, words in answers.items()
+    }
+    said = {1: "lamp,book", 2: "stool", 3: "2, 3", 4: "", 6: "blue"}
+    scores = set_accuracy(said, truth)
+    assert (scores.overall, scores.per_answer_type) == (40.0, {"number": 0.0, "other": 50.0})
+    assert scores.per_question == {1: 100, 2: 100, 3: 0, 4: 0, 6: 0}
 
 
 def brute_force(said, right, threshold):
@@ -50,10 +57,10 @@ def test_wups_of_equal_sets_is_1_and_of_silence_0():
     assert wups(["lamp", "desk"], ["desk", "lamp"], likeness, 0.9) == 1
     assert wups([], ["desk"], likeness, 0.0) == 0
     assert wups(["desk"], ["lamp"], lambda *_: 0.9, 0.9) == 0.9
-    scores = set_scores({1: "desk", 2: "table"}, {1: ["desk"], 2: ["desk"]}, likeness)
+    right = HumanAnswers(["desk"])
+    scores = wups_scores({1: "desk", 2: "table"}, {1: right, 2: right}, likeness)
     alike = likeness("desk", "table")
-    assert scores.wups == pytest.approx({0.9: (1 + alike / 10) / 2, 0.0: (1 + alike) / 2})
-    assert scores.accuracy == 0.5
+    assert scores == pytest.approx({0.9: 50 * (1 + alike / 10), 0.0: 50 * (1 + alike)}, abs=0.005)
 
 
 def test_without_its_data_wordnet_is_told_to_be_missing(monkeypatch):
@@ -110,6 +117,15 @@ def test_answers_apart():
 
 def test_mistakes_are_said():
     with pytest.raises(UserError, match="1 of 1 questions have no answer"):
-        set_scores({}, {1: ["desk"]}, None)
-    with pytest.raises(UserError, match="Question 1 has no right answer"):
-        set_scores({1: "desk"}, {1: []}, None)
+        set_accuracy({}, {1: HumanAnswers(["desk"])})
+    with pytest.raises(UserError, match="Nobody answered question 1"):
+        wups_scores({1: "desk"}, {1: HumanAnswers([])}, likeness)
+
+
+def test_the_measure_of_opinions_and_of_sets():
+    opinions, sets = MEASURES["opinions"], MEASURES["set"]
+    truth = {1: HumanAnswers(["red", "blue"])}
+    assert opinions.worth("red", ["red"] * 2 + ["blue"] * 8) == pytest.approx(0.6)
+    assert (sets.worth("blue,red", ["red", "blue"]), sets.worth("red", ["red", "blue"])) == (1, 0)
+    assert sets.score({1: "blue, red"}, truth).overall == 100
+    assert opinions.score({1: "blue, red"}, truth).overall == 0

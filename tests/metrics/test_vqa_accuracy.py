@@ -124,7 +124,7 @@ def test_mistakes_are_said():
         UserError, match="1 of 3 questions are answered that were not asked, such as question 9"
     ):
         vqa_accuracy({1: "a", 2: "a", 4: "a", 9: "a"}, truth)
-    with pytest.raises(UserError, match="No person answered question 4"):
+    with pytest.raises(UserError, match="Nobody answered question 4"):
         vqa_accuracy({1: "a", 2: "a", 4: "a"}, truth)
     with pytest.raises(UserError, match="no questions"):
         vqa_accuracy({}, {})
