@@ -21,6 +21,7 @@ PICTURES = {
     "train2014": "13 GB",
     "val2014": "6 GB",
     "test2014": "6 GB",
+    "test2015": "12 GB",
     "train2017": "18 GB",
     "val2017": "1 GB",
     "test2017": "6 GB",
@@ -80,21 +81,27 @@ class CocoCaptions(CaptionSource):
             kind = "image_info" if name.startswith("test20") else "captions"
             file = self.folder / "annotations" / f"{kind}_{name}.json"
         advice = f"Get the annotations (241 MB) from {DOWNLOAD}, or set folder= or {split}= of the data set."
-        return _rows(_dataset(file, advice), file, self._image_folder(name))
+        return _rows(_dataset(file, advice), file, picture_folder(self.folder, self.images, name))
 
-    def _image_folder(self, name: str) -> Path:
-        if self.images:
-            choices = [self.images / name, self.images]
-        else:
-            choices = [self.folder / name, self.folder / "images" / name, self.folder / "images"]
-        for folder in choices:
-            if folder.is_dir():
-                return folder
-        size = f" ({PICTURES[name]})" if name in PICTURES else ""
-        raise UserError(
-            f"There is no folder of pictures {choices[0]}. "
-            f"Get the pictures{size} from {DOWNLOAD}, or say where they lie by images= of the data set."
-        )
+
+def picture_folder(folder: Path, images: Path | None, name: str) -> Path:
+    """Where the pictures of an official split lie: in `images` if that is said, or else in `folder`.
+
+    Raises:
+        UserError: in none of the usual places; says where to get them.
+    """
+    if images:
+        choices = [images / name, images]
+    else:
+        choices = [folder / name, folder / "images" / name, folder / "images"]
+    for choice in choices:
+        if choice.is_dir():
+            return choice
+    size = f" ({PICTURES[name]})" if name in PICTURES else ""
+    raise UserError(
+        f"There is no folder of pictures {choices[0]}. "
+        f"Get the pictures{size} from {DOWNLOAD}, or say where they lie by images= of the data set."
+    )
 
 
 def read_coco(annotation_file: Path, image_folder: Path) -> "Dataset":

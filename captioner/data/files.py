@@ -80,8 +80,12 @@ def one_line_each(captions: Iterable[str]) -> list[str]:
     >>> one_line_each([" A dog\n on\u2028 grass. ", " \t"])
     ['A dog on grass.']
     """
-    lines = (" ".join(encodable(caption).split()) for caption in captions)
-    return [line for line in lines if line]
+    return [line for line in map(one_line, captions) if line]
+
+
+def one_line(text: str) -> str:
+    """A text with every run of white space as one space, and none around it."""
+    return " ".join(encodable(text).split())
 
 
 def encodable(text: str) -> str:

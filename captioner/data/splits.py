@@ -1,7 +1,12 @@
-"""Who is held out: decided by a hash of names alone, so that order, platform and Python do not matter."""
+"""Who is held out: as somebody wrote, or by a hash of names: order, platform and Python do not matter."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
+
+from captioner.errors import UserError
+
+SPLITS = {"train": "train", "val": "val", "validation": "val", "dev": "val", "test": "test"}
+"""What people write, and what it is called here."""
 
 
 def hold_out(names: Iterable[str], counts: Mapping[str, int], salt: str = "") -> dict[str, str]:
@@ -12,3 +17,29 @@ def hold_out(names: Iterable[str], counts: Mapping[str, int], salt: str = "") ->
     by_hash = sorted(set(names), key=lambda name: hashlib.sha256(f"{salt}{name}".encode()).digest())
     held = [split for split, count in counts.items() for _ in range(count)]
     return dict(zip(by_hash, [*held, *["train"] * (len(by_hash) - len(held))], strict=True))
+
+
+def shares(what: str, val_fraction: float, test_fraction: float) -> dict[str, float]:
+    """The shares of val and test for `split_of`.
+
+    Raises:
+        UserError: they leave nothing to train on; `what` has the options.
+    """
+    fractions = {"val": val_fraction, "test": test_fraction}
+    if min(fractions.values()) < 0 or sum(fractions.values()) >= 1:
+        raise UserError(
+            f"{what}: val_fraction={val_fraction} and test_fraction={test_fraction} must be shares "
+            "that leave something to train on."
+        )
+    return fractions
+
+
+def split_of(name: str, fractions: Mapping[str, float]) -> str:
+    """The split of one name by itself: a name that is added later moves no other one."""
+    digest = hashlib.sha256(name.encode()).digest()
+    share = int.from_bytes(digest[:8], "big") / 2**64
+    for split, fraction in fractions.items():
+        if share < fraction:
+            return split
+        share -= fraction
+    return "train"

@@ -101,11 +101,12 @@ def normalise(answer: str, without: str = "") -> str:
     return answer
 
 
-def changes(answer: str) -> list[Change]:
+@lru_cache(maxsize=1 << 18)
+def changes(answer: str) -> tuple[Change, ...]:
     """The rules that change an answer, in order, each with what it makes of it.
 
     >>> changes("dogs.")
-    [Change(rule='periods', text='dogs')]
+    (Change(rule='periods', text='dogs'),)
     """
     found = []
     for name, rule in RULES.items():
@@ -113,4 +114,4 @@ def changes(answer: str) -> list[Change]:
         if changed != answer:
             found.append(Change(name, changed))
         answer = changed
-    return found
+    return tuple(found)

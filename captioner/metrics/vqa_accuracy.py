@@ -141,7 +141,7 @@ class Explanation(NamedTuple):
     """
 
     said: str
-    changes: list[Change]
+    changes: tuple[Change, ...]
     compared: Compared
     is_unanimous: bool
     lenient: float
@@ -151,11 +151,14 @@ class Explanation(NamedTuple):
 def explain(said: str, people: Sequence[str]) -> Explanation:
     """Which of the official rules changed what."""
     compared = compare(said, people)
-    is_unanimous = len({one_line(answer) for answer in people}) == 1
-    others = {} if is_unanimous else {rule: compare(said, people, without=rule).accuracy for rule in RULES}
+    tidy = {one_line(answer) for answer in people}
+    is_unanimous = len(tidy) == 1
+    at_work = {change.rule for answer in (one_line(said), *tidy) for change in changes(answer)}
+    rules = [] if is_unanimous else [rule for rule in RULES if rule in at_work]
+    others = {rule: compare(said, people, without=rule).accuracy for rule in rules}
     return Explanation(
         said=said,
-        changes=[] if is_unanimous else changes(one_line(said)),
+        changes=() if is_unanimous else changes(one_line(said)),
         compared=compared,
         is_unanimous=is_unanimous,
         lenient=compare(said, people, "lenient").accuracy,

@@ -109,11 +109,11 @@ def test_which_rule_changed_what():
     assert found.decisive == {"periods": 0.0, "letter case": 0.0, "number words": 0.0}
     assert not found.is_unanimous
     raw = explain("Yes.", ["yes"] * 10)
-    assert (raw.is_unanimous, raw.changes, raw.compared.accuracy, raw.lenient) == (True, [], 0.0, 1.0)
+    assert (raw.is_unanimous, raw.changes, raw.compared.accuracy, raw.lenient) == (True, (), 0.0, 1.0)
     assert raw.decisive == {}
     people = ["the dog"] * 3 + ["dog"] * 2 + ["a  dog"] * 5
     assert explain("dog", people).decisive == {"articles": pytest.approx(0.6)}
-    assert explain("dog", people).changes == []
+    assert explain("dog", people).changes == ()
 
 
 def test_mistakes_are_said():
