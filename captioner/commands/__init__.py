@@ -11,6 +11,7 @@ VERBS = {
     "train": "train a model from a config",
     "evaluate": "score a trained model on a split",
     "score": "score captions in files, by any system",
+    "score_answers": "score answers to questions in files, by any system",
     "caption": "caption your own pictures",
     "sample": "write text with a trained language model, or score a text",
     "data": "check a data set before training on it",
@@ -52,7 +53,7 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
 
 def _verb(words: list[str]) -> tuple[str, list[str]]:
     if not words or words[0] in ("-h", "--help"):
-        lines = [f"  {verb:10} {what}" for verb, what in VERBS.items()]
+        lines = [f"  {verb:13} {what}" for verb, what in VERBS.items()]
         print("captioner VERB ...; captioner VERB --help says more.\n\n" + "\n".join(lines))
         sys.exit(0)
     if words[0] not in VERBS:

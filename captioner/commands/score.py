@@ -21,6 +21,8 @@ randomization, two-sided. Writes results.json and per_image.csv.
 Captions are tokenized in Python as coco-caption's Java tokenizer does it. Where that is not certain, the
 caption goes to Java if it is installed; results.json counts them and says what ran.
 
+Answers to questions are scored by score_answers.py.
+
 Never run unless asked for:
   METEOR     --meteor, after pip install 'captioner[meteor]' (a Java and the program, 200 MB)
   SPICE      not here: it wants 8 GB of memory and Stanford CoreNLP 3.6, a download of 384 MB. Run

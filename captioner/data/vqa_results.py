@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from captioner.data.files import check_records, encodable, read_json
+from captioner.data.files import check_records, read_json
 from captioner.data.vqa_files import by_question
 from captioner.errors import UserError, nearest
 
@@ -24,9 +24,7 @@ def read_vqa_results(file: Path) -> dict[int, str]:
     """
     results = read_json(file)
     check_records(f"{file} is not a VQA results file", "", results, {"question_id": int, "answer": str})
-    return {
-        question_id: encodable(entry["answer"]) for question_id, entry in by_question(file, results).items()
-    }
+    return {question_id: entry["answer"] for question_id, entry in by_question(file, results).items()}
 
 
 def check_vqa_results(
@@ -38,7 +36,7 @@ def check_vqa_results(
         file: where the answers stand.
         said: answers by question id.
         other: where the questions or annotations stand.
-        asked: their entries by question id; the choices of an entry are `multiple_choices`, where it has them.
+        asked: their entries by question id; where one has `multiple_choices`, the answer must be of them.
 
     Raises:
         UserError: one question that is wrong, and how many are.
@@ -51,8 +49,8 @@ def check_vqa_results(
             raise UserError(f"{file} {problem.format(f'{len(ids):,}')}, such as question_id {min(ids)}.")
     for question_id, entry in asked.items():
         choices = entry.get("multiple_choices")
-        if choices is not None and said[question_id] not in map(encodable, choices):
+        if choices is not None and said[question_id] not in choices:
             raise UserError(
-                f"{file}: {said[question_id]!r:.40}, the answer to question_id {question_id}, is not among its "
-                f"{len(choices)} choices. {nearest(said[question_id], choices)}"
+                f"{file}: the answer to question_id {question_id}, {said[question_id]!r:.40}, is not among "
+                f"its {len(choices)} choices. {nearest(said[question_id], choices)}"
             )

@@ -11,11 +11,11 @@ from typing import Literal, NamedTuple
 from captioner.errors import UserError
 from captioner.metrics.answer_words import RULES, Change, changes, normalise, one_line
 
-Version = Literal["official", "lenient", "before_2021"]
+Version = Literal["official", "lenient", "pre_2021"]
 VERSIONS: Mapping[Version, str] = {
     "official": "as the official script of March 2021: normalised unless all people gave the same answer",
     "lenient": "always normalised, also where all people gave the same answer",
-    "before_2021": "as the official script before: the answer is always normalised, people's answers lose "
+    "pre_2021": "as the official script before: the answer is always normalised, people's answers lose "
     "their punctuation, and only where they differ",
 }
 
@@ -48,7 +48,7 @@ class AnswerScores(NamedTuple):
 def compare(said: str, people: Sequence[str], version: Version = "official", without: str = "") -> Compared:
     """What becomes of an answer and of those of people, and how they agree; `without` leaves one rule out."""
     said, tidy = one_line(said), [one_line(answer) for answer in people]
-    if version == "before_2021":
+    if version == "pre_2021":
         said = normalise(said, without)
         if len(set(people)) > 1:
             people = [RULES["periods"](RULES["punctuation"](answer)) for answer in people]

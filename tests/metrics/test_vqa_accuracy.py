@@ -70,17 +70,17 @@ def test_closed_form(num_people):
 
 
 def test_where_all_agree_case_and_punctuation_count():
-    for version, expected in (("official", 0), ("lenient", 1), ("before_2021", 1)):
+    for version, expected in (("official", 0), ("lenient", 1), ("pre_2021", 1)):
         assert compare("Yes.", ["yes"] * 10, version).accuracy == expected
         assert compare("Yes.", ["yes"] * 9 + ["no"], version).accuracy == 1
         assert compare("yes\n", ["\tyes"] * 5 + ["yes "] * 5).accuracy == 1
     # The older script normalises the answer and not those of people, and looks at theirs as they stand.
-    assert compare("The Cat", ["the cat"] * 10, "before_2021").accuracy == 0
+    assert compare("The Cat", ["the cat"] * 10, "pre_2021").accuracy == 0
     assert compare("the cat", ["the cat"] * 10, "official").accuracy == 1
-    assert compare("2", ["two"] * 9 + ["2"], "before_2021").accuracy == pytest.approx(0.3)
+    assert compare("2", ["two"] * 9 + ["2"], "pre_2021").accuracy == pytest.approx(0.3)
     assert compare("2", ["two"] * 9 + ["2"], "official").accuracy == 1
-    assert compare("yes", ["yes."] * 9 + ["no"], "before_2021").accuracy == 1
-    assert compare("yes", ["yes "] * 10, "before_2021").accuracy == 0
+    assert compare("yes", ["yes."] * 9 + ["no"], "pre_2021").accuracy == 1
+    assert compare("yes", ["yes "] * 10, "pre_2021").accuracy == 0
 
 
 def test_scores_overall_and_by_class():
