@@ -3,11 +3,13 @@
   python scripts/data.py check --task caption
   python scripts/data.py check --config configs/recipes/flickr8k_show_tell.yaml data.folder=~/flickr8k
   python scripts/data.py check name=folder folder=~/photos
+  python scripts/data.py check name=daquar folder=~/daquar
   python scripts/data.py check --task char-lm data.path=my_texts/
 
 Prints for each split the numbers of pictures and captions, how long captions are, how many words the
-vocabulary keeps, and every picture that is missing or cannot be read. Of a text: characters, the rarest of
-them, those that look like a wrong encoding, the updates of an epoch, and files that cannot be read.
+vocabulary keeps, and every picture that is missing or cannot be read. Of questions also: how many answers are
+in the list of the most common, and what can be guessed without the picture. Of a text: characters, the rarest
+of them, those that look like a wrong encoding, the updates of an epoch, and files that cannot be read.
 """
 
 import argparse
@@ -21,7 +23,11 @@ from captioner.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from captioner.data.check import Report
+    from captioner.data.check_questions import QuestionReport
     from captioner.data.check_text import TextReport
+
+NUM_ANSWERS = 1000
+"""In the answer list, where a config does not say: as most papers have it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     if task not in CHECKS:
         raise UserError(f"The data of the task {task} cannot be checked. {nearest(str(task), CHECKS)}")
     if arguments.min_count is not None:
-        if task != "caption":
+        if task == "char_lm":
             raise UserError(f"--min-count has no meaning for the task {task}.")
         config.vocabulary.min_count = arguments.min_count
     print(CHECKS[task](config))
@@ -59,9 +65,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _task_for(data: Component) -> str:
     """Whose data this is, where that is not said."""
+    from captioner.data.questions import QUESTION_SETS
     from captioner.data.text import CORPORA
 
-    return "char_lm" if data.get("name") in list(CORPORA) else "caption"
+    kinds = {"char_lm": list(CORPORA), "vqa": list(QUESTION_SETS)}
+    return next((task for task, names in kinds.items() if data.get("name") in names), "caption")
 
 
 def _captions(config: Config) -> "Report":
@@ -78,5 +86,17 @@ def _text(config: Config) -> "TextReport":
     return check_text(CORPORA.build(config.data), config.training.batch_size)
 
 
-CHECKS: dict[str, Callable[[Config], object]] = {"caption": _captions, "char_lm": _text}
+def _questions(config: Config) -> "QuestionReport":
+    from captioner.data.check_questions import check_questions
+    from captioner.data.questions import QUESTION_SETS
+
+    num_answers = config.task.get("num_answers", NUM_ANSWERS)
+    return check_questions(QUESTION_SETS.build(config.data), config.vocabulary.min_count, num_answers)
+
+
+CHECKS: dict[str, Callable[[Config], object]] = {
+    "caption": _captions,
+    "char_lm": _text,
+    "vqa": _questions,
+}
 """By the name of the task: what reads the data of a config and says what is in it."""

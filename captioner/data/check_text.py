@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captioner.data.alphabet import Alphabet, Numbers, Unit
-from captioner.data.check import NAMED, listed
+from captioner.data.report import NAMED, listed
 from captioner.data.streams import Chunks, Stream, divide
 from captioner.data.text import Text
 from captioner.vocabulary import SPECIAL

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from captioner.data.base import CaptionRow, CaptionSource, table
-from captioner.data.check import NAMED, check
+from captioner.data.check import check
+from captioner.data.report import NAMED
 
 
 class Made(CaptionSource):
@@ -43,7 +44,7 @@ def test_captions_words_and_vocabulary(photos: list[Path]) -> None:
     # train: a 3, dog 2; big, runs, cat once; full stops and commas are no words.
     assert (report.vocabulary_split, report.vocabulary_size, report.words_dropped) == ("train", 2, 3)
     split = report.splits["train"]
-    assert (split.images, split.captions, split.uncaptioned) == (3, 3, 1)
+    assert (split.pictures.number, split.captions, split.uncaptioned) == (3, 3, 1)
     assert split.captions_per_image == (0, 1, pytest.approx(1), 2, 2)
     assert split.words_per_caption == (2, 2, pytest.approx(8 / 3), 4, 4)
     assert split.coverage == pytest.approx(5 / 8)
@@ -62,9 +63,9 @@ def test_missing_broken_and_repeated_pictures(photos: list[Path], tmp_path: Path
     gone = [tmp_path / f"gone {number}.png" for number in range(NAMED + 3)]
     train = [row(path, "a") for path in [photos[0], broken, *gone, photos[1], photos[1]]]
     report = check(Made(train=train, test=[row(photos[3], "b"), row(photos[2], "b"), row("bytes", "b")]), 1)
-    assert report.splits["train"].missing == [str(path) for path in gone]
-    assert list(report.splits["train"].broken) == [str(broken)]
-    assert report.copies == [
+    assert report.splits["train"].pictures.missing == [str(path) for path in gone]
+    assert list(report.splits["train"].pictures.broken) == [str(broken)]
+    assert report.looked.copies == [
         [("train", str(photos[0])), ("test", str(photos[3]))],
         [("train", str(photos[1])), ("train", str(photos[1]))],
     ]
