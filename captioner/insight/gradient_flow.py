@@ -18,6 +18,16 @@ from captioner.cells.base import Cell, State
 from captioner.cells.recurrence import Recurrence
 
 
+class Flow(NamedTuple):
+    """What was found of one cell."""
+
+    gradient_norms: dict[str, list[float]]  # of h, and c where there is one: k = 0, 1, ... characters back
+    singular_values: dict[str, list[float]]  # of each recurrent matrix, by gate, the largest first
+    lengths: list[int]  # characters read
+    update_norms: list[float]  # of the gradient of all weights of the cell, after so many characters
+    clipped_norms: list[float]
+
+
 class UpdateNorms(NamedTuple):
     """The norm of the gradient of all parameters, by the length of the sequence."""
 

@@ -1,0 +1,66 @@
+"""See how far gradients reach back through time: vanishing, exploding, and what gates do about it.
+
+  python scripts/gradflow.py --cells elman lstm
+  python scripts/gradflow.py --cells elman lstm gru --singular-value 1.5 --clip 1
+  python scripts/gradflow.py --model runs/char_lm/20250101-120000/model --cells lstm
+
+Cells as they start, by name, or a trained character model (default: the last one) beside them; all read the
+same passages. Writes a picture and, beside it, every number as JSON.
+"""
+
+import argparse
+from pathlib import Path
+
+from captioner.app.places import last_run
+from captioner.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this verb."""
+    add = parser.add_argument
+    add("--model", type=Path, metavar="DIR", help="model folder of the task char-lm (default: the last)")
+    add("--cells", nargs="+", default=[], metavar="NAME", help="cells as they start; alone, no model is read")
+    add("--hidden", type=int, default=128, metavar="N", help="units of these cells")
+    add(
+        "--singular-value",
+        type=float,
+        metavar="X",
+        help="scale their recurrent matrices to this largest singular value",
+    )
+    add("--steps", type=int, default=100, metavar="T", help="characters of a passage")
+    add("--passages", type=int, default=32, metavar="N", help="passages to read")
+    add("--clip", type=float, default=5.0, metavar="X", help="norm that clipping leaves of an update")
+    add("--text", type=Path, metavar="FILE", help="what is read (default: what the model learnt from)")
+    add("--seed", type=int, default=0, metavar="N", help="other passages, other new cells")
+    add("--output", type=Path, default=Path("gradflow.png"), metavar="PNG", help="the picture")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, draw, say what was seen."""
+    for option in ("hidden", "steps", "passages", "clip", "singular_value"):
+        value = getattr(arguments, option)
+        if value is not None and not value > 0:
+            raise UserError(f"--{option.replace('_', '-')} must be above 0, not {value}.")
+    if arguments.output.suffix.lower() != ".png":
+        raise UserError(f"--output must end in .png, not be {arguments.output}.")
+    model: Path | None = arguments.model
+    if model is None and not arguments.cells:
+        model = last_run(Path("runs"), "char_lm", "model") / "model"
+    from captioner.app.gradflow import Setup, measure, write_flows
+    from captioner.insight.gradient_picture import draw_gradient_flow
+
+    options = (arguments.steps, arguments.passages, arguments.clip, arguments.hidden)
+    setup = Setup(*options, arguments.singular_value, arguments.seed)
+    flows = measure(model, arguments.cells, arguments.text, setup)
+    about = f"{setup.passages} passages of {setup.steps} characters"
+    about += f"; model {model}" if model else ""
+    about += f"; new cells of {setup.hidden_dim} units" if arguments.cells else ""
+    about += f", largest singular value {setup.largest:g}" if setup.largest is not None else ""
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    draw_gradient_flow(arguments.output, flows, setup.clip, about)
+    numbers: Path = arguments.output.with_suffix(".json")
+    write_flows(numbers, flows, setup)
+    for name, flow in flows.items():
+        for state, norms in flow.gradient_norms.items():
+            print(f"{name:12} d/d{state:8} now {norms[0]:.2e}   {setup.steps} back {norms[-1]:.2e}")
+    print(f"picture {arguments.output}\nnumbers {numbers}")
