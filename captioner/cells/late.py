@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 
 class LateProducts:
-    """The products a_t + u_t W^T of one sequence, where a_t is known for all times beforehand.
+    """The products a_t + u_t W^T of a piece of a sequence, where a_t is known for all times beforehand.
 
     Autograd would make the gradient of W at every step: T small products, and T sums of matrices as large
     as W. But the gradient of a_t is that of the product, so all of them together arrive where the a_t came

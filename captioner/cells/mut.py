@@ -59,16 +59,15 @@ class MUT1Cell(RawInputCell):
     keeps = ("z", -1.0)
 
     def blocks(self, projected: Tensor) -> Blocks:
-        """What r, n and z have of the input."""
+        """What r and n have of the input; z, which has nothing else."""
         r, z = self.input(projected).chunk(2, dim=-1)
-        return r, projected.tanh() + self.raw_bias, z
+        return r, projected.tanh() + self.raw_bias, z.sigmoid()
 
     def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
-        """One step by the equations above; z does not depend on the state."""
-        (h_NH,) = state
+        """One step by the equations above."""
+        (h_NH,), z_NH = state, blocks[2]
         r_NH = add(blocks[0], h_NH, "recurrent").sigmoid()
         n_NH = add(blocks[1], r_NH * h_NH, "candidate").tanh()
-        z_NH = blocks[2].sigmoid()
         return Moment((torch.lerp(h_NH, n_NH, z_NH),), (r_NH, n_NH, z_NH))
 
 

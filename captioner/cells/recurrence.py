@@ -20,6 +20,9 @@ Add = Callable[[Tensor, Tensor, str], Tensor]
 Settle = Callable[[State, State], State]
 """What becomes of a new state beside the old one (zoneout keeps some of the old)."""
 
+ROWS = 1024
+"""Rows of a piece of a sequence on a CPU: products as quick as those of more, results that stay cached."""
+
 
 class Moment(NamedTuple):
     """One step of a cell."""
@@ -33,8 +36,8 @@ class Recurrence(Cell):
 
     `gates` names the parts of size H in the order of the rows of the input's matrix. `products` names the
     recurrent matrices, and the gates each makes: the first products make the first gates. Whole sequences
-    are computed with the input's part before the loop and weight gradients after it (`late.LateProducts`),
-    or by `fused` where that is the quickest exact way.
+    are computed by pieces, with the input's part before the loop and weight gradients after it
+    (`late.LateProducts`), or by `fused` where that is the quickest exact way.
     """
 
     gates: ClassVar[tuple[str, ...]]
@@ -108,17 +111,18 @@ class Recurrence(Cell):
         return self.recur(self.blocks(projected_NG), state, self._add).state
 
     def moments(self, x_NTE: Tensor, state: State, settle: Settle | None = None) -> Iterator[Moment]:
-        """Every step of a sequence: the input's part before the loop, gradients of the matrices after it."""
-        blocks = self.blocks(self.project(x_NTE))
-        products = LateProducts(self.matrices())
-        received = [products.receive(name, blocks[i]) for i, name in enumerate(self.products)]
-        rest = [block.unbind(dim=1) for block in blocks[len(received) :]]
-        for now in zip(*received, *rest, strict=True):
-            moment = self.recur(now, state, products.add)
-            if settle is not None:
-                moment = moment._replace(state=settle(moment.state, state))
-            state = moment.state
-            yield moment
+        """Every step; of each piece the input's part before the loop, gradients of the matrices after it."""
+        for piece_NTE in torch.split(x_NTE, _steps(x_NTE), dim=1):
+            blocks = self.blocks(self.project(piece_NTE.contiguous()))
+            products = LateProducts(self.matrices())
+            received = [products.receive(name, blocks[i]) for i, name in enumerate(self.products)]
+            rest = [block.unbind(dim=1) for block in blocks[len(received) :]]
+            for now in zip(*received, *rest, strict=True):
+                moment = self.recur(now, state, products.add)
+                if settle is not None:
+                    moment = moment._replace(state=settle(moment.state, state))
+                state = moment.state
+                yield moment
 
     def forward(self, x_NTE: Tensor, state: State) -> Ran:
         """Run a whole sequence, T at least 1, by the quickest exact way."""
@@ -157,3 +161,9 @@ class Recurrence(Cell):
 
     def _add(self, sum_MK: Tensor, fed_MH: Tensor, name: str) -> Tensor:
         return torch.addmm(sum_MK, fed_MH, self.get_parameter(f"{name}.weight").T)
+
+
+def _steps(x_NTE: Tensor) -> int:
+    """How many steps are one piece; all of them on a GPU, where it is the number of kernels that costs."""
+    N, T, _ = x_NTE.shape
+    return max(1, ROWS // max(1, N)) if x_NTE.device.type == "cpu" else T

@@ -37,10 +37,11 @@ def gradients(cell: Cell, outputs_NTH: torch.Tensor, *inputs: torch.Tensor) -> d
     return dict(zip(names, found, strict=True))
 
 
-@pytest.mark.parametrize("input_dim", [E, H])
+@pytest.mark.parametrize(("input_dim", "rows"), [(E, 1024), (H, 1024), (E, 3 * N), (H, 2 * N + 1), (E, 1)])
 @pytest.mark.parametrize("name", EVERY)
-def test_a_sequence_equals_its_steps_and_so_do_all_gradients(name, input_dim):
-    """The hoisted loop with late weight gradients against autograd through single steps."""
+def test_a_sequence_equals_its_steps_and_so_do_all_gradients(name, input_dim, rows, monkeypatch):
+    """The hoisted loop with late weight gradients, in one piece and in several, against single steps."""
+    monkeypatch.setattr("captioner.cells.recurrence.ROWS", rows)
     cell, x_NTE, state = make(name, input_dim)
     inputs = (x_NTE.requires_grad_(), *(leaf.requires_grad_() for leaf in state))
     states = stepped(cell, x_NTE, state)
@@ -114,6 +115,14 @@ def test_rows_of_a_batch_do_not_mix(name):
     sequence = cell(x_NTE, state).outputs_NTH
     alone_1TH = cell(x_NTE[1:2], tuple(s[1:2] for s in state)).outputs_NTH
     torch.testing.assert_close(sequence[1:2], alone_1TH)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_rows_are_no_rows(name):
+    cell, x_NTE, state = make(name)
+    outputs_NTH, after = cell(x_NTE[:0], tuple(leaf[:0] for leaf in state))
+    assert outputs_NTH.shape == (0, T, H)
+    assert [leaf.shape for leaf in after] == [(0, H)] * cell.num_states
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -98,7 +98,7 @@ def what_the_upper_layer_reads(cell, x_NTE, state):
     project = type(cell.layers[1]).project
     cell.layers[1].project = lambda x: read.append(x) or project(cell.layers[1], x)
     cell(x_NTE, state)
-    return read[0] if read[0].shape[0] == N else read[0].transpose(0, 1)
+    return torch.cat(read, dim=1)
 
 
 @pytest.mark.parametrize("variational", [False, True])
