@@ -131,5 +131,5 @@ def _by_count(numbers: Numbers, alphabet: Alphabet) -> list[Symbol]:
 
 
 def _name(symbol: str) -> str:
-    plain = SUSPECT_TOO.get(symbol) or SUSPECT.get(unicodedata.category(symbol), "")
-    return unicodedata.name(symbol, plain)
+    in_unicode = unicodedata.name(symbol, SUSPECT.get(unicodedata.category(symbol), ""))
+    return SUSPECT_TOO.get(symbol, in_unicode)

@@ -47,7 +47,7 @@ def test_signs_of_a_wrong_encoding_are_named(tmp_path):
     assert "suspect characters: 5" in said
     for name in ("REPLACEMENT CHARACTER", "CARRIAGE RETURN", "CONTROL CHARACTER", "PRIVATE USE"):
         assert name in said.split("suspect")[1]
-    assert "U+FEFF ZERO WIDTH NO-BREAK SPACE: 3, first on line 2" in said.split("suspect")[1]
+    assert "U+FEFF BYTE ORDER MARK: 3, first on line 2" in said.split("suspect")[1]
     assert "U+0009" not in said.split("suspect")[1]
 
 

@@ -22,6 +22,7 @@ from captioner.tasks.char_lm import CharLM
 from captioner.tasks.writing import surprise
 from captioner.vocabulary import PAD
 
+NUM_WINDOWS = 1000
 OTHER_TEXT = "The text is not the one that was trained on: what is {} here may have been trained on."
 
 
@@ -39,40 +40,49 @@ def evaluate(
 ) -> Evaluation:
     """The mean surprise of a split's symbols, each after all that come before it in the split.
 
-    The split is read as one stream from a zero state, its first symbol is not predicted; with
-    `validation_streams` in `data`, as so many streams. `data` are changes to the data of the training:
-    another `path`, other fractions.
-
-    `windows` adds the estimate of nanoGPT (Karpathy, 2022), which suits models with a fixed context: the mean
-    over windows of so many symbols at random places of the split, each read from a zero state. `num_windows`
-    of them are drawn, 1000 by default. nanoGPT takes 12,800 of 256, on a CPU 240 of 64.
-
+    `data` are changes to the data of the training. The split is read as one stream from a zero state, or as
+    `validation_streams` of `data`; the first symbol is not predicted. `windows` adds nanoGPT's estimate
+    (Karpathy, 2022), for models with a fixed context: the mean over 1000 or `num_windows` windows of so many
+    symbols at random places, each read from a zero state. nanoGPT takes 12,800 of 256, on a CPU 240 of 64.
     Intervals are of 95 %, by bootstrap over blocks of the text, and over windows.
 
     Raises:
-        UserError: no model, no such split or nothing in it, a symbol that the model has never seen, windows
-            that the split has no room for.
+        UserError: no model, nothing in the split, an unknown symbol, windows that the split has no room for.
     """
-    if windows is None and (num_windows, windows_seed) != (None, None):
-        raise UserError("--num-windows and --windows-seed go with --windows N.")
+    draws = _draws(windows, num_windows, windows_seed)
     writer = Writer(model)
     part = _read(writer.task, data or {}, split)
-    number, seed = (1000 if num_windows is None else num_windows), windows_seed or 0
-    starts = _starts(part.stretches, windows, number, seed) if windows is not None else np.array([])
+    starts = _starts(part.stretches, draws) if draws else None  # refused before the split is read
     found = likelihood(_carried(writer, part, progress))
     columns = _columns(split, found)
     about = {"model": str(model), "data": part.data, "split": split, "text": part.text, **_results(found)}
     notes = [] if part.text == writer.task.text or "path" in (data or {}) else [OTHER_TEXT.format(split)]
-    if windows is not None:
-        nats_NT = writer.surprise_in_windows(part.numbers, starts, windows, progress)
-        short = likelihood(nats_NT.flatten(), block=windows)
+    if draws and starts is not None:
+        nats_NT = writer.surprise_in_windows(part.numbers, starts, draws.length, progress)
+        short = likelihood(nats_NT.flatten(), block=draws.length)
         for name, figures in _columns(split, short).items():
             columns[name] |= {f"windows_{key}": value for key, value in figures.items()}
-        about["windows"] = {"length": windows, "number": number, "seed": seed, **_results(short)}
-        notes.append(f"random windows: {number:,} of {windows:,}, seed {seed}")
+        about["windows"] = draws._asdict() | _results(short)
+        notes.append(f"random windows: {draws.number:,} of {draws.length:,}, seed {draws.seed}")
     write_results(output / "results.json", about)
     title = f"{found.num_symbols:,} {writer.task.alphabet.unit}"
     return Evaluation(title, columns, {"results": output / "results.json"}, notes, digits=4)
+
+
+class _Draws(NamedTuple):
+    """Random windows."""
+
+    length: int
+    number: int
+    seed: int
+
+
+def _draws(length: int | None, number: int | None, seed: int | None) -> _Draws | None:
+    if length is not None:
+        return _Draws(length, NUM_WINDOWS if number is None else number, seed or 0)
+    if number is not None or seed is not None:
+        raise UserError("--num-windows and --windows-seed go with --windows N.")
+    return None
 
 
 class _Part(NamedTuple):
@@ -105,15 +115,15 @@ def _carried(writer: Writer, part: _Part, progress: Any) -> Array:
     return np.asarray(nats_NT[tokens_NT[:, 1:] != PAD].double().cpu())
 
 
-def _starts(stretches: list[Stream], length: int, number: int, seed: int) -> NDArray[np.int64]:
+def _starts(stretches: list[Stream], draws: _Draws) -> NDArray[np.int64]:
     """Where random windows of the split begin."""
     longest = max(stretch.length for stretch in stretches)
-    if not 1 <= length <= longest:
-        raise UserError(f"--windows must be 1 to {longest:,} for this split, not {length}.")
-    if number < 1:
-        raise UserError(f"--num-windows must be at least 1, not {number}.")
-    places = [np.arange(start, start + size + 1 - length) for start, size in stretches]
-    return np.random.default_rng(seed).choice(np.concatenate(places), number)
+    if not 1 <= draws.length <= longest:
+        raise UserError(f"--windows must be 1 to {longest:,} for this split, not {draws.length}.")
+    if draws.number < 1:
+        raise UserError(f"--num-windows must be at least 1, not {draws.number}.")
+    places = [np.arange(start, start + length + 1 - draws.length) for start, length in stretches]
+    return np.random.default_rng(draws.seed).choice(np.concatenate(places), draws.number)
 
 
 def _scores(found: Likelihood) -> dict[str, float]:
