@@ -154,8 +154,7 @@ def explain(said: str, people: Sequence[str]) -> Explanation:
     tidy = {one_line(answer) for answer in people}
     is_unanimous = len(tidy) == 1
     at_work = {change.rule for answer in (one_line(said), *tidy) for change in changes(answer)}
-    rules = [] if is_unanimous else [rule for rule in RULES if rule in at_work]
-    others = {rule: compare(said, people, without=rule).accuracy for rule in rules}
+    others = {rule: compare(said, people, without=rule).accuracy for rule in RULES if rule in at_work}
     return Explanation(
         said=said,
         changes=() if is_unanimous else changes(one_line(said)),

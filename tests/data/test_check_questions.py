@@ -37,26 +37,29 @@ def test_counts_and_guesses(tmp_path: Path) -> None:
         row(b, "What is it?", *["dog"] * 10),
         row(gone, "How many cats?", *["2"] * 10),
         row(gone, "How many?"),
+        row(gone, "What colour?", *["red"] * 10),
+        row(gone, "What colour?", *["red"] * 10),
+        row(gone, "What colour?", *["red"] * 10),
     ]
     val = [
-        row(c, "What is it?", *["dog"] * 8, *["cat"] * 2),
+        row(c, "WHAT is it?", *["dog"] * 8, *["cat"] * 2),
         row(c, "How many dogs?", *["3"] * 9, "2"),
         row(c, "Is it?", *["yes"] * 10),
     ]
-    report = check_questions(Made(train=train, val=val), min_count=2, num_answers=1)
-    # train: what, is, it 3 times, how, many twice; cats once.
-    assert (report.vocabulary_size, report.words_dropped, report.num_answers) == (5, 1, 1)
+    report = check_questions(Made(train=train, val=val), min_count=2, num_answers=2)
+    # train: what, is, it, colour 3 times or more, how, many twice; cats once.
+    assert (report.vocabulary_size, report.words_dropped, report.num_answers) == (6, 1, 2)
     split = report.splits["train"]
     assert (split.pictures.number, split.pictures.missing) == (3, [str(gone)])
-    assert (split.questions, split.unanswered, split.unoffered, split.answers) == (5, 1, 1, 3)
-    assert split.listed == pytest.approx(2 / 4)  # dog
-    assert split.guessed == pytest.approx((0 + 1 + 1 + 1) / 4)
-    assert split.coverage == pytest.approx(13 / 14)
-    assert split.questions_per_image == (1, 2, pytest.approx(5 / 3), 2, 2)
-    assert split.words_per_question == (2, 3, pytest.approx(14 / 5), 3, 3)
-    assert split.answer_types == {"other": 3 / 4, "number": 1 / 4}
+    assert (split.questions, split.unanswered, split.unoffered, split.answers) == (8, 1, 1, 4)
+    assert split.listed == pytest.approx(5 / 7)  # red, dog
+    assert split.guessed == pytest.approx((0 + 1 + 1 + 1 + 3) / 7)
+    assert split.coverage == pytest.approx(19 / 20)
+    assert split.questions_per_image == (1, 2, pytest.approx(8 / 3), 5, 5)
+    assert split.words_per_question == (2, 2, pytest.approx(20 / 8), 3, 3)
+    assert split.answer_types == {"other": 6 / 7, "number": 1 / 7}
     other = report.splits["val"]
-    # dog to the same words; 2 to other ones of the type how; dog, the most common of all, to a new type.
+    # dog to the same words; 2 to other ones of the type how; red, the most common of all, to a new type.
     assert other.guessed == pytest.approx((1 + 0.3 + 0) / 3)
     assert other.listed == pytest.approx(1 / 3)
     lines = str(report).splitlines()

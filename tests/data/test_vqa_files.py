@@ -25,7 +25,7 @@ def entries(first: int, count: int) -> list[dict[str, Any]]:
             "multiple_choices": CHOICES,
             "question_type": ("what is", "none of the above")[k % 2],
             "answer_type": ("other", "number")[k % 2],
-            "multiple_choice_answer": "red",
+            "multiple_choice_answer": "a red one",
             "answers": [
                 {"answer": ("red", f"a\tRed {j}")[j % 2], "answer_confidence": "maybe", "answer_id": j}
                 for j in range(1, 11)
@@ -61,7 +61,7 @@ def expected(entry: dict[str, Any], path: Path, choices: list[str]) -> dict[str,
         "image_id": entry["image_id"],
         "path": str(path),
         "question": " ".join(entry["question"].split()),
-        "answer": "red",
+        "answer": "a red one",
         "answers": [one["answer"] for one in entry["answers"]],
         "choices": choices,
         "boxes": [],

@@ -81,6 +81,7 @@ def test_where_all_agree_case_and_punctuation_count():
     assert compare("2", ["two"] * 9 + ["2"], "official").accuracy == 1
     assert compare("yes", ["yes."] * 9 + ["no"], "pre_2021").accuracy == 1
     assert compare("yes", ["yes "] * 10, "pre_2021").accuracy == 0
+    assert compare("yes", ["yes."] * 10, "pre_2021").accuracy == 0
 
 
 def test_scores_overall_and_by_class():
