@@ -127,6 +127,15 @@ def test_data_check_reads_a_text_by_its_config_or_its_name(tmp_path, capsys):
     assert "--min-count has no meaning for the task char_lm." in line
 
 
+def test_data_check_of_questions(tiny_scenes, home, capsys):
+    sizes = [change.removeprefix("data.") for change in TINY if change.startswith("data.")]
+    words = ["data", "check", "name=question_scenes", f"folder={tiny_scenes}", *sizes]
+    said = [line.split() for line in called(capsys, *words, "--min-count", "1").splitlines()]
+    assert ["questions", "78", "18", "21"] in said
+    assert ["guessed", "from", "the", "question", "alone"] in [line[:5] for line in said]
+    assert ["known", "words", "100.00%"] in [line[:3] for line in said]
+
+
 def test_the_last_model_is_taken_where_none_is_named(home, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for age, name in enumerate(["new", "old"]):
