@@ -1,17 +1,15 @@
 """Captioned pictures as batches.      B images, K captions an image, T time, L locations, F feature."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from captioner.data.base import CaptionSource
 from captioner.data.loader import Place
-from captioner.encoders.features import FeatureStore
+from captioner.data.pictures import Pictures
 from captioner.errors import UserError
-from captioner.images import Preprocessing, UnreadableImage, load_image
 from captioner.metrics.tokenizer import tokenize
 from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
 
@@ -45,56 +43,6 @@ class CaptionBatch(NamedTuple):
         return self.targets_BKT != PAD
 
 
-Picture = Callable[[Sequence[str]], tuple[list[int], Tensor]]
-
-
-class Pixels:
-    """Pictures read from disk at every epoch, prepared for an encoder; augmented if asked.
-
-    One that cannot be read is left out, and named once on standard error.
-    """
-
-    def __init__(
-        self, source: CaptionSource, split: str, preprocessing: Preprocessing, augment: bool
-    ) -> None:
-        self.source = source
-        self.split = split
-        self.preprocessing = preprocessing
-        self.augment = augment
-        self.unreadable: dict[str, str] = {}
-
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> tuple[list[int], Tensor]:
-        """Which of `paths` could be read, and their images_BCHW."""
-        good: list[int] = []
-        images: list[Tensor] = []
-        for place, (path, seed) in enumerate(zip(paths, seeds, strict=True)):
-            try:
-                image = load_image(self.source.image(self.split, path))
-            except UnreadableImage as error:
-                if path not in self.unreadable:
-                    self.unreadable[path] = str(error)
-                    print(f"left out: {error} ({len(self.unreadable)} so far)", file=sys.stderr)
-                continue
-            good.append(place)
-            if self.augment:
-                images.append(self.preprocessing.augmented(image, torch.Generator().manual_seed(seed)))
-            else:
-                images.append(self.preprocessing(image))
-        return good, torch.stack(images) if images else torch.zeros(0, 3, 1, 1)
-
-
-class Stored:
-    """Features of pictures, computed once by a frozen encoder."""
-
-    def __init__(self, store: FeatureStore) -> None:
-        self.store = store
-
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> tuple[list[int], Tensor]:
-        """Which of `paths` are in the store, and their features_BLF."""
-        good = [place for place, path in enumerate(paths) if path in self.store]
-        return good, self.store.read([paths[place] for place in good])
-
-
 class CaptionItems:
     """One split as batches of `CaptionBatch`.
 
@@ -105,7 +53,7 @@ class CaptionItems:
     def __init__(
         self,
         rows: "Dataset",
-        pictures: Pixels | Stored,
+        pictures: Pictures,
         vocabulary: Vocabulary,
         captions_per_image: int,
         max_words: int,
@@ -130,7 +78,7 @@ class CaptionItems:
         chosen = [self._choose(place) for place in places]
         by_length = sorted(range(len(places)), key=lambda i: -max(len(caption) for caption in chosen[i]))
         indices = [places[i].number for i in by_length]
-        seeds = [self._number(places[i]) for i in by_length]
+        seeds = [places[i].chance(self.seed) for i in by_length]
         good, pictures = self.pictures.read([self.paths[index] for index in indices], seeds)
         kept = [by_length[place] for place in good]
         ids = torch.tensor([self.image_ids[places[i].number] for i in kept], dtype=torch.long)
@@ -141,12 +89,9 @@ class CaptionItems:
         own = self.captions[place.number] or [[BOS]]
         count = self.captions_per_image
         if len(own) > count:
-            generator = torch.Generator().manual_seed(self._number(place))
+            generator = torch.Generator().manual_seed(place.chance(self.seed))
             return [own[i] for i in torch.randperm(len(own), generator=generator)[:count].tolist()]
         return [own[i % len(own)] for i in range(count)]
-
-    def _number(self, place: Place) -> int:
-        return ((self.seed * 1_000_003 + place.epoch) * 1_000_003 + place.number) % 2**63
 
 
 def pad(captions: Sequence[Sequence[Sequence[int]]], captions_per_image: int) -> Tensor:

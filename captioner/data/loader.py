@@ -18,6 +18,10 @@ class Place(NamedTuple):
     epoch: int
     number: int
 
+    def chance(self, seed: int) -> int:
+        """A seed for what is random about the item, another in every epoch."""
+        return ((seed * 1_000_003 + self.epoch) * 1_000_003 + self.number) % 2**63
+
 
 class Batches(Protocol[Made]):
     """What can make a batch of the items at some places."""

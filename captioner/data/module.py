@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic
 import pytorch_lightning as pl
 
 from captioner.config import TrainingConfig
-from captioner.data.base import CaptionSource
-from captioner.data.captions import CaptionBatch, CaptionItems, Pixels, Stored, with_captions
-from captioner.data.loader import Batch, ResumableLoader
+from captioner.data.captions import CaptionBatch, CaptionItems, with_captions
+from captioner.data.loader import Batch, Batches, ResumableLoader
+from captioner.data.pictures import Pictures, PictureSource, Pixels, Stored, Unseen
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
 from captioner.encoders.features import open_store
@@ -52,18 +52,25 @@ class ResumableData(pl.LightningDataModule, Generic[Batch]):
         self._progress = state_dict
 
 
-class CaptionData(ResumableData[CaptionBatch]):
-    """Captioned pictures for training and evaluation.
+class PictureData(ResumableData[Batch]):
+    """Pictures and what goes with them, for training and evaluation. Subclasses write `items`.
 
-    `connect` says which encoder will look at them: a frozen one without augmentation looks once, and its
+    `look` says which encoder will look at them: a frozen one without augmentation looks once, and its
     features are read from a store in `cache`; otherwise pictures are read at every epoch.
     """
 
-    def __init__(self, source: CaptionSource, tables: "Mapping[str, Dataset]", cache: Path) -> None:
+    train: Batches[Batch]
+    val: Batches[Batch]
+
+    def __init__(self, source: PictureSource, tables: "Mapping[str, Dataset]", cache: Path) -> None:
         super().__init__()
         self.source = source
         self.tables = tables
         self.cache = cache
+
+    @abstractmethod
+    def items(self, split: str, train: bool = False) -> Batches[Batch]:
+        """A split as batches, for training or for validation."""
 
     def table(self, split: str) -> "Dataset":
         """The rows of a split.
@@ -75,54 +82,37 @@ class CaptionData(ResumableData[CaptionBatch]):
             raise UserError(f"The data has no split {split!r}. {nearest(split, self.tables)}")
         return self.tables[split]
 
-    def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
-        """The words of the training captions."""
-        captions = (caption for own in self.table("train")["captions"][:] for caption in own)
-        return Vocabulary.from_texts(map(tokenize, captions), min_count, max_size)
-
-    def references(self, split: str) -> dict[int, list[str]]:
-        """What people said of each picture."""
-        rows = self.table(split)
-        return dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
-
-    def connect(self, encoder: Encoder, vocabulary: Vocabulary, training: TrainingConfig, seed: int) -> None:
-        """Say who will look at the pictures, and how batches are made."""
-        self.encoder, self.words, self.training, self.seed = encoder, vocabulary, training, seed
-        self.stores = encoder.is_frozen and not training.augment
-        if encoder.is_frozen and training.augment:
-            print(
-                "training.augment is on: features are not stored, pictures are read every epoch",
-                file=sys.stderr,
-            )
-        elif not encoder.is_frozen:
-            print(
-                "the encoder is trained: features are not stored, pictures are read every epoch",
-                file=sys.stderr,
-            )
-
-    def items(self, split: str, rows: "Dataset", train: bool = False) -> CaptionItems:
-        """Rows of a split as batches."""
-        training = self.training
-        pictures: Pixels | Stored
-        if self.stores:
-            listed = [(path, self.source.image(split, path)) for path in rows["path"][:]]
-            store = open_store(self.encoder, listed, self.cache, device=best_device())
-            kept = [i for i, (path, _) in enumerate(listed) if path in store]
-            rows, pictures = rows.select(kept), Stored(store)
+    def look(self, encoder: Encoder | None, training: TrainingConfig, seed: int) -> None:
+        """Say who will look at the pictures (None: nobody), and how batches are made."""
+        self.encoder, self.training, self.seed = encoder, training, seed
+        if encoder is None:
+            return
+        if not encoder.is_frozen:
+            why = "the encoder is trained"
+        elif training.augment:
+            why = "training.augment is on"
         else:
-            pictures = Pixels(
-                self.source, split, self.encoder.preprocessing, augment=train and training.augment
-            )
-        per_image = training.captions_per_image
-        return CaptionItems(rows, pictures, self.words, per_image, training.max_words, self.seed)
+            return
+        print(f"{why}: features are not stored, pictures are read every epoch", file=sys.stderr)
+
+    def seen(self, split: str, rows: "Dataset", train: bool = False) -> "tuple[Dataset, Pictures]":
+        """The rows that there is something to see of, and the way to see it."""
+        if self.encoder is None:
+            return rows, Unseen()
+        augment = self.training.augment
+        if augment or not self.encoder.is_frozen:
+            return rows, Pixels(self.source, split, self.encoder.preprocessing, augment=train and augment)
+        paths = rows["path"][:]
+        listed = [(path, self.source.image(split, path)) for path in dict.fromkeys(paths)]
+        store = open_store(self.encoder, listed, self.cache, device=best_device())
+        return rows.select([i for i, path in enumerate(paths) if path in store]), Stored(store)
 
     def setup(self, stage: str) -> None:
         """Make the items of training and validation."""
         if stage == "fit":
-            self.train = self.items("train", with_captions(self.table("train"), "train"), train=True)
-            self.val = self.items("val", with_captions(self.table("val"), "val"))
+            self.train, self.val = self.items("train", train=True), self.items("val")
 
-    def loader(self, items: CaptionItems, shuffle: bool) -> ResumableLoader[CaptionBatch]:
+    def loader(self, items: Batches[Batch], shuffle: bool) -> ResumableLoader[Batch]:
         """A loader over this process's share."""
         rank, replicas = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return ResumableLoader(
@@ -135,10 +125,36 @@ class CaptionData(ResumableData[CaptionBatch]):
             num_replicas=replicas,
         )
 
-    def training_loader(self) -> ResumableLoader[CaptionBatch]:
+    def training_loader(self) -> ResumableLoader[Batch]:
         """Training batches in a new order every epoch."""
         return self.loader(self.train, shuffle=True)
 
-    def val_dataloader(self) -> ResumableLoader[CaptionBatch]:
+    def val_dataloader(self) -> ResumableLoader[Batch]:
         """Validation batches, always in the same order."""
         return self.loader(self.val, shuffle=False)
+
+
+class CaptionData(PictureData[CaptionBatch]):
+    """Captioned pictures for training and evaluation."""
+
+    def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
+        """The words of the training captions."""
+        captions = (caption for own in self.table("train")["captions"][:] for caption in own)
+        return Vocabulary.from_texts(map(tokenize, captions), min_count, max_size)
+
+    def references(self, split: str) -> dict[int, list[str]]:
+        """What people said of each picture."""
+        rows = self.table(split)
+        return dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
+
+    def connect(self, encoder: Encoder, vocabulary: Vocabulary, training: TrainingConfig, seed: int) -> None:
+        """Say who will look at the pictures, in which words, and how batches are made."""
+        self.words = vocabulary
+        self.look(encoder, training, seed)
+
+    def items(self, split: str, train: bool = False) -> CaptionItems:
+        """The captioned pictures of a split as batches."""
+        rows, pictures = self.seen(split, with_captions(self.table(split), split), train)
+        training = self.training
+        per_image = training.captions_per_image
+        return CaptionItems(rows, pictures, self.words, per_image, training.max_words, self.seed)

@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 
 from captioner.data.base import CaptionSource, table
-from captioner.data.captions import CaptionBatch, CaptionItems, Pixels, pad, with_captions
+from captioner.data.captions import CaptionBatch, CaptionItems, pad, with_captions
 from captioner.data.loader import Place
+from captioner.data.pictures import Pixels
 from captioner.errors import UserError
 from captioner.images import Preprocessing
 from captioner.vocabulary import BOS, EOS, PAD, UNK, Vocabulary

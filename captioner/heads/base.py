@@ -1,0 +1,38 @@
+"""What every head is: a picture and a question to the score of each answer.
+
+B images, N questions, G glances, L locations, F feature, S all that the question's encoder remembers, V answers.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from captioner.registry import Registry
+
+
+class Answered(NamedTuple):
+    """How likely each answer is."""
+
+    logits_NV: Tensor
+    alphas_NGL: Tensor | None = None  # where the head looked at each glance, if it looks at places
+
+
+class Head(nn.Module, ABC):
+    """An answer to a question about a picture, out of a list of answers. Subclasses are final.
+
+    Questions come sorted in any way and several about one image: `images_N` says which image each is about.
+    A head that does not look is shown images of no locations (L=0), one that does not read, questions of which
+    nothing is remembered (S=0).
+    """
+
+    looks: ClassVar[bool] = True
+    reads: ClassVar[bool] = True
+    attends: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
+        """Scores of all answers to N questions."""
+
+
+HEADS: Registry[Head] = Registry("head", "captioner.heads")

@@ -1,0 +1,35 @@
+"""Answers without the question.      B images, N questions, F feature, H hidden, V answers."""
+
+from torch import Tensor
+
+from captioner.heads.base import HEADS, Answered, Head
+from captioner.heads.layers import Embedding, Scores, whole
+
+
+@HEADS.register("image_only")
+class ImageOnly(Head):
+    r"""I (Antol et al., 2015): how far one gets by the picture alone.
+
+        p = softmax(W_o dropout(tanh(W_v dropout(f))))      f = mean_l a_l, with `normalise` f / |f|
+    """
+
+    reads = False
+
+    def __init__(
+        self,
+        feature_dim: int,
+        num_answers: int,
+        hidden_dim: int = 1024,
+        num_layers: int = 0,
+        dropout: float = 0.5,
+        normalise: bool = True,
+    ) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.image = Embedding(feature_dim, hidden_dim, dropout)
+        self.scores = Scores(hidden_dim, hidden_dim, num_answers, num_layers, dropout)
+
+    def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
+        """The same scores for every question about an image."""
+        logits_BV: Tensor = self.scores(self.image(whole(features_BLF, self.normalise)))
+        return Answered(logits_BV[images_N])

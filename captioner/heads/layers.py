@@ -1,0 +1,28 @@
+"""Parts that heads share.      B images, L locations, F feature, H hidden, V answers, * any number of rows."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def whole(features_BLF: Tensor, normalise: bool) -> Tensor:
+    """features_BF: the mean over the locations, of length one if `normalise` (norm I of Antol et al., 2015)."""
+    features_BF = features_BLF.mean(dim=1)
+    return F.normalize(features_BF, dim=-1) if normalise else features_BF
+
+
+class Embedding(nn.Sequential):
+    """tanh(W dropout(x) + b): a picture or a question on its way to the other."""
+
+    def __init__(self, input_dim: int, hidden_dim: int, dropout: float) -> None:
+        super().__init__(nn.Dropout(dropout), nn.Linear(input_dim, hidden_dim), nn.Tanh())
+
+
+class Scores(nn.Sequential):
+    """(*, input_dim) -> (*, V): `num_layers` hidden layers of tanh, dropout before each and before the last."""
+
+    def __init__(
+        self, input_dim: int, hidden_dim: int, num_answers: int, num_layers: int, dropout: float
+    ) -> None:
+        sizes = [input_dim, *[hidden_dim] * num_layers]
+        hidden = (Embedding(before, hidden_dim, dropout) for before in sizes[:-1])
+        super().__init__(*hidden, nn.Dropout(dropout), nn.Linear(sizes[-1], num_answers))

@@ -1,0 +1,40 @@
+"""Deeper LSTM Q + norm I.      B images, N questions, F feature, H hidden, S question, V answers."""
+
+from torch import Tensor
+
+from captioner.heads.base import HEADS, Answered, Head
+from captioner.heads.layers import Embedding, Scores, whole
+
+
+@HEADS.register("product")
+class Product(Head):
+    r"""The element-wise product of picture and question (Antol et al., 2015, sec. 4).
+
+        v = tanh(W_v dropout(f))          f = mean_l a_l, with `normalise` f / |f|; fc7 has one location
+        q = tanh(W_q dropout(s))          s: h and c of every layer of the question's encoder
+        p = softmax(W_o dropout(v * q))
+
+    This is what the released code does; the text of the paper has two hidden layers of tanh before W_o:
+    `num_layers=2`.
+    """
+
+    def __init__(
+        self,
+        feature_dim: int,
+        state_dim: int,
+        num_answers: int,
+        hidden_dim: int = 1024,
+        num_layers: int = 0,
+        dropout: float = 0.5,
+        normalise: bool = True,
+    ) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.image = Embedding(feature_dim, hidden_dim, dropout)
+        self.question = Embedding(state_dim, hidden_dim, dropout)
+        self.scores = Scores(hidden_dim, hidden_dim, num_answers, num_layers, dropout)
+
+    def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
+        """Each image is embedded once, however many questions are about it."""
+        image_BH = self.image(whole(features_BLF, self.normalise))
+        return Answered(self.scores(image_BH[images_N] * self.question(question_NS)))

@@ -1,0 +1,34 @@
+"""Answers without a look.      N questions, H hidden, S question, V answers."""
+
+from torch import Tensor
+
+from captioner.heads.base import HEADS, Answered, Head
+from captioner.heads.layers import Embedding, Scores
+
+
+@HEADS.register("question_only")
+class QuestionOnly(Head):
+    r"""LSTM Q (Antol et al., 2015): how far one gets by the question alone.
+
+        p = softmax(W_o dropout(tanh(W_q dropout(s))))
+
+    What other heads reach beyond this is what they see. Pictures are not read.
+    """
+
+    looks = False
+
+    def __init__(
+        self,
+        state_dim: int,
+        num_answers: int,
+        hidden_dim: int = 1024,
+        num_layers: int = 0,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.question = Embedding(state_dim, hidden_dim, dropout)
+        self.scores = Scores(hidden_dim, hidden_dim, num_answers, num_layers, dropout)
+
+    def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
+        """Scores from the question."""
+        return Answered(self.scores(self.question(question_NS)))
