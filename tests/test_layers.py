@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
     {"errors", "registry", "config"},
     {"cells", "attention", "vocabulary", "images", "tree", "device", "scenes"},
-    {"decoders", "encoders"},
+    {"decoders", "encoders", "heads"},
     {"data", "search", "metrics", "insight"},
     {"tasks"},
     {"app"},

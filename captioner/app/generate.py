@@ -84,17 +84,12 @@ def _batch(
     if not images:
         return read
     with torch.inference_mode():
-        features = tuple(_features(task, images) for task in tasks)
+        features = tuple(task.look(images) for task in tasks)
         several = len(tasks) > 1
         model: Steps = Ensemble([task.decoder for task in tasks]) if several else tasks[0].decoder
         found = search(model, features if several else features[0], n_best, recorder)
     answers = iter(enumerate(found))
     return [one if one.problem else _answered(tasks[0], one, *next(answers), recorder) for one in read]
-
-
-def _features(task: CaptionTask, images: Sequence[Image.Image]) -> torch.Tensor:
-    pixels = torch.stack([task.encoder.preprocessing(image) for image in images])
-    return task.features(pixels.to(task.device))
 
 
 def _answered(

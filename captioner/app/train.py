@@ -143,9 +143,10 @@ def _describe(task: Task, data: pl.LightningDataModule, folder: Path) -> None:
     """Say on standard error what is about to happen."""
     trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
     total = sum(p.numel() for p in task.parameters())
+    part = "head" if task.config.head else "decoder"
     lines = [
         *task.describe(data),
-        f"decoder    {task.config.decoder['name']}; {trained:,} of {total:,} parameters are trained",
+        f"{part:10} {getattr(task.config, part)['name']}; {trained:,} of {total:,} parameters are trained",
         f"run        {folder}",
     ]
     print("\n".join(lines), file=sys.stderr)

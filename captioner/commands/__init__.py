@@ -13,6 +13,7 @@ VERBS = {
     "score": "score captions in files, by any system",
     "score_answers": "score answers to questions in files, by any system",
     "caption": "caption your own pictures",
+    "ask": "ask about your own pictures",
     "sample": "write text with a trained language model, or score a text",
     "gradflow": "see how far gradients reach back through time",
     "data": "check a data set before training on it",

@@ -4,13 +4,14 @@
   python scripts/evaluate.py --model runs/caption/20250101-120000/model --split test --beam 5
   python scripts/evaluate.py --search diverse --beam 20 --groups 10 --n-best 20
   python scripts/evaluate.py --data name=coco --data folder=~/coco --data val=val2014 --split val --limit 100
+  python scripts/evaluate.py --task vqa --blank
   python scripts/evaluate.py --task char-lm --windows 256
   python scripts/evaluate.py --task char-lm --data path=another.txt --split val
 
-Prints a table and writes results.json: for captions also the COCO results file, samples.html and attention
-pictures. Of several captions a picture (--n-best) it says how good the best of the first 1, 5, 10 and 20 is,
-picked by the metric itself (oracle@k), and how many different n-grams they have. An option that has no
-meaning for the model's task is refused.
+Prints a table and writes results.json: for captions and answers also the results file of COCO or VQA,
+samples.html and attention pictures. Of several captions a picture (--n-best) it says how good the best of the
+first 1, 5, 10 and 20 is, picked by the metric itself (oracle@k), and how many different n-grams they have. An
+option that has no meaning for the model's task is refused.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from captioner.commands.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
 
-OPTIONS = ("limit", "n_best", "shuffled", "windows", "num_windows", "windows_seed")
+OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "windows_seed")
 """What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""
 
 
@@ -45,13 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split", help="split of the data set (default: test; for texts val)")
     add("--output", type=Path, metavar="DIR", help="where to write (default: beside the model)")
     add("--json", action="store_true", help="print results.json instead of a table")
-    add("--limit", type=int, metavar="N", help="only the first N pictures")
+    add("--limit", type=int, metavar="N", help="only the first N pictures, or questions")
     add("--n-best", type=int, metavar="N", help="captions: so many a picture (default: 1)")
     add(
         "--shuffled",
         action="store_const",
         const=True,
         help="captions: score a second time with each caption given to another picture",
+    )
+    add(
+        "--blank",
+        action="store_const",
+        const=True,
+        help="questions: score a second time with a grey picture in place of each",
     )
     add("--windows", type=int, metavar="N", help="texts: also in random windows of N characters, as nanoGPT")
     add("--num-windows", type=int, metavar="N", help="texts: how many of them (default: 1000)")

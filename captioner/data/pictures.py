@@ -1,4 +1,4 @@
-"""Pictures of a data set as pixels, or as features that were stored.      B images, L locations, F feature."""
+"""Pictures of a data set as pixels or as stored features.      B images, L locations, F feature."""
 
 import sys
 from collections.abc import Sequence

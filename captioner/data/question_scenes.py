@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @QUESTION_SETS.register("question_scenes")
 class QuestionScenes(QuestionSource):
-    """Three questions about each of the pictures that `name: scenes` draws with the same options.
+    """About a dozen questions on each of the pictures that `name: scenes` draws with the same options.
 
     Captions and questions share their pictures: what is drawn for one is there for the other. All ten people
     agree, and whatever the words of a question, its answers are equally likely.

@@ -1,6 +1,6 @@
 """What every head is: a picture and a question to the score of each answer.
 
-B images, N questions, G glances, L locations, F feature, S all that the question's encoder remembers, V answers.
+B images, N questions, G glances, L locations, F feature, S what is remembered of a question, V answers.
 """
 
 from abc import ABC, abstractmethod
@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
+from captioner.config import Component
 from captioner.registry import Registry
 
 
@@ -21,9 +22,9 @@ class Answered(NamedTuple):
 class Head(nn.Module, ABC):
     """An answer to a question about a picture, out of a list of answers. Subclasses are final.
 
-    Questions come sorted in any way and several about one image: `images_N` says which image each is about.
-    A head that does not look is shown images of no locations (L=0), one that does not read, questions of which
-    nothing is remembered (S=0).
+    Several questions may be about one image: `images_N` says which image each is about. A head that does not
+    look is shown images of no locations (L=0), one that does not read, questions of which nothing is
+    remembered (S=0).
     """
 
     looks: ClassVar[bool] = True
@@ -36,3 +37,14 @@ class Head(nn.Module, ABC):
 
 
 HEADS: Registry[Head] = Registry("head", "captioner.heads")
+
+
+def head_class(config: Component) -> type[Head]:
+    """The class of the head that a config names.
+
+    Raises:
+        UserError: there is no such head.
+    """
+    found = HEADS[config.get("name", "")]
+    assert isinstance(found, type)
+    return found

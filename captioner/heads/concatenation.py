@@ -1,4 +1,4 @@
-"""Picture and question side by side.      B images, N questions, F feature, H hidden, S question, V answers."""
+"""Picture beside question.      B images, N questions, F feature, H hidden, S question, V answers."""
 
 import torch
 from torch import Tensor

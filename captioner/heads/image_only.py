@@ -10,7 +10,7 @@ from captioner.heads.layers import Embedding, Scores, whole
 class ImageOnly(Head):
     r"""I (Antol et al., 2015): how far one gets by the picture alone.
 
-        p = softmax(W_o dropout(tanh(W_v dropout(f))))      f = mean_l a_l, with `normalise` f / |f|
+    p = softmax(W_o dropout(tanh(W_v dropout(f))))      f = mean_l a_l, with `normalise` f / |f|
     """
 
     reads = False

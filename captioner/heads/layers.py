@@ -1,11 +1,11 @@
-"""Parts that heads share.      B images, L locations, F feature, H hidden, V answers, * any number of rows."""
+"""Parts that heads share.      B images, L locations, F feature, H hidden, V answers."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 def whole(features_BLF: Tensor, normalise: bool) -> Tensor:
-    """features_BF: the mean over the locations, of length one if `normalise` (norm I of Antol et al., 2015)."""
+    """features_BF: the mean over the locations, of length one if `normalise` (norm I, Antol et al., 2015)."""
     features_BF = features_BLF.mean(dim=1)
     return F.normalize(features_BF, dim=-1) if normalise else features_BF
 
@@ -18,7 +18,7 @@ class Embedding(nn.Sequential):
 
 
 class Scores(nn.Sequential):
-    """(*, input_dim) -> (*, V): `num_layers` hidden layers of tanh, dropout before each and before the last."""
+    """To V scores: `num_layers` hidden layers of tanh and one without, dropout before each."""
 
     def __init__(
         self, input_dim: int, hidden_dim: int, num_answers: int, num_layers: int, dropout: float

@@ -14,6 +14,7 @@ from PIL import Image
 
 THUMBNAIL = 224  # pixels, of the longer side
 QUALITY = 80  # of the JPEG in the page
+PAGE_SAMPLES = 200
 
 _DIRECTIONS = (("+", "worst first"), ("-", "best first"))
 _HINT = '<p class="hint">Point at a word, or tab to it, to see where the model looked.</p>'
@@ -62,6 +63,26 @@ def write_samples_page(
         page = page.replace(f"<!--{name}-->", part)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
+
+
+def shown_on_page(ranking: Mapping[int, float]) -> list[int]:
+    """The samples to show, by their scores, in their order: all, or the worst and as many of the others."""
+    if len(ranking) <= PAGE_SAMPLES:
+        return list(ranking)
+    half = PAGE_SAMPLES // 2
+    ranked = sorted(ranking, key=lambda sample: ranking[sample])
+    rest = ranked[half:]
+    spread = {rest[len(rest) * (place + 1) // half - 1] for place in range(half)}
+    chosen = spread.union(ranked[:half])
+    return [sample for sample in ranking if sample in chosen]
+
+
+def page_note(ranking: Mapping[int, float], score: str) -> str:
+    """What a title says of samples of which not all are shown."""
+    if len(ranking) <= PAGE_SAMPLES:
+        return ""
+    half = PAGE_SAMPLES // 2
+    return f"; here the {half} worst by {score}, and {half} spread over the others"
 
 
 def _score_row(name: str, value: float) -> str:

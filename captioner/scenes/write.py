@@ -20,7 +20,7 @@ from captioner.scenes.questions import questions
 from captioner.scenes.render import render
 from captioner.scenes.scene import IMAGE_SIZE, Scene
 
-VERSION = 7
+VERSION = 8
 RECIPE = "recipe.json"
 PICTURE = "{:012d}.png"  # the name of a picture by its id
 SPLITS = ("train", "val", "test")

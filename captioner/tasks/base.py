@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -21,6 +21,8 @@ from captioner.vocabulary import Vocabulary
 
 READ_EVERY = 16
 """Updates whose losses are read at once: to read a number is to wait for a GPU."""
+
+Found = TypeVar("Found")
 
 
 class Loss(NamedTuple):
@@ -208,7 +210,7 @@ def task_class(config: Config) -> type[Task]:
     Raises:
         UserError: there is no such task, or it has no such option.
     """
-    TASKS.check(config.task, facts=("config", "vocabulary"))
+    TASKS.check(config.task, facts=("config", "vocabulary", "card"))
     found = TASKS[config.task["name"]]
     assert isinstance(found, type)
     return found
@@ -224,3 +226,12 @@ def refuse_unused(config: Config, keys: Collection[str]) -> None:
     for key in keys:
         if attrgetter(key)(config) != attrgetter(key)(plain):
             raise UserError(f"{key} has no meaning for the task {config.task['name']}.")
+
+
+def from_all_processes(found: dict[int, Found]) -> dict[int, Found]:
+    """What all processes found, by id, each once."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return found
+    parts: list[dict[int, Found]] = [{}] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, found)
+    return {key: one for part in parts for key, one in part.items()}

@@ -6,7 +6,6 @@ B images, K captions an image, N = B*K rows, T time, M words that count, L locat
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -15,12 +14,12 @@ from captioner.data.base import DATASETS
 from captioner.data.captions import CaptionBatch
 from captioner.data.module import CaptionData
 from captioner.decoders.base import DECODERS
-from captioner.encoders.base import ENCODERS
-from captioner.images import Preprocessing
+from captioner.encoders.base import ENCODERS, Encoder
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
 from captioner.search.base import SEARCHES, best
-from captioner.tasks.base import TASKS, Loss, Task, refuse_unused
+from captioner.tasks.base import TASKS, Loss, from_all_processes, refuse_unused
+from captioner.tasks.pictures import PictureTask, make_encoder
 from captioner.tasks.sampling import mix_in_samples
 from captioner.vocabulary import UNK, Vocabulary
 
@@ -33,7 +32,7 @@ class Written(NamedTuple):
 
 
 @TASKS.register("caption")
-class CaptionTask(Task):
+class CaptionTask(PictureTask):
     r"""Cross-entropy of the next word, and the doubly stochastic penalty (Xu et al., 2015, sec. 4.2.1).
 
         loss = sum over captions of [ -log p(words) + attention_penalty * sum_l (1 - sum_t alpha_tl)^2 ]
@@ -45,6 +44,8 @@ class CaptionTask(Task):
     training is one the model chose; it rises in proportion to the epochs done. Validation generates with
     `validation_search`: `val/loss` is teacher forced, every other figure is of captions the model wrote.
     """
+
+    encoder: Encoder
 
     def __init__(
         self,
@@ -62,8 +63,7 @@ class CaptionTask(Task):
         self.validation_search = SEARCHES.build(
             validation_search or {"name": "greedy"}, vocabulary=vocabulary
         )
-        # Convolutions are faster with the channels last, on CPUs and GPUs alike.
-        self.encoder = ENCODERS.build(config.encoder).to(memory_format=torch.channels_last)
+        self.encoder = make_encoder(config.encoder)
         self.decoder = DECODERS.build(
             config.decoder, feature_dim=self.encoder.feature_dim, vocab_size=len(vocabulary)
         )
@@ -97,31 +97,10 @@ class CaptionTask(Task):
     def describe(self, data: CaptionData) -> list[str]:
         """Pictures, words, and what the encoder makes of a picture."""
         sizes = ", ".join(f"{split} {len(rows):,}" for split, rows in data.tables.items())
-        rows, columns = self.encoder.grid
-        features = f"{rows} x {columns} locations of {self.encoder.feature_dim}"
         return [
             f"data       {self.config.data['name']}: pictures {sizes}; {len(self.vocabulary):,} words",
-            f"encoder    {self.config.encoder['name']}: {features}",
+            self.describe_encoder(),
         ]
-
-    def to_card(self) -> dict[str, Any]:
-        """What is done to a picture before the encoder sees it."""
-        return {"preprocessing": self.encoder.preprocessing.to_dict()}
-
-    def from_card(self, card: dict[str, Any]) -> None:
-        """Do to pictures what was done in training."""
-        self.encoder.preprocessing = Preprocessing.from_dict(card["preprocessing"])
-
-    def features(self, pictures: Tensor) -> Tensor:
-        """features_BLF of pixels, or of features that were stored."""
-        features_BLF: Tensor = self.encoder(pictures) if pictures.ndim == 4 else pictures
-        return features_BLF
-
-    def encode(self, batch: CaptionBatch) -> CaptionBatch:
-        """The batch with features_BLF as its pictures; one of which no picture could be read has none."""
-        if not len(batch.pictures):
-            return batch
-        return batch._replace(pictures=self.features(batch.pictures))
 
     def loss(self, batch: CaptionBatch) -> Loss | None:
         """Per-word loss of the batch's captions."""
@@ -153,7 +132,7 @@ class CaptionTask(Task):
 
     def sum_up(self) -> dict[str, float]:
         """Scores of the captions, and whether they have collapsed."""
-        written = _from_all_processes(self.written)
+        written = from_all_processes(self.written)
         self.written = {}
         if not written or not self.references:
             return {}
@@ -179,14 +158,6 @@ class CaptionTask(Task):
             )
         return {name: float(value) for name, value in figures.items()}
 
-    def encoder_groups(self) -> list[dict[str, Any]]:
-        """The encoder's trained parameters at its own rate."""
-        groups = [g for g in self.encoder.trained_groups() if g.parameters]
-        return [
-            {"params": g.parameters} | ({} if g.learning_rate is None else {"lr": g.learning_rate})
-            for g in groups
-        ]
-
     def _likelihood(self, logits_MV: Tensor, targets_M: Tensor) -> Tensor:
         """Mean negative log-likelihood, smoothed in training."""
         smoothing = self.label_smoothing if self.training else 0.0
@@ -197,12 +168,3 @@ class CaptionTask(Task):
         return (
             self.scheduled_sampling * min(1.0, self.current_epoch / max(1, epochs - 1)) if epochs > 0 else 0.0
         )
-
-
-def _from_all_processes(written: dict[int, Written]) -> dict[int, Written]:
-    """What all processes wrote, a picture once."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return written
-    parts: list[dict[int, Written]] = [{}] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(parts, written)
-    return {image_id: one for part in parts for image_id, one in part.items()}

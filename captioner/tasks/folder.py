@@ -89,7 +89,7 @@ def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Tas
     weightless = _without_weight_files(config.encoder)
     vocabulary = Vocabulary.load(folder / WORDS)
     config.encoder = weightless
-    task = TASKS.build(config.task, config=config, vocabulary=vocabulary)
+    task = TASKS.build(config.task, config=config, vocabulary=vocabulary, card=card)
     try:
         task.load_state_dict(load_file(folder / WEIGHTS))
     except (RuntimeError, SafetensorError) as error:

@@ -10,13 +10,12 @@ from pycocotools.coco import COCO
 from safetensors.torch import load_file, save_file
 
 from captioner.app.caption import Captioner
-from captioner.app.evaluation.caption import evaluate, shown_on_page
+from captioner.app.evaluation.caption import evaluate
 from captioner.app.train import train
 from captioner.config import load
 from captioner.data.scenes import Scenes
 from captioner.errors import UserError
 from captioner.images import load_image
-from captioner.metrics.scores import score_captions
 from captioner.tasks.folder import load_model
 from captioner.vocabulary import EOS
 
@@ -87,20 +86,6 @@ def test_attention_pictures_and_samples_page_are_written(model, tmp_path):
     evaluate(model, tmp_path / "out", split="val")
     assert len(list((tmp_path / "out/attention").glob("*.png"))) == 6
     assert "<html" in (tmp_path / "out/samples.html").read_text()
-
-
-def test_the_page_shows_the_worst_and_some_of_all():
-    said = {i: " ".join(["dog"] * (i % 7) + ["cat"] * (i % 11) + ["a"]) for i in range(700, 0, -1)}
-    scores = score_captions(said, {i: ["a dog dog cat"] if i % 3 else ["a bird dog", "cat"] for i in said})
-    consensus = {i: figures["cider_d"] for i, figures in scores.per_image.items()}
-    chosen = shown_on_page(list(said), scores)
-    assert len(set(chosen)) == len(chosen) == 200
-    assert chosen == sorted(chosen, reverse=True)
-    ranked = sorted(consensus.values())
-    shown = sorted(consensus[i] for i in chosen)
-    assert shown[:100] == ranked[:100]
-    assert shown[100:] == ranked[105::6]
-    assert shown_on_page(list(said)[:200], scores) == list(said)[:200]
 
 
 def test_training_and_evaluation_see_the_same_pixels(model, tiny_scenes):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioner.insight.samples_page import THUMBNAIL, Sample, write_samples_page
+from captioner.insight.samples_page import THUMBNAIL, Sample, page_note, shown_on_page, write_samples_page
 
 HOSTILE = """<script>alert("x")</script> & <b>'dog'</b> <!--cards-->"""
 VOID = {"meta", "img", "input"}
@@ -180,3 +180,18 @@ def test_a_browser_sorts_filters_and_looks(page_file, tmp_path):
         "mask": 'url("data:image/png',
         "left": 0,
     }
+
+
+def test_the_page_shows_the_worst_and_some_of_all():
+    ranking = {i: (i * 37 % 701) / 7 for i in range(700, 0, -1)}
+    chosen = shown_on_page(ranking)
+    assert len(set(chosen)) == len(chosen) == 200
+    assert chosen == sorted(chosen, reverse=True)
+    ranked = sorted(ranking.values())
+    shown = sorted(ranking[i] for i in chosen)
+    assert shown[:100] == ranked[:100]
+    assert shown[100:] == ranked[105::6]
+    assert "100 worst by taste" in page_note(ranking, "taste")
+    few = {i: ranking[i] for i in list(ranking)[:200]}
+    assert shown_on_page(few) == list(few)
+    assert page_note(few, "taste") == ""

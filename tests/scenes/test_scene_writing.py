@@ -81,8 +81,8 @@ def test_vqa_files_have_the_official_form(folder):
         asked, answered = load(folder, f"questions_{split}.json"), load(folder, f"annotations_{split}.json")
         assert asked.keys() == {"info", "task_type", "data_type", "data_subtype", "license", "questions"}
         assert answered.keys() == {"info", "data_type", "data_subtype", "license", "annotations"}
-        assert len(asked["questions"]) == len(answered["annotations"]) == 3 * count
-        assert len({question["question_id"] for question in asked["questions"]}) == 3 * count
+        num = len({question["question_id"] for question in asked["questions"]})
+        assert num == len(asked["questions"]) == len(answered["annotations"]) >= 10 * count
         for question, annotation in zip(asked["questions"], answered["annotations"], strict=True):
             assert question.keys() == {"image_id", "question_id", "question"}
             assert annotation.keys() == {

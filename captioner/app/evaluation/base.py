@@ -40,3 +40,9 @@ def write_results(file: Path, about: Mapping[str, Any]) -> None:
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+def left_out(problems: Sequence[str]) -> list[str]:
+    """Notes on the first pictures that cannot be read, and how many there are."""
+    named = [f"left out: {problem}" for problem in problems[:10]]
+    return [*named, f"{len(problems)} pictures could not be read."] if problems else []

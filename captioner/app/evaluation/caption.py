@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.app.evaluation.base import EVALUATIONS, Evaluation, write_results
+from captioner.app.evaluation.base import EVALUATIONS, Evaluation, left_out, write_results
 from captioner.app.generate import Captioned, as_captioner, generate
 from captioner.app.truth import share_looked_at, share_true
 from captioner.config import Component
@@ -16,7 +16,7 @@ from captioner.data.scenes import Scenes
 from captioner.encoders.encoding import Pictures
 from captioner.errors import UserError
 from captioner.insight.attention_map import draw_attention
-from captioner.insight.samples_page import Sample, write_samples_page
+from captioner.insight.samples_page import Sample, page_note, shown_on_page, write_samples_page
 from captioner.metrics.diversity import diversity
 from captioner.metrics.n_best import n_best_scores
 from captioner.metrics.scores import CaptionScores, score_captions
@@ -26,7 +26,7 @@ from captioner.search.choose import changed
 from captioner.tasks.caption import CaptionTask
 from captioner.tasks.folder import load_model
 
-PAGE_SAMPLES, DRAWN_SAMPLES = 200, 12
+DRAWN_SAMPLES = 12
 
 
 @EVALUATIONS.register("caption")
@@ -86,7 +86,7 @@ def evaluate(
         | ({"shuffled": control} if control else {})
         | {f"oracle@{size}": one for size, one in oracle.items()},
         _written(output),
-        _left_out(problems),
+        left_out(problems),
     )
 
 
@@ -94,12 +94,6 @@ def _written(output: Path) -> dict[str, Path]:
     files = {"results": output / "results.json", "samples page": output / "samples.html"}
     pictures = output / "attention"
     return files | ({"attention pictures": pictures} if pictures.is_dir() else {})
-
-
-def _left_out(problems: list[str]) -> list[str]:
-    """The first pictures that cannot be read, and how many there are."""
-    named = [f"left out: {problem}" for problem in problems[:10]]
-    return [*named, f"{len(problems)} pictures could not be read."] if problems else []
 
 
 def _lighter(captioned: Captioned) -> Captioned:
@@ -159,18 +153,6 @@ def _shuffled(
     return figures
 
 
-def shown_on_page(image_ids: list[int], scores: CaptionScores[int]) -> list[int]:
-    """Pictures for the samples page, in their order: all, or the worst and as many spread over the others."""
-    if len(image_ids) <= PAGE_SAMPLES:
-        return image_ids
-    half = PAGE_SAMPLES // 2
-    ranked = sorted(image_ids, key=lambda image_id: scores.per_image[image_id]["cider_d"])
-    rest = ranked[half:]
-    spread = {rest[len(rest) * (place + 1) // half - 1] for place in range(half)}
-    chosen = spread.union(ranked[:half])
-    return [image_id for image_id in image_ids if image_id in chosen]
-
-
 def _write_samples(
     task: CaptionTask,
     good: dict[int, Captioned],
@@ -181,11 +163,9 @@ def _write_samples(
     title: str,
 ) -> None:
     samples = []
-    chosen = shown_on_page(list(good), scores)
-    title += f", {len(good)} pictures"
-    if len(chosen) < len(good):
-        half = PAGE_SAMPLES // 2
-        title += f"; here the {half} worst by CIDEr-D, and {half} spread over the others"
+    ranking = {image_id: scores.per_image[image_id]["cider_d"] for image_id in good}
+    chosen = shown_on_page(ranking)
+    title += f", {len(good)} pictures{page_note(ranking, 'CIDEr-D')}"
     for number, image_id in enumerate(chosen):
         captioned = good[image_id]
         caption = captioned.captions[0]

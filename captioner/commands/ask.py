@@ -1,0 +1,98 @@
+"""Ask about your own pictures.
+
+  python scripts/ask.py photo.jpg "What color is the cat?"
+  python scripts/ask.py photo.jpg "Is it raining?" "How many people are there?" --top 3
+  python scripts/ask.py photo.jpg "What is on the table?" --attention looked.png
+  python scripts/ask.py --pairs questions.jsonl --json > answers.jsonl
+
+Prints the likeliest answers to every question, with their probabilities. The lines of a file of pairs are
+objects, {"image": "photo.jpg", "question": "Is it raining?"}; or it is CSV with these columns. Its paths are
+relative to it. A picture that cannot be read is named and left out.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.app.places import last_run
+from captioner.commands.answers import as_json, as_text
+from captioner.errors import UserError
+
+if TYPE_CHECKING:
+    from captioner.app.answer import Asked
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this verb."""
+    parser.add_argument("picture", nargs="?", metavar="PHOTO", help="the file of a picture")
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help="what to ask about it")
+    parser.add_argument("--pairs", type=Path, metavar="FILE", help="pictures, each with a question")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="answers a question (default: 5)")
+    parser.add_argument(
+        "--attention",
+        type=Path,
+        metavar="PNG",
+        help="draw where the model looked; with several questions, PNG-1, PNG-2, ...",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a question, a line each")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Ask, print, draw."""
+    if arguments.top < 1:
+        raise UserError(f"--top must be at least 1, not {arguments.top}.")
+    model: Path = arguments.model or last_run(Path("runs"), "vqa", "model") / "model"
+    questions = _questions(arguments)
+    from captioner.app.answer import Answerer
+
+    answerer = Answerer(model, arguments.top)
+    if arguments.attention:
+        answerer.check_attends()
+    unanswered = 0
+    for number, reply in enumerate(answerer(questions), start=1):
+        if reply.problem:
+            unanswered += 1
+            print(f"left out: {reply.problem}", file=sys.stderr)
+            continue
+        text = as_json(reply) if arguments.json else as_text(reply, len(questions) > 1, bool(arguments.pairs))
+        print(text, flush=True)
+        if arguments.attention:
+            suffix = f"-{number}" if len(questions) > 1 else ""
+            target = arguments.attention.with_stem(f"{arguments.attention.stem}{suffix}")
+            answerer.draw(reply).save(target)
+            print(f"looked at: {target}", file=sys.stderr)
+    if unanswered and len(questions) > 1:
+        print(f"{unanswered} of {len(questions)} questions could not be answered.", file=sys.stderr)
+    if unanswered == len(questions):
+        sys.exit(2)
+
+
+def _questions(arguments: argparse.Namespace) -> "list[Asked]":
+    """Those about one picture, or those of a file."""
+    photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
+    if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
+        raise UserError("Give a picture and questions about it, or a file of both: --pairs FILE.")
+    return _pairs(pairs) if pairs else _about(photo, asked)
+
+
+def _about(picture: str, questions: Sequence[str]) -> "list[Asked]":
+    from captioner.app.answer import Asked
+
+    return [Asked(picture, Path(picture).expanduser(), question) for question in questions]
+
+
+def _pairs(file: Path) -> "list[Asked]":
+    from captioner.app.answer import Asked
+    from captioner.data.picture_list import Columns, read_list, texts_of
+
+    found = [
+        Asked(line.image, file.parent / line.image, question)
+        for line in read_list(file, Columns(("question",)))
+        for question in texts_of(file, line, "question")
+    ]
+    if not found:
+        raise UserError(f"{file} is empty: there is nothing to ask.")
+    return found
