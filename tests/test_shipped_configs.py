@@ -11,8 +11,9 @@ from captioner.config import load
 from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS
 from captioner.search.base import SEARCHES
+from captioner.tasks.base import TASKS
 from captioner.tasks.folder import _without_weight_files
-from captioner.vocabulary import SPECIAL
+from captioner.vocabulary import SPECIAL, Vocabulary
 
 FILES = sorted((ROOT / "configs").rglob("*.yaml"))
 
@@ -57,6 +58,13 @@ def test_its_parts_can_be_built_and_fit_together(file):
         with torch.inference_mode():
             step = model.step(torch.tensor([4, 8]), started.state, started.memory)
         assert step.logits_NV.shape == (2, said)
+        return
+    if config.task["name"] == "translate":
+        words = Vocabulary([*SPECIAL, "a", "b"])
+        task = TASKS.build(config.task, config=config, vocabulary=words).eval()
+        with torch.inference_mode():
+            (found,) = SEARCHES.build(config.search)(task.decoder, task.features(torch.tensor([[4, 5, 4]])))
+        assert len(found) == 1
         return
     encoder_options = _without_weight_files(config.encoder)
     if encoder_options.get("layer") in ("fc6", "fc7"):

@@ -16,6 +16,7 @@ VERBS = {
     "ask": "ask about your own pictures",
     "sample": "write text with a trained language model, or score a text",
     "gradflow": "see how far gradients reach back through time",
+    "translate": "translate your own texts",
     "data": "check a data set before training on it",
 }
 

@@ -5,11 +5,13 @@
   python scripts/data.py check name=folder folder=~/photos
   python scripts/data.py check name=daquar folder=~/daquar
   python scripts/data.py check --task char-lm data.path=my_texts/
+  python scripts/data.py check --task translate data.path=pairs.tsv
 
 Prints for each split the numbers of pictures and captions, how long captions are, how many words the
 vocabulary keeps, and every picture that is missing or cannot be read. Of questions also: how many answers are
 in the list of the most common, and what can be guessed without the picture. Of a text: characters, the rarest
-of them, those that look like a wrong encoding, the updates of an epoch, and files that cannot be read.
+of them, those that look like a wrong encoding, the updates of an epoch, and files that cannot be read. Of
+pairs to translate: lengths, and what must go wrong: symbols not learnt, targets that are too long.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from captioner.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from captioner.data.check import Report
+    from captioner.data.check_pairs import PairReport
     from captioner.data.check_questions import QuestionReport
     from captioner.data.check_text import TextReport
 
@@ -65,10 +68,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _task_for(data: Component) -> str:
     """Whose data this is, where that is not said."""
+    from captioner.data.pairs import PAIR_SETS
     from captioner.data.questions import QUESTION_SETS
     from captioner.data.text import CORPORA
 
-    kinds = {"char_lm": list(CORPORA), "vqa": list(QUESTION_SETS)}
+    kinds = {"char_lm": list(CORPORA), "vqa": list(QUESTION_SETS), "translate": list(PAIR_SETS)}
     return next((task for task, names in kinds.items() if data.get("name") in names), "caption")
 
 
@@ -94,9 +98,20 @@ def _questions(config: Config) -> "QuestionReport":
     return check_questions(QUESTION_SETS.build(config.data), config.vocabulary.min_count, num_answers)
 
 
+def _pairs(config: Config) -> "PairReport":
+    from captioner.data.check_pairs import check_pairs
+    from captioner.data.pairs import PAIR_SETS
+    from captioner.search.base import Search
+
+    unit = config.task.get("unit", "characters")
+    longest = config.search.get("max_length", Search.max_length)
+    return check_pairs(PAIR_SETS.build(config.data), unit, config.vocabulary.min_count, longest)
+
+
 CHECKS: dict[str, Callable[[Config], object]] = {
     "caption": _captions,
     "char_lm": _text,
     "vqa": _questions,
+    "translate": _pairs,
 }
 """By the name of the task: what reads the data of a config and says what is in it."""

@@ -7,11 +7,12 @@
   python scripts/evaluate.py --task vqa --blank
   python scripts/evaluate.py --task char-lm --windows 256
   python scripts/evaluate.py --task char-lm --data path=another.txt --split val
+  python scripts/evaluate.py --task translate --data path=pairs.tsv
 
 Prints a table and writes results.json: for captions and answers also the results file of COCO or VQA,
-samples.html and attention pictures. Of several captions a picture (--n-best) it says how good the best of the
-first 1, 5, 10 and 20 is, picked by the metric itself (oracle@k), and how many different n-grams they have. An
-option that has no meaning for the model's task is refused.
+samples.html and attention pictures, for translations all of them. Of several captions a picture (--n-best) it
+says how good the best of the first 1, 5, 10 and 20 is, picked by the metric itself (oracle@k), and how many
+different n-grams they have. An option that has no meaning for the model's task is refused.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split", help="split of the data set (default: test; for texts val)")
     add("--output", type=Path, metavar="DIR", help="where to write (default: beside the model)")
     add("--json", action="store_true", help="print results.json instead of a table")
-    add("--limit", type=int, metavar="N", help="only the first N pictures, or questions")
+    add("--limit", type=int, metavar="N", help="only the first N pictures, questions or pairs")
     add("--n-best", type=int, metavar="N", help="captions: so many a picture (default: 1)")
     add(
         "--shuffled",

@@ -27,6 +27,8 @@ NAMES = {
     "box_area": "its share of the picture",
     "nats": "nats a symbol",
     "bits": "bits a symbol",
+    "exact": "right to the last symbol",
+    "error_rate": "symbols to change",
     "windows_nats": "nats, random windows",
     "windows_bits": "bits, random windows",
     "windows_perplexity": "perplexity, random windows",

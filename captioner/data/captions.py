@@ -27,21 +27,6 @@ class CaptionBatch(NamedTuple):
     pictures: Tensor  # images_BCHW, or features_BLF
     tokens_BKT: Tensor  # <bos> words <eos>, filled up with <pad>
 
-    @property
-    def inputs_BKT(self) -> Tensor:
-        """The words that are read."""
-        return self.tokens_BKT[:, :, :-1]
-
-    @property
-    def targets_BKT(self) -> Tensor:
-        """The words to be said after them."""
-        return self.tokens_BKT[:, :, 1:]
-
-    @property
-    def counts_BKT(self) -> Tensor:
-        """Where there is a word to say."""
-        return self.targets_BKT != PAD
-
 
 class CaptionItems:
     """One split as batches of `CaptionBatch`.

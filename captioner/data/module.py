@@ -2,7 +2,7 @@
 
 import sys
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -12,10 +12,10 @@ from captioner.config import TrainingConfig
 from captioner.data.captions import CaptionBatch, CaptionItems, with_captions
 from captioner.data.loader import Batch, Batches, ResumableLoader
 from captioner.data.pictures import Pictures, PictureSource, Pixels, Stored, Unseen
+from captioner.data.splits import rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
 from captioner.encoders.features import open_store
-from captioner.errors import UserError, nearest
 from captioner.metrics.tokenizer import tokenize
 from captioner.vocabulary import Vocabulary
 
@@ -32,6 +32,28 @@ class ResumableData(pl.LightningDataModule, Generic[Batch]):
     @abstractmethod
     def training_loader(self) -> ResumableLoader[Batch]:
         """Training batches, from the start."""
+
+    def share(
+        self,
+        items: Batches[Batch],
+        training: TrainingConfig,
+        seed: int,
+        *,
+        shuffle: bool,
+        groups: Sequence[int] | None = None,
+    ) -> ResumableLoader[Batch]:
+        """A loader over this process's share of the items."""
+        rank, replicas = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return ResumableLoader(
+            items,
+            training.batch_size,
+            shuffle=shuffle,
+            groups=groups,
+            seed=seed,
+            num_workers=training.num_workers,
+            rank=rank,
+            num_replicas=replicas,
+        )
 
     def train_dataloader(self) -> ResumableLoader[Batch]:
         """Training batches, from where a resumed run was stopped."""
@@ -78,9 +100,7 @@ class PictureData(ResumableData[Batch]):
         Raises:
             UserError: there is no such split.
         """
-        if split not in self.tables:
-            raise UserError(f"The data has no split {split!r}. {nearest(split, self.tables)}")
-        return self.tables[split]
+        return rows_of(self.tables, split)
 
     def look(self, encoder: Encoder | None, training: TrainingConfig, seed: int) -> None:
         """Say who will look at the pictures (None: nobody), and how batches are made."""
@@ -114,16 +134,7 @@ class PictureData(ResumableData[Batch]):
 
     def loader(self, items: Batches[Batch], shuffle: bool) -> ResumableLoader[Batch]:
         """A loader over this process's share."""
-        rank, replicas = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return ResumableLoader(
-            items,
-            self.training.batch_size,
-            shuffle=shuffle,
-            seed=self.seed,
-            num_workers=self.training.num_workers,
-            rank=rank,
-            num_replicas=replicas,
-        )
+        return self.share(items, self.training, self.seed, shuffle=shuffle)
 
     def training_loader(self) -> ResumableLoader[Batch]:
         """Training batches in a new order every epoch."""

@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
-from captioner.errors import UserError
+from captioner.errors import UserError, nearest
+
+Rows = TypeVar("Rows")
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "dev": "val", "test": "test"}
 """What people write, and what it is called here."""
@@ -43,3 +46,14 @@ def split_of(name: str, fractions: Mapping[str, float]) -> str:
             return split
         share -= fraction
     return "train"
+
+
+def rows_of(tables: Mapping[str, Rows], split: str) -> Rows:
+    """The rows of a split.
+
+    Raises:
+        UserError: there is no such split.
+    """
+    if split not in tables:
+        raise UserError(f"The data has no split {split!r}. {nearest(split, tables)}")
+    return tables[split]

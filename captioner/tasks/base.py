@@ -19,10 +19,10 @@ from captioner.tasks.means import Means
 from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES
 from captioner.vocabulary import Vocabulary
 
+Found = TypeVar("Found")
+
 READ_EVERY = 16
 """Updates whose losses are read at once: to read a number is to wait for a GPU."""
-
-Found = TypeVar("Found")
 
 
 class Loss(NamedTuple):

@@ -1,13 +1,10 @@
 """Captioning.
 
-B images, K captions an image, N = B*K rows, T time, M words that count, L locations, F feature, V vocabulary.
+B images, K captions an image, N = B*K rows, T time, L locations, F feature.
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple, Self
-
-import torch.nn.functional as F
-from torch import Tensor
+from typing import Any, Self
 
 from captioner.config import Config
 from captioner.data.base import DATASETS
@@ -17,18 +14,11 @@ from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS, Encoder
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
-from captioner.search.base import SEARCHES, best
+from captioner.search.base import SEARCHES
 from captioner.tasks.base import TASKS, Loss, from_all_processes, refuse_unused
 from captioner.tasks.pictures import PictureTask, make_encoder
-from captioner.tasks.sampling import mix_in_samples
+from captioner.tasks.sentences import Written, check_sentences, tell, write_freely
 from captioner.vocabulary import UNK, Vocabulary
-
-
-class Written(NamedTuple):
-    """A caption the model wrote."""
-
-    words: list[str]
-    was_cut: bool
 
 
 @TASKS.register("caption")
@@ -73,13 +63,9 @@ class CaptionTask(PictureTask):
     @classmethod
     def check(cls, config: Config) -> None:
         """Refuse a mistake in the data, the encoder, the decoder, its cell or a search."""
-        if config.task.get("validation_search"):
-            SEARCHES.check(config.task["validation_search"])
         DATASETS.check(config.data)
         ENCODERS.check(config.encoder)
-        DECODERS.check(config.decoder, facts=("feature_dim", "vocab_size", "endless"))
-        if config.search:
-            SEARCHES.check(config.search)
+        check_sentences(config)
         refuse_unused(config, ("sentence", "head"))
 
     @classmethod
@@ -104,31 +90,30 @@ class CaptionTask(PictureTask):
 
     def loss(self, batch: CaptionBatch) -> Loss | None:
         """Per-word loss of the batch's captions."""
-        counts_BKT = batch.counts_BKT
-        if not counts_BKT.any():
+        if not len(batch.pictures):
             return None
-        features_BLF = self.features(batch.pictures)
-        inputs_BKT = batch.inputs_BKT
-        if self.training and (probability := self._sampling_probability()) > 0:
-            inputs_BKT = mix_in_samples(self.decoder, features_BLF, inputs_BKT, probability)
-        logits_MV, alphas_NTL = self.decoder(features_BLF, inputs_BKT, counts_BKT)
-        targets_M = batch.targets_BKT[counts_BKT]
-        nll = self._likelihood(logits_MV, targets_M)
-        if alphas_NTL is None or not self.training:
-            return Loss(nll, {}, len(targets_M))
-        seen_NL = alphas_NTL.sum(dim=1)
-        penalty = (1 - seen_NL).square().sum() / len(targets_M)
-        total = nll + self.attention_penalty * penalty
-        return Loss(total, {"attention_penalty": penalty.detach()}, len(targets_M))
+        told = tell(
+            self.decoder,
+            self.features(batch.pictures),
+            batch.tokens_BKT,
+            self.label_smoothing if self.training else 0.0,
+            self._sampling_probability() if self.training else 0.0,
+        )
+        if told is None:
+            return None
+        if told.alphas_NTL is None or not self.training:
+            return Loss(told.loss, {}, told.size)
+        seen_NL = told.alphas_NTL.sum(dim=1)
+        penalty = (1 - seen_NL).square().sum() / told.size
+        total = told.loss + self.attention_penalty * penalty
+        return Loss(total, {"attention_penalty": penalty.detach()}, told.size)
 
     def observe(self, batch: CaptionBatch) -> None:
         """Write a caption for each picture; there is none where no picture could be read."""
-        if not len(batch.image_ids_B):
-            return
-        found = best(self.validation_search(self.decoder, self.features(batch.pictures)))
-        for image_id, hypothesis in zip(batch.image_ids_B.tolist(), found, strict=True):
-            words = self.vocabulary.decode(hypothesis.tokens)
-            self.written[image_id] = Written(words, not hypothesis.finished)
+        if len(batch.image_ids_B):
+            features_BLF = self.features(batch.pictures)
+            found = write_freely(self.validation_search, self.decoder, features_BLF, self.vocabulary)
+            self.written |= zip(batch.image_ids_B.tolist(), found, strict=True)
 
     def sum_up(self) -> dict[str, float]:
         """Scores of the captions, and whether they have collapsed."""
@@ -157,11 +142,6 @@ class CaptionTask(PictureTask):
                 "longer, lower the learning rate, or check that pictures and captions match."
             )
         return {name: float(value) for name, value in figures.items()}
-
-    def _likelihood(self, logits_MV: Tensor, targets_M: Tensor) -> Tensor:
-        """Mean negative log-likelihood, smoothed in training."""
-        smoothing = self.label_smoothing if self.training else 0.0
-        return F.cross_entropy(logits_MV, targets_M, label_smoothing=smoothing)
 
     def _sampling_probability(self) -> float:
         epochs = self.trainer.max_epochs or 0

@@ -58,8 +58,8 @@ def cosine(optimizer: Optimizer, total_updates: int, warmup: int = 0, final: flo
 
 
 def better(monitor: str) -> Any:
-    """Whether a figure is to become small ("min": a loss, in nats or bits) or large ("max": a score)."""
-    return "min" if monitor.endswith(("loss", "bits_per_character")) else "max"
+    """Whether a figure is to become small ("min": a loss, in nats or bits, or errors) or large ("max")."""
+    return "min" if monitor.endswith(("loss", "bits_per_character", "error_rate")) else "max"
 
 
 def _rise(update: int, warmup: int) -> float:

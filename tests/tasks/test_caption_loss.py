@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from captioner.data.captions import CaptionBatch, pad
 from captioner.decoders.show_attend_tell import ShowAttendTell
 from captioner.decoders.show_tell import ShowTell
-from captioner.tasks.caption import CaptionTask, Written
+from captioner.tasks.caption import CaptionTask
 from captioner.tasks.sampling import mix_in_samples
+from captioner.tasks.sentences import Written
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
 
 CELL = {"name": "lstm", "hidden_dim": 6}
@@ -143,10 +144,11 @@ def test_sampling_changes_what_is_read_and_not_what_is_asked_for(make, monkeypat
     torch.manual_seed(8)
     loss = task.loss(batch).loss
     torch.manual_seed(8)
-    read_BKT = mix_in_samples(task.decoder, batch.pictures, batch.inputs_BKT, 1.0)
-    logits_MV, _ = task.decoder(batch.pictures, read_BKT, batch.counts_BKT)
-    torch.testing.assert_close(loss, F.cross_entropy(logits_MV, batch.targets_BKT[batch.counts_BKT]))
-    assert not torch.equal(read_BKT, batch.inputs_BKT)
+    targets_BKT = batch.tokens_BKT[:, :, 1:]
+    read_BKT = mix_in_samples(task.decoder, batch.pictures, batch.tokens_BKT[:, :, :-1], 1.0)
+    logits_MV, _ = task.decoder(batch.pictures, read_BKT, targets_BKT != PAD)
+    torch.testing.assert_close(loss, F.cross_entropy(logits_MV, targets_BKT[targets_BKT != PAD]))
+    assert not torch.equal(read_BKT, batch.tokens_BKT[:, :, :-1])
 
 
 def sampler(kind):

@@ -13,6 +13,7 @@ from captioner.data.module import CaptionData
 from captioner.data.scenes import Scenes
 from captioner.tasks.caption import CaptionTask
 from captioner.tasks.optimization import OPTIMIZERS, SCHEDULES, better
+from captioner.vocabulary import PAD
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:.*{text}")
@@ -159,8 +160,9 @@ def test_one_update_clips_the_gradient_and_logs_it_as_it_was(run, clipping):
     data.setup("fit")
     reference.train()
     features_BLF = reference.encoder((batch := next(iter(data.loader(data.train, True)))).pictures)
-    logits_MV, _ = reference.decoder(features_BLF, batch.inputs_BKT, batch.counts_BKT)
-    nn.functional.cross_entropy(logits_MV, batch.targets_BKT[batch.counts_BKT]).backward()
+    targets_BKT = batch.tokens_BKT[:, :, 1:]
+    logits_MV, _ = reference.decoder(features_BLF, batch.tokens_BKT[:, :, :-1], targets_BKT != PAD)
+    nn.functional.cross_entropy(logits_MV, targets_BKT[targets_BKT != PAD]).backward()
     gradients = {name: p.grad.clone() for name, p in reference.named_parameters() if p.grad is not None}
     norm = math.sqrt(sum(float(g.double().square().sum()) for g in gradients.values()))
 

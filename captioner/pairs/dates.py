@@ -1,0 +1,76 @@
+"""Dates as people write them, in figures and in words; every form has one meaning.
+
+Between full stops the day comes first (05.03.1998), between strokes the month (3/5/1998), as they do where
+these are in use.
+"""
+
+from datetime import date
+
+from captioner.pairs.numbers import PLAIN, Style, ordinal_in_words, year_in_words
+
+FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+FORMS = (
+    "{day} {month} {year}",
+    "{month} {day}, {year}",
+    "{month} {day} {year}",
+    "{nth} {month} {year}",
+    "{nth} of {month} {year}",
+    "the {nth} of {month}, {year}",
+    "{month} {nth}, {year}",
+    "{weekday}, {day} {month} {year}",
+    "{weekday}, {month} {day}, {year}",
+    "{weekday} the {nth} of {month} {year}",
+    "{wkd}, {day} {mon} {year}",
+    "{day} {mon} {year}",
+    "{mon} {day}, {year}",
+    "{day}-{mon}-{year}",
+    "{day0} {mon}. {year}",
+    "{year} {month} {day}",
+    "{day}.{number}.{year}",
+    "{day0}.{number0}.{year}",
+    "{number}/{day}/{year}",
+    "{number0}/{day0}/{year}",
+    "{year}/{number0}/{day0}",
+    "the {day_words} of {month} {year_words}",
+    "{month} the {day_words}, {year_words}",
+    "{day_words} of {month}, {year_words}",
+    "{weekday}, {month} {day_words}, {year_words}",
+)
+PLAIN_FORM = FORMS[0]
+"""How a date in figures is written out."""
+
+
+def written(day: date, form: str = PLAIN_FORM, style: Style = PLAIN) -> str:
+    """A date in one of `FORMS`; the style is that of numbers in words.
+
+    >>> written(date(1998, 3, 5)), written(date(1998, 3, 5), "{weekday} the {nth} of {mon}. {year}")
+    ('5 March 1998', 'Thursday the 5th of Mar. 1998')
+    """
+    month, weekday = MONTHS[day.month - 1], WEEKDAYS[day.weekday()]
+    if "_words" in form:
+        form = form.replace("{day_words}", ordinal_in_words(day.day, style))
+        form = form.replace("{year_words}", year_in_words(day.year, style))
+    return form.format(
+        day=day.day,
+        day0=f"{day.day:02}",
+        nth=f"{day.day}{_ending(day.day)}",
+        number=day.month,
+        number0=f"{day.month:02}",
+        month=month,
+        mon=month[:3],
+        weekday=weekday,
+        wkd=weekday[:3],
+        year=day.year,
+    )
+
+
+def _ending(number: int) -> str:
+    if number in (11, 12, 13):
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
