@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from conftest import ROOT
+from PIL import Image
 
 from captioner.app.train import check
 from captioner.config import load
@@ -16,6 +17,7 @@ from captioner.tasks.folder import _without_weight_files
 from captioner.vocabulary import SPECIAL, Vocabulary
 
 FILES = sorted((ROOT / "configs").rglob("*.yaml"))
+ASKED = [file for file in FILES if load(file).task["name"] == "vqa"]
 
 
 def name(file):
@@ -47,7 +49,14 @@ def test_it_opens_with_what_it_is_and_its_command(file):
     check(load(file, changes))
 
 
-@pytest.mark.parametrize("file", FILES, ids=name)
+def small(encoder):
+    options = _without_weight_files(encoder)
+    if options.get("layer") in ("fc6", "fc7"):
+        options |= {"width": 0.02, "weights": None}
+    return options
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in ASKED], ids=name)
 def test_its_parts_can_be_built_and_fit_together(file):
     """With random weights, and fully connected layers of a few units: fc6 alone would be 400 MB."""
     config = load(file)
@@ -66,12 +75,21 @@ def test_its_parts_can_be_built_and_fit_together(file):
             (found,) = SEARCHES.build(config.search)(task.decoder, task.features(torch.tensor([[4, 5, 4]])))
         assert len(found) == 1
         return
-    encoder_options = _without_weight_files(config.encoder)
-    if encoder_options.get("layer") in ("fc6", "fc7"):
-        encoder_options |= {"width": 0.02, "weights": None}
-    encoder = ENCODERS.build(encoder_options)
+    encoder = ENCODERS.build(small(config.encoder))
     decoder = DECODERS.build(config.decoder, feature_dim=encoder.feature_dim, vocab_size=len(SPECIAL) + 1)
     features_BLF = torch.randn(1, encoder.grid[0] * encoder.grid[1], encoder.feature_dim)
     with torch.inference_mode():
         ((best, *_),) = SEARCHES.build(config.search | {"max_length": 3})(decoder.eval(), features_BLF)
     assert len(best.tokens) <= 3
+
+
+@pytest.mark.parametrize("file", ASKED, ids=name)
+def test_its_parts_answer_a_question(file):
+    config = load(file)
+    config.encoder = small(config.encoder)
+    card = {"answers": ["yes", "no", "2"]}
+    task = TASKS.build(config.task, config=config, vocabulary=Vocabulary(SPECIAL), card=card).eval()
+    with torch.inference_mode():
+        features_BLF = task.look([Image.new("RGB", (64, 48))])
+        answered = task.ask(features_BLF, [0, 0], ["Why?", "What is it?"])
+    assert answered.logits_NV.shape == (2, 3)

@@ -1,0 +1,78 @@
+"""What holds for every head that is registered."""
+
+import pytest
+import torch
+
+from captioner.errors import UserError
+from captioner.heads.base import HEADS, head_class
+
+B, N, L, F, S, V = 3, 7, 5, 6, 4, 8
+IMAGES_N = torch.tensor([2, 0, 2, 1, 1, 2, 0])
+SIZES = {"feature_dim": F, "state_dim": S, "num_answers": V}
+
+
+@pytest.fixture(params=list(HEADS))
+def head(request):
+    torch.manual_seed(5)
+    return HEADS.build({"name": request.param, "hidden_dim": 9, "dropout": 0.4}, **SIZES).eval()
+
+
+@pytest.fixture
+def given():
+    random = torch.Generator().manual_seed(3)
+    return torch.randn(B, L, F, generator=random), torch.randn(N, S, generator=random)
+
+
+def test_a_question_does_not_depend_on_those_beside_it(head, given):
+    features_BLF, question_NS = given
+    whole = head(features_BLF, IMAGES_N, question_NS)
+    assert whole.logits_NV.shape == (N, V)
+    for n, image in enumerate(IMAGES_N):
+        alone = head(features_BLF[image : image + 1], torch.tensor([0]), question_NS[n : n + 1])
+        torch.testing.assert_close(alone.logits_NV[0], whole.logits_NV[n])
+        if head.attends:
+            torch.testing.assert_close(alone.alphas_NGL[0], whole.alphas_NGL[n])
+
+
+def test_it_says_truly_what_it_goes_by(head, given):
+    features_BLF, question_NS = given
+    logits_NV = head(features_BLF, IMAGES_N, question_NS).logits_NV
+    elsewhere = head(features_BLF.flip(0), IMAGES_N, question_NS).logits_NV
+    otherwise = head(features_BLF, IMAGES_N, question_NS.flip(0)).logits_NV
+    assert torch.equal(logits_NV, elsewhere) == (not head.looks)
+    assert torch.equal(logits_NV, otherwise) == (not head.reads)
+
+
+def test_one_that_does_not_look_or_read_needs_nothing_of_it(head, given):
+    features_BLF, question_NS = given
+    expected = head(features_BLF, IMAGES_N, question_NS).logits_NV
+    features_BLF = features_BLF if head.looks else torch.zeros(B, 0, 0)
+    question_NS = question_NS if head.reads else torch.zeros(N, 0)
+    assert torch.equal(head(features_BLF, IMAGES_N, question_NS).logits_NV, expected)
+
+
+def test_where_it_looked_is_a_distribution(head, given):
+    alphas_NGL = head(given[0], IMAGES_N, given[1]).alphas_NGL
+    assert (alphas_NGL is not None) == head.attends
+    if alphas_NGL is not None:
+        assert alphas_NGL.shape[::2] == (N, L)
+        torch.testing.assert_close(alphas_NGL.sum(dim=-1), torch.ones(alphas_NGL.shape[:2]))
+        assert alphas_NGL.std(dim=-1).min() > 1e-4
+
+
+def test_all_of_it_learns(head, given):
+    head.train()
+    head(given[0], IMAGES_N, given[1]).logits_NV.square().sum().backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_a_name_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"no head 'produkt'\. Did you mean product"):
+        head_class({"name": "produkt"})
+
+
+def test_attention_needs_a_glance():
+    with pytest.raises(UserError, match="num_glances must be at least 1, not 0"):
+        HEADS.build({"name": "attention", "num_glances": 0}, **SIZES)

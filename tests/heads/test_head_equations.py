@@ -1,0 +1,118 @@
+"""Each head against its equation, question by question in numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from captioner.heads.base import HEADS
+
+B, N, L, F, S, V, H, A = 3, 7, 5, 6, 4, 8, 9, 10
+IMAGES = [2, 0, 2, 1, 1, 2, 0]
+SIZES = {"feature_dim": F, "state_dim": S, "num_answers": V}
+
+
+@pytest.fixture
+def given():
+    random = torch.Generator().manual_seed(3)
+    features_BLF = torch.randn(B, L, F, generator=random, dtype=torch.float64)
+    question_NS = torch.randn(N, S, generator=random, dtype=torch.float64)
+    return features_BLF, torch.tensor(IMAGES), question_NS
+
+
+def build(name, **options):
+    torch.manual_seed(7)
+    head = HEADS.build({"name": name, "hidden_dim": H, **options}, **SIZES).double().eval()
+    for parameter in head.parameters():
+        torch.nn.init.normal_(parameter, std=0.7)
+    return head
+
+
+def linear(module, x):
+    y = module.weight.detach().numpy() @ x
+    return y if module.bias is None else y + module.bias.detach().numpy()
+
+
+def layer(embedding, x):
+    (module,) = [one for one in embedding if isinstance(one, torch.nn.Linear)]
+    return np.tanh(linear(module, x))
+
+
+def scores(module, z):
+    *hidden, last = [one for one in module if not isinstance(one, torch.nn.Dropout)]
+    for one in hidden:
+        z = layer(one, z)
+    return linear(last, z)
+
+
+def seen(head, features_LF):
+    f = features_LF.mean(axis=0)
+    return layer(head.image, f / np.sqrt((f**2).sum()) if head.normalise else f)
+
+
+def product(head, features_LF, s):
+    return scores(head.scores, seen(head, features_LF) * layer(head.question, s))
+
+
+def concatenation(head, features_LF, s):
+    return scores(head.scores, np.concatenate([seen(head, features_LF), layer(head.question, s)]))
+
+
+def question_only(head, features_LF, s):
+    return scores(head.scores, layer(head.question, s))
+
+
+def image_only(head, features_LF, s):
+    return scores(head.scores, seen(head, features_LF))
+
+
+def attention(head, features_LF, s):
+    u = layer(head.question, s)
+    for glance in head.glances:
+        look = glance.attention
+        e = [
+            linear(look.score, np.tanh(linear(look.keys, a) + linear(look.query, u)))[0] for a in features_LF
+        ]
+        alpha = np.exp(e) / np.exp(e).sum()
+        z = sum(alpha[k] * features_LF[k] for k in range(L))
+        u = u + linear(glance.seen, z) * layer(glance.asked, s)
+    return scores(head.scores, u)
+
+
+@pytest.mark.parametrize(
+    ("name", "naive", "options"),
+    [
+        ("product", product, {"normalise": True}),
+        ("product", product, {"normalise": False, "num_layers": 2}),
+        ("concatenation", concatenation, {"normalise": True}),
+        ("concatenation", concatenation, {"normalise": False, "num_layers": 0}),
+        ("question_only", question_only, {"num_layers": 1}),
+        ("image_only", image_only, {"normalise": True, "num_layers": 1}),
+        ("attention", attention, {"attention_dim": A}),
+        ("attention", attention, {"attention_dim": A, "num_glances": 3, "num_layers": 1}),
+    ],
+)
+def test_a_head_is_its_equation(given, name, naive, options):
+    head = build(name, **options)
+    features_BLF, images_N, question_NS = given
+    logits_NV = head(features_BLF, images_N, question_NS).logits_NV
+    expected = [
+        naive(head, features_BLF[image].numpy(), question_NS[n].numpy()) for n, image in enumerate(IMAGES)
+    ]
+    np.testing.assert_allclose(logits_NV.detach().numpy(), expected, rtol=1e-10)
+
+
+def test_a_picture_of_nothing_has_no_direction_and_breaks_nothing(given):
+    features_BLF, images_N, question_NS = given
+    logits_NV = build("product")(torch.zeros_like(features_BLF), images_N, question_NS).logits_NV
+    assert logits_NV.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["product", "attention"])
+def test_dropout_acts_in_training_alone(given, name):
+    head = build(name, dropout=0.5)
+    once, again = head(*given).logits_NV, head(*given).logits_NV
+    assert torch.equal(once, again)
+    head.train()
+    assert not torch.equal(head(*given).logits_NV, head(*given).logits_NV)
+    head = build(name, dropout=0.0).train()
+    assert torch.equal(head(*given).logits_NV, head(*given).logits_NV)
