@@ -186,8 +186,8 @@ def test_evaluation_and_files_score_alike(tiny, tiny_scenes, tmp_path, capsys):
     files = [tmp_path / "out/captions_val_results.json", tiny_scenes / "annotations/captions_val.json"]
     main("score", [*map(str, files), "--json"])
     found = json.loads(capsys.readouterr().out)["scores"]
-    names = set(found) & set(result.figures["test"])
+    names = set(found) & set(result.figures["val"])
     assert {"bleu1", "bleu4_no_bp", "rouge_l", "cider_d", "distinct", "mean_length"} <= names
     assert {n: found[n] for n in names} == pytest.approx(
-        {n: result.figures["test"][n] for n in names}, abs=1e-12
+        {n: result.figures["val"][n] for n in names}, abs=1e-12
     )

@@ -47,7 +47,7 @@ def test_numbers_of_every_length_are_written_in_many_ways():
     assert set(Counter(len(pair.target) for pair in numbers)) == {1, 2, 3, 4, 5, 6}
     sources = [pair.source for pair in numbers]
     for sign in (" and ", "-", ",", "a hundred", "A thousand", " oh "):
-        assert sum(sign in source for source in sources) > 5
+        assert any(sign in source for source in sources), sign
     assert sum(source[0].isupper() for source in sources) > 500
     for written, value in (("nineteen hundred", 1900), ("twenty-one hundred", 2100)):
         found = [pair for pair in numbers if pair.source.lower() == written]
