@@ -61,10 +61,7 @@ def load_image(source: ImageSource) -> Image.Image:
     """
     name = f"of {len(source)} bytes" if isinstance(source, bytes) else str(source)
     try:
-        with (
-            _quiet_pillow(),
-            Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as picture,
-        ):
+        with _quiet_pillow(), _open(source) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             picture.load()
@@ -72,6 +69,16 @@ def load_image(source: ImageSource) -> Image.Image:
     # A broken file can fail anywhere in a decoder, with any exception.
     except Exception as error:
         raise UnreadableImage(f"The picture {name} cannot be read: {_reason(source, error)}.") from None
+
+
+def picture_size(source: ImageSource) -> tuple[int, int]:
+    """Width and height of what `load_image` gives, from the header of a picture that it can read."""
+    with _quiet_pillow(), _open(source) as picture:
+        return _upright(picture, Image.new("1", picture.size)).size
+
+
+def _open(source: ImageSource) -> Image.Image:
+    return Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
 
 
 def _reason(source: ImageSource, error: Exception) -> str:
@@ -200,9 +207,8 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, as JSON and YAML hold them."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
-        }
+        values = asdict(self).items()
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":

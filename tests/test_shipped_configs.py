@@ -76,10 +76,14 @@ def test_its_parts_can_be_built_and_fit_together(file):
         assert len(found) == 1
         return
     encoder = ENCODERS.build(small(config.encoder))
-    decoder = DECODERS.build(config.decoder, feature_dim=encoder.feature_dim, vocab_size=len(SPECIAL) + 1)
-    features_BLF = torch.randn(1, encoder.grid[0] * encoder.grid[1], encoder.feature_dim)
+    places = encoder.grid[0] * encoder.grid[1]
+    facts = {"feature_dim": encoder.feature_dim, "num_locations": places, "vocab_size": len(SPECIAL) + 1}
+    decoder = DECODERS.build(config.decoder, **facts)
+    features_BLF = torch.randn(1, places, encoder.feature_dim)
     with torch.inference_mode():
-        ((best, *_),) = SEARCHES.build(config.search | {"max_length": 3})(decoder.eval(), features_BLF)
+        ((best, *_),) = SEARCHES.build((config.search or {"name": "greedy"}) | {"max_length": 3})(
+            decoder.eval(), features_BLF
+        )
     assert len(best.tokens) <= 3
 
 

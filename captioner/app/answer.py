@@ -15,6 +15,7 @@ from captioner.errors import UserError
 from captioner.images import ImageSource, UnreadableImage, load_image
 from captioner.insight.attention_map import draw_attention
 from captioner.tasks.folder import load_model
+from captioner.tasks.pictures import PictureTask
 from captioner.tasks.vqa import VQA, Guess, as_vqa
 
 BATCH_SIZE = 64
@@ -39,7 +40,7 @@ class Reply(NamedTuple):
     problem: str | None
 
 
-class _Looked(NamedTuple):
+class Looked(NamedTuple):
     """A picture as it is and as the encoder sees it, or what is wrong with it; all None if nobody looks."""
 
     image: Image.Image | None
@@ -59,7 +60,7 @@ def answer(task: VQA, questions: Sequence[Asked], n_best: int = 1) -> Iterator[R
 
 def _batch(task: VQA, questions: Sequence[Asked], n_best: int) -> list[Reply]:
     sources = {asked.picture: asked.source for asked in questions}
-    looked = {name: _look(task, source) for name, source in sources.items()}
+    looked = {name: look_at(task, source) for name, source in sources.items()}
     good = [name for name, one in looked.items() if not one.problem]
     asked = [one for one in questions if one.picture in good]
     replies = iter(_answered(task, asked, {name: looked[name] for name in good}, n_best) if good else ())
@@ -69,18 +70,19 @@ def _batch(task: VQA, questions: Sequence[Asked], n_best: int) -> list[Reply]:
     ]
 
 
-def _look(task: VQA, source: ImageSource) -> _Looked:
+def look_at(task: PictureTask, source: ImageSource) -> Looked:
+    """Load a picture, if the task looks at any."""
     if task.encoder is None:
-        return _Looked(None, None, None)
+        return Looked(None, None, None)
     try:
         image = load_image(source)
     except UnreadableImage as problem:
-        return _Looked(None, None, str(problem))
-    return _Looked(image, task.encoder.preprocessing.shown(image), None)
+        return Looked(None, None, str(problem))
+    return Looked(image, task.encoder.preprocessing.shown(image), None)
 
 
 def _answered(
-    task: VQA, questions: Sequence[Asked], looked: dict[str, _Looked], n_best: int
+    task: VQA, questions: Sequence[Asked], looked: dict[str, Looked], n_best: int
 ) -> Iterator[Reply]:
     places = {name: b for b, name in enumerate(looked)}
     images = [places[asked.picture] for asked in questions]

@@ -4,8 +4,11 @@
   python scripts/ask.py photo.jpg "Is it raining?" "How many people are there?" --top 3
   python scripts/ask.py photo.jpg "What is on the table?" --attention looked.png
   python scripts/ask.py --pairs questions.jsonl --json > answers.jsonl
+  python scripts/ask.py --task visual7w photo.jpg "Where is the cat?" --choices "On the mat." "In the bag."
 
-Prints the likeliest answers to every question, with their probabilities. The lines of a file of pairs are
+Prints the likeliest answers to every question, with their probabilities; with choices, those of the choices,
+which a model of visual7w must be given (x,y,width,height in pixels where it points at places). The lines of
+a file of pairs are
 objects, {"image": "photo.jpg", "question": "Is it raining?"}; or it is CSV with these columns. Its paths are
 relative to it. A picture that cannot be read is named and left out.
 """
@@ -16,12 +19,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.app.places import last_run
+from captioner.app.places import last_run, task_name
 from captioner.commands.answers import as_json, as_text
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
-    from captioner.app.answer import Asked
+    from captioner.app.answer import Answerer, Asked
+    from captioner.app.choose import Chooser
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("picture", nargs="?", metavar="PHOTO", help="the file of a picture")
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help="what to ask about it")
     parser.add_argument("--pairs", type=Path, metavar="FILE", help="pictures, each with a question")
+    parser.add_argument("--choices", nargs="+", default=[], metavar="ANSWER", help="one of them is right")
     parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
+    parser.add_argument("--task", default="vqa", help="the last model of this task (default: vqa)")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="answers a question (default: 5)")
     parser.add_argument(
         "--attention",
@@ -44,11 +50,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask, print, draw."""
     if arguments.top < 1:
         raise UserError(f"--top must be at least 1, not {arguments.top}.")
-    model: Path = arguments.model or last_run(Path("runs"), "vqa", "model") / "model"
-    questions = _questions(arguments)
-    from captioner.app.answer import Answerer
-
-    answerer = Answerer(model, arguments.top)
+    model: Path = arguments.model or last_run(Path("runs"), task_name(arguments.task), "model") / "model"
+    questions = [asked._replace(choices=arguments.choices) for asked in _questions(arguments)]
+    answerer = _answerer(model, arguments.top)
     if arguments.attention:
         answerer.check_attends()
     unanswered = 0
@@ -68,6 +72,18 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{unanswered} of {len(questions)} questions could not be answered.", file=sys.stderr)
     if unanswered == len(questions):
         sys.exit(2)
+
+
+def _answerer(model: Path, top: int) -> "Answerer | Chooser":
+    from captioner.tasks.folder import trained_task
+
+    if trained_task(model).startswith("visual7w"):
+        from captioner.app.choose import Chooser
+
+        return Chooser(model, top)
+    from captioner.app.answer import Answerer
+
+    return Answerer(model, top)
 
 
 def _questions(arguments: argparse.Namespace) -> "list[Asked]":

@@ -9,12 +9,14 @@ all positions that count; only `advance` is done word by word.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from captioner.cells.base import Cell
 from captioner.registry import Registry
 from captioner.tree import Tree, first_rows, repeat_rows
 
@@ -29,7 +31,7 @@ class Started(NamedTuple):
 class Advanced(NamedTuple):
     """The recurrence after one more word."""
 
-    output: tuple[Tensor, ...]  # what `predict` needs of this moment, leaves (N, ...)
+    output: tuple[Tensor, ...]  # what `predict` needs of this moment, leaves (N, ...), h_NH the first
     state: Tree
     alphas_NL: Tensor | None = None
 
@@ -42,11 +44,19 @@ class Step(NamedTuple):
     alphas_NL: Tensor | None = None  # where the decoder looked, if it looks
 
 
+class Followed(NamedTuple):
+    """Whole sentences read: what `embed` and `advance` gave at the positions that count, row by row."""
+
+    embedded: tuple[Tensor, ...]  # leaves (M, ...)
+    output: tuple[Tensor, ...]
+    alphas_NTL: Tensor | None  # zero where nothing counts
+
+
 class Forced(NamedTuple):
     """Teacher forcing over whole captions."""
 
     logits_MV: Tensor  # at the positions that count, row by row
-    alphas_NTL: Tensor | None  # zero where a row has ended
+    alphas_NTL: Tensor | None  # zero where nothing counts
 
 
 class Decoder(nn.Module, ABC):
@@ -56,8 +66,10 @@ class Decoder(nn.Module, ABC):
     between calls, so search may reorder, fork and undo.
     """
 
+    looks: ClassVar[bool] = True
     attends: ClassVar[bool] = False
     vocab_size: int
+    cell: Cell
 
     @abstractmethod
     def start(self, features_BLF: Tensor) -> Started:
@@ -82,17 +94,23 @@ class Decoder(nn.Module, ABC):
         return Step(self.predict(embedded, output), state, alphas_NL)
 
     def forward(self, features_BLF: Tensor, tokens_BKT: Tensor, counts_BKT: Tensor) -> Forced:
-        """Teacher forcing: feed the words `tokens_BKT`, score the next word where `counts_BKT` is true.
+        """Teacher forcing: feed the words `tokens_BKT`, score the next word where `counts_BKT` is true."""
+        embedded, output, alphas_NTL = self.follow(features_BLF, tokens_BKT, counts_BKT)
+        return Forced(self.predict(embedded, output), alphas_NTL)
 
-        Each row counts up to some time and not after it. Cheapest when images come with the longest
-        captions first: an image whose rows have all ended is computed no further.
+    def follow(self, features_BLF: Tensor, tokens_BKT: Tensor, counts_BKT: Tensor) -> Followed:
+        """Read the words `tokens_BKT`, and keep what came of them where `counts_BKT` is true.
+
+        Each row counts up to some time and not after it, and a question that is only read not before it.
+        Cheapest when images come with the longest captions first: an image whose rows have all ended is
+        computed no further.
         """
         memory, state = self.start(features_BLF)
         embedded = self.embed(tokens_BKT.flatten(0, 1))
         state = repeat_rows(state, tokens_BKT.shape[1])
-        outputs, alphas_NTL = self.unroll(embedded, state, memory, counts_BKT)
+        output, alphas_NTL = self.unroll(embedded, state, memory, counts_BKT)
         counts_NT = counts_BKT.flatten(0, 1)
-        return Forced(self.predict(tuple(leaf[counts_NT] for leaf in embedded), outputs), alphas_NTL)
+        return Followed(tuple(leaf[counts_NT] for leaf in embedded), output, alphas_NTL)
 
     def unroll(
         self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree, counts_BKT: Tensor
@@ -120,12 +138,13 @@ class Decoder(nn.Module, ABC):
 def _images_under_way(counts_BKT: Tensor) -> list[int]:
     """For each time until all rows have ended: how many of the first images must still be computed."""
     number_B1 = torch.arange(1, len(counts_BKT) + 1, device=counts_BKT.device).unsqueeze(1)
-    numbers: list[int] = (counts_BKT.any(dim=1) * number_B1).amax(dim=0).tolist()
+    counting_T = (counts_BKT.any(dim=1) * number_B1).amax(dim=0)
+    numbers: list[int] = counting_T.flip(0).cummax(dim=0).values.flip(0).tolist()  # or will be, later on
     return numbers[: numbers.index(0)] if 0 in numbers else numbers
 
 
 def _stack_padded(alphas: list[Tensor], counts_BKT: Tensor) -> Tensor:
-    """alphas_NTL from steps with fewer and fewer rows; zero after a row has ended."""
+    """alphas_NTL from steps with fewer and fewer rows; zero where nothing counts."""
     B, K, T = counts_BKT.shape
     padded = [F.pad(a_NL, (0, 0, 0, B * K - len(a_NL))) for a_NL in alphas]
     alphas_NTL = F.pad(torch.stack(padded, dim=1), (0, 0, 0, T - len(alphas)))
@@ -133,3 +152,16 @@ def _stack_padded(alphas: list[Tensor], counts_BKT: Tensor) -> Tensor:
 
 
 DECODERS: Registry[Decoder] = Registry("decoder", "captioner.decoders")
+FACTS = ("feature_dim", "num_locations", "vocab_size", "endless")
+"""What data and encoder tell a decoder, and a config may not say."""
+
+
+def decoder_class(config: Mapping[str, Any]) -> type[Decoder]:
+    """The class of the decoder that a config names.
+
+    Raises:
+        UserError: there is no such decoder.
+    """
+    found = DECODERS[config["name"]]
+    assert isinstance(found, type)
+    return found

@@ -43,6 +43,8 @@ class LanguageModel(PlainDecoder):
     0. An `endless` text, a fact of the task, has no special words: never said, and read as nothing.
     """
 
+    looks = False
+
     def __init__(
         self,
         vocab_size: int,

@@ -55,7 +55,7 @@ def ask_number(scene: Scene, rng: Random) -> Question:
     if rng.randrange(4):
         number, (colour, shape) = scene.group.number, (scene.group.colour, scene.group.shape)
     else:
-        number, (colour, shape) = 0, _absent(scene, rng.choice(scene.groups), rng)
+        number, (colour, shape) = 0, absent_kind(scene, rng.choice(scene.groups), rng)
     return Question(f"How many {colour} {plural(shape)} are there?", str(number), "how many", "number")
 
 
@@ -85,7 +85,7 @@ def _side(scene: Scene, group: Group, other: Group, rng: Random) -> Question:
 
 def _is_there(scene: Scene, group: Group, other: Group, rng: Random) -> Question:
     is_there = rng.random() < 0.5
-    colour, shape = (group.colour, group.shape) if is_there else _absent(scene, group, rng)
+    colour, shape = (group.colour, group.shape) if is_there else absent_kind(scene, group, rng)
     return _yes_no(f"Is there any {colour} {shape}?", is_there, "is there")
 
 
@@ -100,7 +100,7 @@ def _yes_no(text: str, is_so: bool, question_type: str) -> Question:
     return Question(text, "yes" if is_so else "no", question_type, "yes/no")
 
 
-def _absent(scene: Scene, group: Group, rng: Random) -> tuple[str, str]:
+def absent_kind(scene: Scene, group: Group, rng: Random) -> tuple[str, str]:
     """A colour and shape that are not there together, one of them that of `group`."""
     there = {(one.colour, one.shape) for one in scene.groups}
     while True:

@@ -1,7 +1,8 @@
-"""Scenes to files: pictures, an official COCO caption file and VQA v2 files for each split.
+"""Scenes to files: pictures, an official COCO caption file and VQA v2 files for each split; Visual7W files.
 
     images/{split}/000000000001.png
     annotations/captions_{split}.json    questions_{split}.json    annotations_{split}.json    scenes.json
+    annotations/visual7w_telling.json    visual7w_pointing.json
     recipe.json
 
 A scene depends on the seed and its image id only, so that a split is the same whatever the sizes of all.
@@ -14,13 +15,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from captioner.scenes.choices import pointing, telling
 from captioner.scenes.draw import draw_scene
 from captioner.scenes.language import references
 from captioner.scenes.questions import questions
 from captioner.scenes.render import render
 from captioner.scenes.scene import IMAGE_SIZE, Scene
+from captioner.scenes.visual7w import Visual7WFiles
 
-VERSION = 8
+VERSION = 9
 RECIPE = "recipe.json"
 PICTURE = "{:012d}.png"  # the name of a picture by its id
 SPLITS = ("train", "val", "test")
@@ -44,12 +47,16 @@ def write_scenes(folder: Path, seed: int, counts: Mapping[str, int]) -> None:
     """
     (folder / "annotations").mkdir(parents=True)
     described: dict[int, Any] = {}
+    choices = Visual7WFiles()
     for split, count in counts.items():
         scenes = {image_id: scene_of(seed, image_id) for image_id in image_ids(split, count)}
         described |= {image_id: asdict(scene) for image_id, scene in scenes.items()}
         _write_images(folder, split, scenes)
         _write_captions(folder, split, seed, scenes)
         _write_questions(folder, split, seed, scenes)
+        _add_choices(choices, split, seed, scenes)
+    for kind, content in choices.contents().items():
+        _write_json(folder / "annotations" / f"visual7w_{kind}.json", content)
     _write_json(folder / "annotations" / "scenes.json", described)
     _write_json(folder / RECIPE, recipe(seed, counts))
 
@@ -141,6 +148,13 @@ def _write_questions(folder: Path, split: str, seed: int, scenes: Mapping[int, S
 def _answers(answer: str) -> list[dict[str, Any]]:
     """Ten people who agree."""
     return [{"answer": answer, "answer_confidence": "yes", "answer_id": k} for k in range(1, 11)]
+
+
+def _add_choices(files: Visual7WFiles, split: str, seed: int, scenes: Mapping[int, Scene]) -> None:
+    for image_id, scene in scenes.items():
+        told = telling(scene, _rng(seed, image_id, "telling"))
+        pointed = pointing(scene, _rng(seed, image_id, "pointing"))
+        files.add(split, image_id, f"{split}/{PICTURE.format(image_id)}", told, pointed)
 
 
 def _write_json(path: Path, content: Mapping[Any, Any]) -> None:

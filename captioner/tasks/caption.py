@@ -3,6 +3,7 @@
 B images, K captions an image, N = B*K rows, T time, L locations, F feature.
 """
 
+import math
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,7 +56,10 @@ class CaptionTask(PictureTask):
         )
         self.encoder = make_encoder(config.encoder)
         self.decoder = DECODERS.build(
-            config.decoder, feature_dim=self.encoder.feature_dim, vocab_size=len(vocabulary)
+            config.decoder,
+            feature_dim=self.encoder.feature_dim,
+            num_locations=math.prod(self.encoder.grid),
+            vocab_size=len(vocabulary),
         )
         self.written: dict[int, Written] = {}
         self.references: dict[int, list[str]] = {}

@@ -17,7 +17,7 @@ from captioner.config import Component, Config
 from captioner.data.alphabet import Alphabet
 from captioner.data.streams import TextBatch
 from captioner.data.text import CORPORA, TextData
-from captioner.decoders.base import DECODERS
+from captioner.decoders.base import DECODERS, FACTS
 from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
 from captioner.metrics.likelihood import by_distance, likelihood
@@ -80,7 +80,7 @@ class CharLM(Task):
     def check(cls, config: Config) -> None:
         """Refuse a mistake in the corpus, the decoder or its cell, and options of captioning."""
         CORPORA.check(config.data)
-        DECODERS.check(config.decoder, facts=("feature_dim", "vocab_size", "endless"))
+        DECODERS.check(config.decoder, facts=FACTS)
         if config.decoder["name"] != "language_model":
             raise UserError(
                 f"The task char_lm needs the decoder language_model, not {config.decoder['name']}."

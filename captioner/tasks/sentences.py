@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from captioner.config import Config
-from captioner.decoders.base import DECODERS, Decoder
+from captioner.decoders.base import DECODERS, FACTS, Decoder
 from captioner.search.base import SEARCHES, Search, best
 from captioner.tasks.sampling import mix_in_samples
 from captioner.vocabulary import PAD, Vocabulary
@@ -37,7 +37,7 @@ def check_sentences(config: Config) -> None:
     Raises:
         UserError: one sentence with the nearest right name.
     """
-    DECODERS.check(config.decoder, facts=("feature_dim", "vocab_size", "endless"))
+    DECODERS.check(config.decoder, facts=FACTS)
     for search in (config.search, config.task.get("validation_search")):
         if search:
             SEARCHES.check(search)

@@ -26,7 +26,7 @@ def make(name: str = "show_attend_tell", cell: str = "lstm", seed: int = 0, gain
     """A decoder with weights large enough for every word to depend on all before it."""
     torch.manual_seed(seed)
     config = {"name": name, "cell": {"name": cell, "hidden_dim": 6}, "embed_dim": 5}
-    decoder = DECODERS.build(config, feature_dim=F, vocab_size=V).double().eval()
+    decoder = DECODERS.build(config, feature_dim=F, num_locations=L, vocab_size=V).double().eval()
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=gain)
     return decoder

@@ -4,10 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import Image
+
 from captioner.registry import Registry
+
+GREY = (128, 128, 128)
 
 
 class Evaluation(NamedTuple):
@@ -40,6 +45,13 @@ def write_results(file: Path, about: Mapping[str, Any]) -> None:
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+def grey_picture() -> bytes:
+    """The file of a picture of nothing, to see what a model says without having seen anything."""
+    file = BytesIO()
+    Image.new("RGB", (64, 64), GREY).save(file, "PNG")
+    return file.getvalue()
 
 
 def left_out(problems: Sequence[str]) -> list[str]:

@@ -1,16 +1,13 @@
 """Evaluation of answers: accuracy, the official results file, and a page of samples."""
 
-import io
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from captioner.app.answer import Asked, Reply, answer, draw_glances, glance_titles
-from captioner.app.evaluation.base import EVALUATIONS, Evaluation, left_out, write_results
+from captioner.app.evaluation.base import EVALUATIONS, Evaluation, grey_picture, left_out, write_results
 from captioner.config import Component
 from captioner.data.question_batches import QuestionData
 from captioner.data.questions import QUESTION_SETS, QuestionSource
@@ -24,7 +21,6 @@ from captioner.tasks.folder import load_model
 from captioner.tasks.vqa import VQA, as_vqa
 
 DRAWN_SAMPLES = 12
-GREY = (128, 128, 128)
 
 
 @EVALUATIONS.register("vqa")
@@ -62,7 +58,7 @@ def evaluate(
     found = _score(source, said, truth)
     columns = {split: found.figures}
     if blank:
-        grey = [one._replace(picture="grey", source=_grey()) for one in asked]
+        grey = [one._replace(picture="grey", source=grey_picture()) for one in asked]
         columns["blank"] = _score(source, _said(task, progress, grey, truth)[0], truth).figures
     about = {
         "model": str(model),
@@ -148,13 +144,6 @@ def _by_type(scores: AnswerScores, truth: Mapping[int, HumanAnswers]) -> dict[st
         for kind, value in values.items()
         if kind
     }
-
-
-def _grey() -> bytes:
-    """The file of a picture of nothing."""
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), GREY).save(file, "PNG")
-    return file.getvalue()
 
 
 def _write_samples(

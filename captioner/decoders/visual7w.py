@@ -1,0 +1,126 @@
+"""Visual7W's reader.
+
+B images, N rows, M positions, L locations, F feature, E embedding, H hidden, C context, V vocabulary.
+"""
+
+from typing import Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from captioner.attention import AdditiveAttention, LocatedAttention
+from captioner.cells.base import CELLS, CellConfig, State
+from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
+from captioner.errors import UserError
+
+
+class Annotations(NamedTuple):
+    """What stays of an image."""
+
+    features_BLF: Tensor
+    keys: Tensor  # keys_BLA, or keys_BL of the located attention
+
+
+class Word(NamedTuple):
+    """A word's part of the cell's gates."""
+
+    projected: Tensor  # (..., G)
+
+
+class Seen(NamedTuple):
+    """What a moment gives to the output."""
+
+    h_NH: Tensor
+    context_NF: Tensor
+
+
+@DECODERS.register("visual7w")
+class Visual7WDecoder(Decoder):
+    r"""Image, question and answer read as one sentence, looking back at every word (Zhu et al., 2016).
+
+        x_1 = relu(W_I mean_l(a_l) + b)                the image is the first word
+        x_t = W_e s_t                                  then <bos>, the question, <bos>, the answer
+        z_t = relu(W_z sum_l alpha_tl a_l + b)         attention asked by h_{t-1}, for the image too
+        h_t = cell([x_t; z_t], h_{t-1}),  h_0 = 0
+        p_{t+1} = softmax(W_o h_t + b)
+
+    As the released code, which however takes x_1 from fc7 and the a_l from conv5_3; here both come from the
+    one layer that the encoder gives, of which fc7 is not. The second <bos> is that code's too: it tells a
+    question from the answer that follows it. `attention` is `additive` (Xu et al., 2015, with `attention_dim`
+    and `score_gain`), or `located`, that code's own. With `output="deep"` the last line is
+    softmax(W_o(h_t + W_s sum_l alpha_tl a_l) + b), after Xu et al.: what is seen last is told without a way
+    through the cell, and encoder and attention learn several times as fast from nothing. `dropout` acts on
+    what W_o is given. Word vectors start in U(-embed_scale, embed_scale).
+
+    Raises:
+        UserError: `attention_dim` or `score_gain` beside the located attention, or features of which it is
+            not known how many there are.
+    """
+
+    attends = True
+
+    def __init__(
+        self,
+        feature_dim: int,
+        vocab_size: int,
+        num_locations: int | None = None,
+        cell: CellConfig = None,
+        embed_dim: int = 512,
+        context_dim: int = 256,
+        attention: Literal["additive", "located"] = "additive",
+        attention_dim: int | None = None,
+        score_gain: float | None = None,
+        output: Literal["hidden", "deep"] = "hidden",
+        dropout: float = 0.5,
+        embed_scale: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.vocab_size = vocab_size
+        self.image = nn.Linear(feature_dim, embed_dim)
+        self.words = nn.Embedding(vocab_size, embed_dim)
+        nn.init.uniform_(self.words.weight, -embed_scale, embed_scale)
+        self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
+        self.attention: nn.Module
+        if attention == "additive":
+            self.attention = AdditiveAttention(
+                feature_dim, self.cell.hidden_dim, attention_dim or 512, score_gain=score_gain or 1.0
+            )
+        elif attention_dim or score_gain:
+            raise UserError("decoder visual7w: attention_dim and score_gain are for attention: additive.")
+        elif num_locations is None:
+            raise UserError("decoder visual7w: attention: located needs images of one number of locations.")
+        else:
+            self.attention = LocatedAttention(feature_dim, self.cell.hidden_dim, num_locations)
+        self.context = nn.Linear(feature_dim, context_dim)
+        # The cell's input is [word; context]. Its matrix stands in two parts, so that the words' part
+        # can be made for all time at once.
+        self.context_to_cell = nn.Linear(context_dim, self.cell.projected_dim, bias=False)
+        deep = output == "deep"
+        self.context_to_output = nn.Linear(feature_dim, self.cell.hidden_dim, bias=False) if deep else None
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(self.cell.hidden_dim, vocab_size)
+
+    def start(self, features_BLF: Tensor) -> Started:
+        """Keys once per image, and the cell after it has read the image."""
+        memory = Annotations(features_BLF, self.attention.keys(features_BLF))  # type: ignore[operator]
+        image_BE = self.image(features_BLF.mean(dim=1)).relu()
+        image = Word(self.cell.project(image_BE))
+        return Started(memory, self.advance(image, self.cell.zero_state(image_BE), memory).state)
+
+    def embed(self, tokens: Tensor) -> Word:
+        """(...,) to a word's part of the gates (..., G)."""
+        return Word(self.cell.project(self.words(tokens)))
+
+    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Annotations) -> Advanced:
+        """Attend, recur."""
+        context_NF, alphas_NL = self.attention(memory.features_BLF, memory.keys, state[0])
+        context_NC = self.context(context_NF).relu()
+        state = self.cell.step(embedded[0] + self.context_to_cell(context_NC), state)
+        return Advanced(Seen(state[0], context_NF), state, alphas_NL)
+
+    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+        """logits_MV = W_o h + b, or deep."""
+        told_MH, context_MF = output
+        if self.context_to_output is not None:
+            told_MH = told_MH + self.context_to_output(context_MF)
+        logits_MV: Tensor = self.output(self.dropout(told_MH))
+        return logits_MV

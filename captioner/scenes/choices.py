@@ -1,0 +1,102 @@
+"""Questions with four choices about a scene: told in words, or pointed at, as Visual7W has them.
+
+The choices are all the answers that such a question can have, or a place of either thing and two empty ones.
+Each is right as often as the others, so that neither question nor choices give the answer away. Sizes, and
+yes or no, are only two, and not asked for in words.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+from typing import NamedTuple
+
+from captioner.scenes.language import plural
+from captioner.scenes.questions import absent_kind, be, name_of, noun_of, side_of
+from captioner.scenes.scene import COLOURS, IMAGE_SIZE, MARGIN, SHAPES, Box, Group, Scene
+
+_PLACES = {"left": "to the left", "right": "to the right", "above": "above", "below": "below"}
+_ENDS = {"left": "on the left", "right": "on the right", "above": "at the top", "below": "at the bottom"}
+
+
+class Telling(NamedTuple):
+    """A question, its answer in words, and the three wrong ones."""
+
+    text: str
+    answer: str
+    others: tuple[str, ...]
+
+
+class Pointing(NamedTuple):
+    """A question, the place that answers it, and the three wrong ones."""
+
+    text: str
+    answer: Box
+    others: tuple[Box, ...]
+
+
+def telling(scene: Scene, rng: Random) -> list[Telling]:
+    """Colour, shape and place of both things, where these can be asked for unnamed, and a number or two."""
+    asked = []
+    for thing, other in itertools.permutations(scene.groups):
+        if (thing.size, thing.shape) != (other.size, other.shape):
+            text = f"What color {be(thing)} the {thing.size} {noun_of(thing)}?"
+            asked.append(_telling(text, thing.colour, COLOURS))
+        if (thing.size, thing.colour) != (other.size, other.colour):
+            noun = "thing" if thing.number == 1 else "things"
+            text = f"What shape {be(thing)} the {thing.size} {thing.colour} {noun}?"
+            asked.append(_telling(text, thing.shape, SHAPES))
+        text = f"Where {be(thing)} the {name_of(thing)}, seen from the {name_of(other)}?"
+        asked.append(_telling(text, _PLACES[side_of(thing, scene)], _PLACES.values()))
+    counted = [((scene.group.colour, scene.group.shape), scene.group.number)]
+    if not rng.randrange(3):  # so that none is as likely as one, two or three
+        counted.append((absent_kind(scene, rng.choice(scene.groups), rng), 0))
+    for (colour, shape), number in counted:
+        asked.append(_telling(f"How many {colour} {plural(shape)} are there?", str(number), "0123"))
+    return asked
+
+
+def _telling(text: str, answer: str, answers: Iterable[str]) -> Telling:
+    return Telling(text, _sentence(answer), tuple(_sentence(other) for other in answers if other != answer))
+
+
+def _sentence(answer: str) -> str:
+    return f"{answer[0].upper()}{answer[1:]}."
+
+
+def pointing(scene: Scene, rng: Random) -> list[Pointing]:
+    """Which of four places is either thing, by colour, shape, size and side as far as they tell it apart."""
+    asked = []
+    for thing, other in itertools.permutations(scene.groups):
+        for text, value in _TOLD.items():
+            if value(thing, scene) != value(other, scene):
+                answer, wrong = rng.choice(thing.members).box, rng.choice(other.members).box
+                empty: list[Box] = []
+                for like in (answer, wrong):
+                    taken = [*(shape.box for shape in scene.shapes), *empty]
+                    empty.append(_empty(like, taken, rng))
+                asked.append(Pointing(text.format(value(thing, scene)), answer, (wrong, *empty)))
+    return asked
+
+
+_TOLD: Mapping[str, Callable[[Group, Scene], str]] = {
+    "Which thing is {}?": lambda thing, scene: thing.colour,
+    "Which thing is a {}?": lambda thing, scene: thing.shape,
+    "Which is the {} thing?": lambda thing, scene: thing.size,
+    "Which thing lies {}?": lambda thing, scene: _ENDS[side_of(thing, scene)],
+}
+
+
+def _empty(like: Box, taken: Iterable[Box], rng: Random) -> Box:
+    """A place without a shape, as large as `like`; smaller where the picture is full."""
+    width, height = like.x1 - like.x0, like.y1 - like.y0
+    while True:
+        x, y = rng.uniform(0, IMAGE_SIZE - width), rng.uniform(0, IMAGE_SIZE - height)
+        box = Box(x, y, x + width, y + height)
+        if not any(_touch(box, other) for other in taken):
+            return box
+        width, height = 0.99 * width, 0.99 * height
+
+
+def _touch(a: Box, b: Box) -> bool:
+    apart = max(a.x0 - b.x1, b.x0 - a.x1, a.y0 - b.y1, b.y0 - a.y1)
+    return apart < MARGIN

@@ -1,0 +1,85 @@
+"""Visual7W's reader written out again, word by word, in numpy; both attentions."""
+
+import numpy as np
+import pytest
+import torch
+
+from captioner.decoders.visual7w import Visual7WDecoder
+from captioner.errors import UserError
+
+L, F, H, E, C, A, V = 4, 5, 6, 7, 3, 8, 9
+CELL = {"name": "lstm", "hidden_dim": H}
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum()
+
+
+def alphas(p, a_LF, h, attention):
+    """Where it looks: Xu et al. (2015), or the one matrix over all places of the released code."""
+    if attention == "additive":
+        keys_LA = a_LF @ p["attention.keys.weight"].T + p["attention.keys.bias"]
+        return softmax(np.tanh(keys_LA + p["attention.query.weight"] @ h) @ p["attention.score.weight"][0])
+    flat = np.concatenate(list(a_LF))
+    weight, bias = p["attention.keys.1.weight"], p["attention.keys.1.bias"]
+    return softmax(np.tanh(weight @ flat + bias + p["attention.query.weight"] @ h))
+
+
+def written_out(p, a_LF, words, attention):
+    """Logits after each word and where it looked, the image read first."""
+    h, c = np.zeros(H), np.zeros(H)
+    inputs = [np.maximum(p["image.weight"] @ a_LF.mean(0) + p["image.bias"], 0)]
+    inputs += [p["words.weight"][word] for word in words]
+    matrix = np.hstack([p["cell.input.weight"], p["context_to_cell.weight"], p["cell.recurrent.weight"]])
+    logits, looked = [], []
+    for x in inputs:
+        looked.append(alphas(p, a_LF, h, attention))
+        z = np.maximum(p["context.weight"] @ (looked[-1] @ a_LF) + p["context.bias"], 0)
+        i, f, g, o = np.split(matrix @ np.concatenate([x, z, h]) + p["cell.input.bias"], 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        logits.append(p["output.weight"] @ h + p["output.bias"])
+    return np.stack(logits[1:]), np.stack(looked[1:])
+
+
+@pytest.mark.parametrize("attention", ["additive", "located"])
+def test_agrees_with_the_equations(attention):
+    torch.manual_seed(0)
+    sizes = {"attention_dim": A} if attention == "additive" else {}
+    decoder = Visual7WDecoder(F, V, L, CELL, E, C, attention, **sizes).double().eval()
+    for parameter in decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    p = {name: value.detach().numpy() for name, value in decoder.named_parameters()}
+    features_BLF, rows = torch.randn(2, L, F, dtype=torch.double), [[1, 7, 4, 8], [1, 5, 1, 6]]
+    tokens_BKT = torch.tensor(rows).repeat(2, 1, 1)
+    with torch.no_grad():
+        found = decoder(features_BLF, tokens_BKT, torch.ones_like(tokens_BKT, dtype=torch.bool))
+    expected = [written_out(p, a.numpy(), words, attention) for a in features_BLF for words in rows]
+    np.testing.assert_allclose(
+        found.logits_MV, np.concatenate([logits for logits, _ in expected]), atol=1e-10
+    )
+    np.testing.assert_allclose(found.alphas_NTL, np.stack([looked for _, looked in expected]), atol=1e-10)
+
+
+def test_the_located_attention_has_the_size_of_the_released_code():
+    decoder = Visual7WDecoder(512, 5, 196, {"name": "lstm", "hidden_dim": 512}, attention="located")
+    keys = decoder.attention.keys[1].weight
+    assert keys.numel() == 512 * 196 * 196 == 19_668_992
+    assert decoder.words.weight.shape[1] + decoder.context.out_features == 512 + 256
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_locations": None}, "one number of locations"),
+        ({"num_locations": L, "attention_dim": A}, "attention_dim and score_gain"),
+        ({"num_locations": L, "score_gain": 8.0}, "attention_dim and score_gain"),
+    ],
+)
+def test_what_the_located_attention_has_no_use_for(options, message):
+    with pytest.raises(UserError, match=message):
+        Visual7WDecoder(F, V, attention="located", cell=CELL, **options)
