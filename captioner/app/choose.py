@@ -1,5 +1,6 @@
 """Questions with choices about pictures to the choice a model prefers."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from captioner.app import answer
 from captioner.app.answer import Looked, Reply, look_at
-from captioner.data.choosing import Asked
+from captioner.data.choosing import Asked, in_order
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.images import ImageSource
@@ -111,24 +112,24 @@ class Chooser:
         (told,) = task.telling.sentences(Asked(0, reply.asked.question, [reply.answers[0].text], [], 0))
         read_T = torch.tensor(told.tokens[:-2], device=task.device)
         alphas_TL = self._alphas(task.look([image.image]), read_T)
-        words = [(t, word) for t, word in enumerate(told.tokens[1:-1]) if word != BOS]
-        titles = [task.vocabulary.words[word] for _, word in words]
+        times = [t for t, word in enumerate(told.tokens[1:-1]) if word != BOS]
+        words = [task.vocabulary.words[told.tokens[t + 1]] for t in times]
         assert image.shown is not None
-        return draw_attention(
-            image.shown, titles, alphas_TL[[t for t, _ in words]].cpu().numpy(), task.encoder.grid
-        )
+        return draw_attention(image.shown, words, alphas_TL[times].cpu().numpy(), task.encoder.grid)
 
     def _alphas(self, features_BLF: Tensor, read_T: Tensor) -> Tensor:
+        """Where the model looked at each of the words it read."""
         counts_BKT = torch.ones(1, 1, len(read_T), dtype=torch.bool, device=read_T.device)
         alphas_NTL = self.task.decoder.follow(features_BLF, read_T[None, None], counts_BKT).alphas_NTL
         assert alphas_NTL is not None
         return alphas_NTL[0]
 
     def _with_choices(self, number: int, one: answer.Asked) -> Asked:
-        if len(one.choices) < 2:
-            raise UserError(f"{self.model} holds a model that chooses: give it --choices, at least two.")
-        boxes = [] if isinstance(self.task, Visual7WTelling) else [_box(text) for text in one.choices]
-        return Asked(number, one.question, list(one.choices), boxes, -1)
+        choices = list(dict.fromkeys(one.choices))
+        if len(choices) < 2:
+            raise UserError(f"{self.model} holds a model that chooses: give it two choices or more.")
+        boxes = [_box(text) for text in choices] if self.task.data_class.points else []
+        return in_order(number, one.question, choices, boxes)
 
     def _guesses(self, found: Chosen) -> list[Guess]:
         likely = torch.tensor(found.preferred).softmax(dim=0).tolist()
@@ -138,7 +139,9 @@ class Chooser:
 
 def _box(text: str) -> list[float]:
     try:
-        x, y, width, height = map(float, text.split(","))
+        box = [float(part) for part in text.split(",")]
     except ValueError:
-        raise UserError(f"{text!r} is no place: x,y,width,height in pixels.") from None
-    return [x, y, width, height]
+        box = []
+    if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
+        raise UserError(f"{text!r} is not a place: give x,y,width,height in pixels, as in 40,25,30,30.")
+    return box

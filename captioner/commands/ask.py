@@ -6,11 +6,11 @@
   python scripts/ask.py --pairs questions.jsonl --json > answers.jsonl
   python scripts/ask.py --task visual7w photo.jpg "Where is the cat?" --choices "On the mat." "In the bag."
 
-Prints the likeliest answers to every question, with their probabilities; with choices, those of the choices,
-which a model of visual7w must be given (x,y,width,height in pixels where it points at places). The lines of
-a file of pairs are
-objects, {"image": "photo.jpg", "question": "Is it raining?"}; or it is CSV with these columns. Its paths are
-relative to it. A picture that cannot be read is named and left out.
+Prints the likeliest answers to every question, with their probabilities. With choices, the answer is one of
+them; a model of visual7w must be given some, one of visual7w-pointing places: x,y,width,height in pixels.
+The lines of a file of pairs are objects, {"image": "photo.jpg", "question": "Is it raining?"}, perhaps with
+a list of "choices"; or it is CSV with these columns. Its paths are relative to it. A picture that cannot be
+read is named and left out.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.top < 1:
         raise UserError(f"--top must be at least 1, not {arguments.top}.")
     model: Path = arguments.model or last_run(Path("runs"), task_name(arguments.task), "model") / "model"
-    questions = [asked._replace(choices=arguments.choices) for asked in _questions(arguments)]
+    questions = _questions(arguments)
     answerer = _answerer(model, arguments.top)
     if arguments.attention:
         answerer.check_attends()
@@ -75,15 +75,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _answerer(model: Path, top: int) -> "Answerer | Chooser":
+    from captioner.app.answer import Answerer
+    from captioner.app.choose import Chooser
+    from captioner.tasks.base import TASKS
+    from captioner.tasks.choosing import ChoosingTask
     from captioner.tasks.folder import trained_task
 
-    if trained_task(model).startswith("visual7w"):
-        from captioner.app.choose import Chooser
-
-        return Chooser(model, top)
-    from captioner.app.answer import Answerer
-
-    return Answerer(model, top)
+    kind = TASKS[trained_task(model)]
+    chooses = isinstance(kind, type) and issubclass(kind, ChoosingTask)
+    return Chooser(model, top) if chooses else Answerer(model, top)
 
 
 def _questions(arguments: argparse.Namespace) -> "list[Asked]":
@@ -91,24 +91,24 @@ def _questions(arguments: argparse.Namespace) -> "list[Asked]":
     photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
     if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
         raise UserError("Give a picture and questions about it, or a file of both: --pairs FILE.")
-    return _pairs(pairs) if pairs else _about(photo, asked)
+    return _pairs(pairs, arguments.choices) if pairs else _about(photo, asked, arguments.choices)
 
 
-def _about(picture: str, questions: Sequence[str]) -> "list[Asked]":
+def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "list[Asked]":
     from captioner.app.answer import Asked
 
-    return [Asked(picture, Path(picture).expanduser(), question) for question in questions]
+    return [Asked(picture, Path(picture).expanduser(), question, choices) for question in questions]
 
 
-def _pairs(file: Path) -> "list[Asked]":
+def _pairs(file: Path, choices: Sequence[str]) -> "list[Asked]":
     from captioner.app.answer import Asked
     from captioner.data.picture_list import Columns, read_list, texts_of
 
-    found = [
-        Asked(line.image, file.parent / line.image, question)
-        for line in read_list(file, Columns(("question",)))
-        for question in texts_of(file, line, "question")
-    ]
+    found = []
+    for line in read_list(file, Columns(("question",), optional=("choices",))):
+        own = texts_of(file, line, "choices") if "choices" in line.values else choices
+        questions = texts_of(file, line, "question")
+        found += [Asked(line.image, file.parent / line.image, question, own) for question in questions]
     if not found:
         raise UserError(f"{file} is empty: there is nothing to ask.")
     return found

@@ -112,6 +112,8 @@ CHECKS: dict[str, Callable[[Config], object]] = {
     "caption": _captions,
     "char_lm": _text,
     "vqa": _questions,
+    "visual7w": _questions,
+    "visual7w_pointing": _questions,
     "translate": _pairs,
 }
 """By the name of the task: what reads the data of a config and says what is in it."""

@@ -1,8 +1,8 @@
 """Questions with choices: what is asked, and the data of a task that chooses."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from captioner.data.loader import Batch, Batches
 from captioner.data.module import PictureData
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """A question and its choices, in the order of their words or boxes, however they were listed."""
+    """A question and its choices, in the order of their boxes or words: see `in_order`."""
 
     question_id: int
     question: str
@@ -41,23 +41,44 @@ def asked_of_pictures(rows: "Dataset") -> dict[str, list[Asked]]:
             raise UserError(
                 f"The question {question_id} ({question}) has no choices: is this multiple choice?"
             )
-        order = sorted(range(len(choices)), key=lambda k: (boxes[k : k + 1], choices[k]))
-        texts = [choices[k] for k in order]
-        right = texts.index(answer) if answer in texts else -1
-        own = about.setdefault(path, [])
-        own.append(Asked(question_id, question, texts, [boxes[k] for k in order] if boxes else [], right))
+        about.setdefault(path, []).append(in_order(question_id, question, choices, boxes, answer))
     return about
 
 
+def in_order(
+    question_id: int, question: str, choices: Sequence[str], boxes: Sequence[list[float]], answer: str = ""
+) -> Asked:
+    """A question with choices that came in any order; each has a box, or none has."""
+    ordered = sorted(zip(boxes or [[]] * len(choices), choices, strict=True))
+    texts = [choice for _, choice in ordered]
+    right = texts.index(answer) if answer in texts else -1
+    return Asked(question_id, question, texts, [box for box, _ in ordered if box], right)
+
+
 class ChoosingData(PictureData[Batch]):
-    """Questions with choices for training and evaluation. Subclasses write `made`."""
+    """Questions with choices for training and evaluation. Subclasses write `made`.
+
+    `points` says whether choices are places, or words.
+    """
+
+    points: ClassVar[bool]
+
+    def table(self, split: str) -> "Dataset":
+        """The rows of a split.
+
+        Raises:
+            UserError: there is no such split, or its choices are of the other kind.
+        """
+        rows = super().table(split)
+        if len(rows) and bool(rows[0]["boxes"]) != self.points:
+            kind, task = ("words", "visual7w") if self.points else ("places", "visual7w-pointing")
+            raise UserError(f"The choices of these questions are {kind}: that is for --task {task}.")
+        return rows
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
         """The words of the training questions, and of their right answers where these are words."""
         rows = self.table("train")
-        said = [
-            answer for answer, boxes in zip(rows["answer"][:], rows["boxes"][:], strict=True) if not boxes
-        ]
+        said = [] if self.points else rows["answer"][:]
         return Vocabulary.from_texts(map(tokenize, [*rows["question"][:], *said]), min_count, max_size)
 
     def truth(self, split: str) -> dict[int, Truth]:

@@ -131,7 +131,7 @@ def pointing_batch(pictures: Tensor, questions: Sequence[Sequence[Question]]) ->
 class PointingData(ChoosingData[PointingBatch]):
     """Questions whose choices are places for training and evaluation."""
 
-    pointing: Pointing
+    points = True
 
     def connect(self, encoder: Encoder, pointing: Pointing, training: TrainingConfig, seed: int) -> None:
         """Say who will look at the pictures, how questions are read, and how batches are made."""

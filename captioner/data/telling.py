@@ -134,6 +134,8 @@ def telling_batch(pictures: Tensor, sentences: Sequence[Sequence[Sentence]]) -> 
 class TellingData(ChoosingData[TellingBatch]):
     """Questions with choices in words for training and evaluation."""
 
+    points = False
+
     def connect(self, encoder: Encoder | None, telling: Telling, training: TrainingConfig, seed: int) -> None:
         """Say who will look at the pictures, how sentences are made, and batches of them."""
         self.telling = telling

@@ -7,7 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from captioner.data.files import check_records, encodable, one_line_each, read_records
+from captioner.data.files import check_records, read_records
+from captioner.data.question_rows import question_row, ten_or_more
 from captioner.data.questions import QUESTION_SETS, QuestionRow, QuestionSource, question_table
 from captioner.errors import UserError, nearest
 
@@ -21,7 +22,7 @@ ADVICE = (
 SPLITS = ("train", "val", "test")
 _WHAT = "a dataset.json of Visual7W"
 _IMAGES = {"images": {"image_id": int, "filename": str, "split": str, "qa_pairs": list}}
-_PAIR = {"qa_id": int, "question": str, "multiple_choices": list, "type": str}
+_PAIR = {"qa_id": int, "question": str, "type": str}
 _BOX = {"box_id": int}
 
 
@@ -93,25 +94,28 @@ def _row(
     pair: Mapping[str, Any], image_id: int, path: str, boxes: Mapping[int, list[float]] | None, seed: int
 ) -> QuestionRow | None:
     """None where there is nothing to choose from."""
-    choices = [pair.get("answer"), *pair["multiple_choices"]]
+    wrong = pair.get("multiple_choices")
+    choices = [pair.get("answer"), *wrong] if isinstance(wrong, list) else []
     wanted = str if boxes is None else int
     usable = all(isinstance(c, wanted) and (boxes is None or c in boxes) for c in choices)
     if len(choices) < 2 or not usable:
         return None
-    answer, *_ = texts = [encodable(str(choice)) for choice in choices]
-    order = Random(f"{seed}/{pair['qa_id']}").sample(range(len(choices)), len(choices))
-    return QuestionRow(
-        question_id=pair["qa_id"],
-        image_id=image_id,
-        path=path,
-        question="".join(one_line_each([pair["question"]])),
-        answer=answer,
-        answers=[answer],
-        choices=[texts[k] for k in order],
-        boxes=[boxes[choices[k]] for k in order] if boxes is not None else [],
+    answer = str(choices[0])
+    Random(f"{seed}/{pair['qa_id']}").shuffle(choices)
+    row = question_row(
+        pair["qa_id"],
+        image_id,
+        path,
+        pair["question"],
+        ten_or_more([answer]),
+        common=answer,
+        choices=list(map(str, choices)),
         question_type=pair["type"].lower(),
         answer_type="telling" if boxes is None else "pointing",
     )
+    if boxes is not None:
+        row["boxes"] = [boxes[choice] for choice in choices]
+    return row
 
 
 def _boxes(file: Path, entries: Any) -> dict[int, list[float]]:

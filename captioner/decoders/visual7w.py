@@ -44,9 +44,9 @@ class Visual7WDecoder(Decoder):
         p_{t+1} = softmax(W_o h_t + b)
 
     As the released code, which however takes x_1 from fc7 and the a_l from conv5_3; here both come from the
-    one layer that the encoder gives, of which fc7 is not. The second <bos> is that code's too: it tells a
-    question from the answer that follows it. `attention` is `additive` (Xu et al., 2015, with `attention_dim`
-    and `score_gain`), or `located`, that code's own. With `output="deep"` the last line is
+    one layer that the encoder gives. That code too parts question and answer by a word, one of its own where
+    <bos> stands here. `attention` is `additive` (Xu et al., 2015; with `attention_dim`, 512 by default, and
+    `score_gain`), or `located`, that code's own. With `output="deep"` the last line is
     softmax(W_o(h_t + W_s sum_l alpha_tl a_l) + b), after Xu et al.: what is seen last is told without a way
     through the cell, and encoder and attention learn several times as fast from nothing. `dropout` acts on
     what W_o is given. Word vectors start in U(-embed_scale, embed_scale).
@@ -79,17 +79,21 @@ class Visual7WDecoder(Decoder):
         self.words = nn.Embedding(vocab_size, embed_dim)
         nn.init.uniform_(self.words.weight, -embed_scale, embed_scale)
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
-        self.attention: nn.Module
-        if attention == "additive":
-            self.attention = AdditiveAttention(
-                feature_dim, self.cell.hidden_dim, attention_dim or 512, score_gain=score_gain or 1.0
-            )
-        elif attention_dim or score_gain:
-            raise UserError("decoder visual7w: attention_dim and score_gain are for attention: additive.")
-        elif num_locations is None:
-            raise UserError("decoder visual7w: attention: located needs images of one number of locations.")
-        else:
+        self.attention: AdditiveAttention | LocatedAttention
+        if attention == "located":
+            if attention_dim is not None or score_gain is not None:
+                raise UserError("decoder visual7w: attention_dim and score_gain are for attention: additive.")
+            if num_locations is None:
+                raise UserError(
+                    "decoder visual7w: attention: located needs images of one number of locations."
+                )
             self.attention = LocatedAttention(feature_dim, self.cell.hidden_dim, num_locations)
+        else:
+            attention_dim = 512 if attention_dim is None else attention_dim
+            score_gain = 1.0 if score_gain is None else score_gain
+            self.attention = AdditiveAttention(
+                feature_dim, self.cell.hidden_dim, attention_dim, score_gain=score_gain
+            )
         self.context = nn.Linear(feature_dim, context_dim)
         # The cell's input is [word; context]. Its matrix stands in two parts, so that the words' part
         # can be made for all time at once.
@@ -101,7 +105,7 @@ class Visual7WDecoder(Decoder):
 
     def start(self, features_BLF: Tensor) -> Started:
         """Keys once per image, and the cell after it has read the image."""
-        memory = Annotations(features_BLF, self.attention.keys(features_BLF))  # type: ignore[operator]
+        memory = Annotations(features_BLF, self.attention.keys(features_BLF))
         image_BE = self.image(features_BLF.mean(dim=1)).relu()
         image = Word(self.cell.project(image_BE))
         return Started(memory, self.advance(image, self.cell.zero_state(image_BE), memory).state)

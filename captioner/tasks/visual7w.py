@@ -32,10 +32,9 @@ class Visual7WTelling(ChoosingTask):
     `max_answer_words`, a question at `training.max_words`. A decoder that does not look, `language_model`,
     chooses by the words alone.
 
-    With `question_weight` the decoder learns to ask as well: to the loss that share of -log p of all words
-    of the questions is added, over the number of answers' words as before. What is asked for names
-    what is in the picture,
-    from which an encoder that starts from nothing learns several times as fast.
+    With `question_weight` the decoder learns to ask as well: that many times -log p of all words of the
+    questions, over the number of answers' words too, is added to the loss in training. Questions name what
+    is in the picture, from which an encoder that starts from nothing learns several times as fast.
     """
 
     data_class = TellingData
@@ -91,7 +90,7 @@ class Visual7WTelling(ChoosingTask):
     def preferences(self, batch: "Told") -> dict[int, list[float]]:
         """Mean log-probability of a word of each choice."""
         found: dict[int, list[float]] = {}
-        means_BK = -batch.nats_BKT.sum(dim=-1) / batch.counts_BKT.sum(dim=-1)
+        means_BK = -(batch.nats_BKT * batch.counts_BKT).sum(dim=-1) / batch.counts_BKT.sum(dim=-1)
         is_sentence_BK = batch.told.choices_BK >= 0
         columns = (batch.told.question_ids_BK, batch.told.choices_BK, means_BK)
         rows = zip(*(column[is_sentence_BK].tolist() for column in columns), strict=True)

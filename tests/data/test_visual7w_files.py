@@ -70,7 +70,7 @@ def test_telling(tmp_path: Path) -> None:
         "path": str(tmp_path / "v7w_1.jpg"),
         "question": "What is it?",
         "answer": "Red.",
-        "answers": ["Red."],
+        "answers": ["Red."] * 10,
         "boxes": [],
         "question_type": "what",
         "answer_type": "telling",

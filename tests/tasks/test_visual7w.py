@@ -1,4 +1,4 @@
-"""Visual7W: choices scored by stepping word by word, whatever their order; boxes by the formula; the."""
+"""Visual7W: choices scored by stepping word by word, whatever their order; boxes by the formula."""
 
 import itertools
 import math

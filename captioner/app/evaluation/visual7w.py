@@ -47,14 +47,14 @@ def evaluate(
     started = time.monotonic()
     found = list(progress(choose(task, shown.pictures, shown.asked)))
     seconds = time.monotonic() - started
-    problems = list(dict.fromkeys(one.problem for one in found if one.problem))
     scores = _scores(found, shown.truth)
     if scores.num_unanswered == len(shown.truth):
         raise UserError(f"No picture of the split {split} can be read.")
     columns = {split: _figures(scores)}
     if blank:
         grey = dict.fromkeys(shown.pictures, grey_picture())
-        columns["blank"] = _figures(_scores(progress(choose(task, grey, shown.asked)), shown.truth))
+        columns["blank"] = _figures(_scores(list(progress(choose(task, grey, shown.asked))), shown.truth))
+    problems = list(dict.fromkeys(one.problem for one in found if one.problem))
     about = {"model": str(model), "data": data, "split": split, "questions": len(shown.truth)}
     about |= {"questions_by_type": scores.num_questions, "unanswered": scores.num_unanswered}
     about |= {"unreadable": problems, "seconds": round(seconds, 1), "scores": columns}
