@@ -127,7 +127,7 @@ class Chooser:
     def _with_choices(self, number: int, one: answer.Asked) -> Asked:
         choices = list(dict.fromkeys(one.choices))
         if len(choices) < 2:
-            raise UserError(f"{self.model} holds a model that chooses: give it two choices or more.")
+            raise UserError(f"{self.model} holds a model that chooses: give it --choices, two or more.")
         boxes = [_box(text) for text in choices] if self.task.data_class.points else []
         return in_order(number, one.question, choices, boxes)
 

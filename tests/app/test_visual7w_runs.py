@@ -10,7 +10,7 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
-from captioner.app.choose import Chooser
+from captioner.app import choose
 from captioner.app.evaluation.visual7w import evaluate
 from captioner.app.train import train
 from captioner.commands import main
@@ -19,17 +19,23 @@ from captioner.data.choosing import asked_of_pictures
 from captioner.data.questions import QUESTION_SETS
 from captioner.errors import UserError
 from captioner.tasks.folder import load_model
+from captioner.vocabulary import BOS
 
 SMALL = [
-    *("data.num_train=20", "data.num_val=5", "data.num_test=6", "encoder.width=0.04", "schedule.warmup=2"),
-    *(
-        "decoder.cell.hidden_dim=12",
-        "decoder.embed_dim=10",
-        "decoder.attention_dim=8",
-        "decoder.context_dim=7",
-    ),
-    *("training.batch_size=7", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"),
-    *("trainer.accelerator=cpu", "trainer.log_every_n_steps=1"),
+    "data.num_train=20",
+    "data.num_val=5",
+    "data.num_test=6",
+    "encoder.width=0.04",
+    "decoder.cell.hidden_dim=12",
+    "decoder.embed_dim=10",
+    "decoder.attention_dim=8",
+    "decoder.context_dim=7",
+    "training.batch_size=7",
+    "trainer.max_epochs=1",
+    "trainer.enable_progress_bar=false",
+    "trainer.accelerator=cpu",
+    "trainer.log_every_n_steps=1",
+    "schedule.warmup=2",
 ]
 
 
@@ -144,36 +150,161 @@ def test_asking_prefers_as_evaluation_does(runs: Path, capsys: Any, monkeypatch:
     )
 
 
-def test_places_are_asked_for_and_attention_is_drawn(runs: Path, capsys: Any, tmp_path: Path) -> None:
-    picture = str(runs / "scenes/images/test/000002000001.png")
-    model = str(runs / "visual7w-pointing/model")
+def ask(capsys: Any, *words: object) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of the command."""
+    capsys.readouterr()
+    try:
+        main("ask", [str(word) for word in words])
+    except SystemExit as stopped:
+        return int(str(stopped.code)), *capsys.readouterr()
+    return 0, *capsys.readouterr()
+
+
+def picture_of(runs: Path) -> Path:
+    return runs / "scenes/images/test/000002000001.png"
+
+
+def test_places_are_asked_for_in_pixels(runs: Path, capsys: Any) -> None:
     places = ["3,4,20,20", "50,60,30,30"]
-    main("ask", ["--model", model, picture, "Which thing is red?", "--choices", *places])
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    question = ["Which thing is red?", "--choices", *places]
+    _, out, _ = ask(capsys, "--model", runs / "visual7w-pointing/model", picture_of(runs), *question)
+    lines = [line.split() for line in out.splitlines()]
     assert sorted(place for _, place in lines) == places
     assert sum(float(share) for share, _ in lines) == pytest.approx(1, abs=2e-3)
-    model, looked = str(runs / "visual7w/model"), tmp_path / "looked.png"
-    question = ["Where is it?", "--choices", "Above.", "To the left."]
-    main("ask", ["--model", model, picture, *question, "--attention", str(looked)])
+
+
+def test_choices_that_are_equal_to_the_model_come_by_the_alphabet(runs: Path, capsys: Any) -> None:
+    """Words it does not know are all one to it, so that their order is all that tells them apart."""
+    model, asked = runs / "visual7w/model", [picture_of(runs), "Where is it?", "--choices"]
+    for choices in (["Xylophone.", "Aardvark."], ["Aardvark.", "Xylophone.", "Aardvark."]):
+        status, out, _ = ask(capsys, "--model", model, *asked, *choices)
+        assert status == 0
+        assert [line.split() for line in out.splitlines()] == [
+            ["0.500", "Aardvark."],
+            ["0.500", "Xylophone."],
+        ]
+
+
+def test_pairs_bring_their_own_choices(runs: Path, capsys: Any, tmp_path: Path) -> None:
+    picture = str(picture_of(runs))
+    lines = [
+        {"image": picture, "question": ["Where is it?", "What?"], "choices": ["Above.", "Below."]},
+        {"image": "gone.png", "question": "Where is it?", "choices": ["Above.", "Below."]},
+        {"image": picture, "question": "How many?"},
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    model = runs / "visual7w/model"
+    status, out, err = ask(
+        capsys, "--model", model, "--pairs", tmp_path / "pairs.jsonl", "--json", "--choices", "1.", "2.", "3."
+    )
+    found = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert [one["question"] for one in found] == ["Where is it?", "What?", "How many?"]
+    offered = [sorted(entry["answer"] for entry in one["answers"]) for one in found]
+    assert offered == [["Above.", "Below."], ["Above.", "Below."], ["1.", "2.", "3."]]
+    assert "gone.png cannot be read: there is no such file.\n1 of 4 questions" in err
+
+
+def test_attention_is_what_stepping_through_question_and_best_answer_shows(
+    runs: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn: list[Any] = []
+    draw = choose.draw_attention
+    monkeypatch.setattr(choose, "draw_attention", lambda *given: drawn.append(given) or draw(*given))
+    model, looked = runs / "visual7w/model", tmp_path / "looked.png"
+    words = ["Where is it?", "--choices", "Above.", "To the left."]
+    _, out, err = ask(capsys, "--model", model, picture_of(runs), *words, "--attention", looked)
+    assert err == f"looked at: {looked}\n"
+    best = out.splitlines()[0].split(maxsplit=1)[1]
+    ((_, titles, alphas, grid),) = drawn
+    said = ["where", "is", "it", *best.lower().rstrip(".").split()]
+    task = load_model(model)
+    known = [word if word in task.vocabulary.words else "<unk>" for word in said]
+    assert titles == known
+    with Image.open(picture_of(runs)) as image, torch.inference_mode():
+        memory, state = task.decoder.start(task.look([image.convert("RGB")]))
+        read = [BOS, *task.vocabulary.encode(said[:3]), BOS, *task.vocabulary.encode(said[3:-1])]
+        expected = []
+        for word in read:
+            step = task.decoder.step(torch.tensor([word]), state, memory)
+            state = step.state
+            expected.append(step.alphas_NL[0].tolist())
+    del expected[3]  # before the <bos> of the answer nothing is to be said
+    assert grid == task.encoder.grid
+    torch.testing.assert_close(torch.tensor(alphas), torch.tensor(expected), atol=1e-5, rtol=1e-4)
     with Image.open(looked) as figure:
-        assert figure.width > 1000  # the picture, and a panel for each of at least four words
+        assert figure.width > 240 * 4
 
 
 @pytest.mark.parametrize(
-    ("task", "choices", "message"),
+    ("task", "words", "message"),
     [
-        ("visual7w", [], "give it --choices, at least two"),
-        ("visual7w-pointing", ["1,2,3,4", "on the left"], "'on the left' is no place: x,y,width,height"),
+        ("visual7w", [], "holds a model that chooses: give it --choices, two or more."),
+        ("visual7w", ["--choices", "Red."], "give it --choices, two or more."),
+        ("visual7w", ["--choices", "Red.", "Red."], "give it --choices, two or more."),
+        (
+            "visual7w-pointing",
+            ["--choices", "1,2,3,4", "left"],
+            "'left' is not a place: give x,y,width,height",
+        ),
+        ("visual7w-pointing", ["--choices", "1,2,3,4", "1,2,3"], "'1,2,3' is not a place"),
+        ("visual7w-pointing", ["--choices", "1,2,3,4", "1,2,3,0"], "'1,2,3,0' is not a place"),
+        ("visual7w-pointing", ["--choices", "1,2,3,4", "1,nan,3,4"], "'1,nan,3,4' is not a place"),
+        ("visual7w-pointing", ["--attention", "a.png"], "does not look at places as it answers"),
     ],
 )
-def test_choices_that_do_not_fit(runs: Path, task: str, choices: list[str], message: str) -> None:
-    from captioner.app.answer import Asked
+def test_a_mistake_is_answered_in_one_line(
+    runs: Path, capsys: Any, task: str, words: list[str], message: str
+) -> None:
+    status, out, err = ask(capsys, "--model", runs / task / "model", picture_of(runs), "Where is it?", *words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("scripts/ask.py: ")
+    assert message in err
 
-    picture = runs / "scenes/images/test/000002000001.png"
+
+def test_a_picture_that_cannot_be_read_is_answered_in_one_line(runs: Path, capsys: Any) -> None:
+    words = ["Where is it?", "--choices", "Above.", "Below."]
+    status, out, err = ask(capsys, "--model", runs / "visual7w/model", "gone.png", *words)
+    assert (status, out) == (2, "")
+    assert err == "left out: The picture gone.png cannot be read: there is no such file.\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "message"),
+    [
+        (
+            "visual7w",
+            "pointing",
+            "choices of these questions are places: that is for --task visual7w-pointing.",
+        ),
+        (
+            "visual7w-pointing",
+            "telling",
+            "choices of these questions are words: that is for --task visual7w.",
+        ),
+    ],
+)
+def test_choices_of_the_other_kind_are_refused(
+    runs: Path, tmp_path: Path, task: str, kind: str, message: str
+) -> None:
+    changes = [*SMALL, f"data.folder={runs / 'scenes'}", f"data.kind={kind}"]
     with pytest.raises(UserError, match=message):
-        list(Chooser(runs / task / "model")([Asked("one", picture, "Where is it?", choices)]))
+        train(load(ROOT / f"configs/{task}.yaml", changes), tmp_path / "run")
+    data = load(ROOT / f"configs/{task}.yaml", changes).data
+    with pytest.raises(UserError, match=message):
+        evaluate(runs / task / "model", tmp_path, data=data)
 
 
-def test_a_model_of_another_task_does_not_choose(runs: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="does not look at places as it answers"):
-        Chooser(runs / "visual7w-pointing/model").check_attends()
+def test_what_can_be_guessed_from_the_words_of_questions(runs: Path, capsys: Any) -> None:
+    main("data", ["check", "--task", "visual7w", *SMALL[:3], f"data.folder={runs / 'scenes'}"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "guessed from" in line]
+    pairs = {split: written(runs, "visual7w", split).values() for split in ("train", "val", "test")}
+    answers: dict[str, Counter[str]] = {}
+    types: dict[str, Counter[str]] = {}
+    for pair in pairs["train"]:
+        answers.setdefault(pair["question"], Counter())[pair["answer"]] += 1
+        types.setdefault(pair["type"], Counter())[pair["answer"]] += 1
+    for share, own in zip(line.split()[-3:], pairs.values(), strict=True):
+        counts = [(answers.get(pair["question"]) or types[pair["type"]], pair["answer"]) for pair in own]
+        right = [count.most_common(1)[0][0] == answer for count, answer in counts]
+        assert share == f"{sum(right) / len(right):.2%}"

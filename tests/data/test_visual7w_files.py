@@ -11,6 +11,7 @@ import pytest
 from captioner.data.questions import QUESTION_SETS
 from captioner.data.visual7w import Visual7WQuestions
 from captioner.errors import UserError
+from captioner.metrics.answer_scores import MEASURES
 from captioner.scenes.choices import pointing, telling
 from captioner.scenes.write import _rng, image_ids, scene_of
 
@@ -98,9 +99,24 @@ def test_the_order_of_the_choices_tells_nothing_and_does_not_depend_on_the_file(
 
 def test_questions_that_cannot_be_chosen_for_are_left_out_and_said(tmp_path: Path, capsys: Any) -> None:
     content = copy.deepcopy(POINTING)
-    content["images"][0]["qa_pairs"] += [pair(72, 4, [9, 77], "which"), pair(73, 4, [], "which")]
+    unoffered = pair(74, 4, [], "which")
+    del unoffered["multiple_choices"]
+    more = [
+        pair(72, 4, [9, 77], "which"),
+        pair(73, 4, [], "which"),
+        unoffered,
+        pair(75, 8, "no list", "which"),
+    ]
+    content["images"][0]["qa_pairs"] += more
     assert [row["question_id"] for row in read(tmp_path, content)["val"]] == [71]
-    assert "2 of 3 questions" in capsys.readouterr().err
+    assert "4 of 5 questions" in capsys.readouterr().err
+
+
+def test_the_right_answer_is_worth_all_by_the_rule_of_vqa(tmp_path: Path) -> None:
+    """So that `--task vqa` can learn to say it without choices."""
+    row = read(tmp_path, TELLING)["train"][0]
+    worth = MEASURES[Visual7WQuestions.answers_are].worth
+    assert [worth(said, row["answers"]) for said in ("Red.", "Blue.")] == [1, 0]
 
 
 def broken(path: list[Any], value: Any) -> dict[str, Any]:

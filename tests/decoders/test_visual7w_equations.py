@@ -29,7 +29,7 @@ def alphas(p, a_LF, h, attention):
     return softmax(np.tanh(weight @ flat + bias + p["attention.query.weight"] @ h))
 
 
-def written_out(p, a_LF, words, attention):
+def written_out(p, a_LF, words, attention, output):
     """Logits after each word and where it looked, the image read first."""
     h, c = np.zeros(H), np.zeros(H)
     inputs = [np.maximum(p["image.weight"] @ a_LF.mean(0) + p["image.bias"], 0)]
@@ -42,15 +42,17 @@ def written_out(p, a_LF, words, attention):
         i, f, g, o = np.split(matrix @ np.concatenate([x, z, h]) + p["cell.input.bias"], 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)
-        logits.append(p["output.weight"] @ h + p["output.bias"])
+        told = h + p["context_to_output.weight"] @ (looked[-1] @ a_LF) if output == "deep" else h
+        logits.append(p["output.weight"] @ told + p["output.bias"])
     return np.stack(logits[1:]), np.stack(looked[1:])
 
 
+@pytest.mark.parametrize("output", ["hidden", "deep"])
 @pytest.mark.parametrize("attention", ["additive", "located"])
-def test_agrees_with_the_equations(attention):
+def test_agrees_with_the_equations(attention, output):
     torch.manual_seed(0)
     sizes = {"attention_dim": A} if attention == "additive" else {}
-    decoder = Visual7WDecoder(F, V, L, CELL, E, C, attention, **sizes).double().eval()
+    decoder = Visual7WDecoder(F, V, L, CELL, E, C, attention, output=output, **sizes).double().eval()
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     p = {name: value.detach().numpy() for name, value in decoder.named_parameters()}
@@ -58,7 +60,7 @@ def test_agrees_with_the_equations(attention):
     tokens_BKT = torch.tensor(rows).repeat(2, 1, 1)
     with torch.no_grad():
         found = decoder(features_BLF, tokens_BKT, torch.ones_like(tokens_BKT, dtype=torch.bool))
-    expected = [written_out(p, a.numpy(), words, attention) for a in features_BLF for words in rows]
+    expected = [written_out(p, a.numpy(), words, attention, output) for a in features_BLF for words in rows]
     np.testing.assert_allclose(
         found.logits_MV, np.concatenate([logits for logits, _ in expected]), atol=1e-10
     )
