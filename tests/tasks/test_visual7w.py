@@ -3,6 +3,7 @@
 import itertools
 import math
 from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from captioner.data.choosing import Asked
 from captioner.errors import UserError
 from captioner.metrics.choice_accuracy import Truth
 from captioner.regions import box_weights
-from captioner.tasks.choosing import most_preferred
+from captioner.tasks.choosing import as_choosing, most_preferred
 from captioner.tasks.visual7w import Visual7WTelling
 from captioner.tasks.visual7w_pointing import Visual7WPointing
 from captioner.vocabulary import BOS, EOS, SPECIAL, Vocabulary
@@ -115,7 +116,10 @@ def test_questions_are_learnt_to_be_asked_by_their_weight_in_training_alone():
     assert found.loss.item() == pytest.approx((answers + 0.3 * questions) / words, rel=1e-5)
     assert found.logs["answer_loss"].item() == pytest.approx(answers / words, rel=1e-5)
     assert found.size == words
+    in_training = task.preferences(task.batch(features_BLF, [], ASKED))
     assert task.eval().loss(task.batch(features_BLF, [], right)).loss.item() == pytest.approx(answers / words)
+    for question_id, preferred in task.preferences(task.batch(features_BLF, [], ASKED)).items():
+        assert in_training[question_id] == pytest.approx(preferred)  # questions count in the loss alone
 
 
 @torch.inference_mode()
@@ -137,6 +141,12 @@ def test_the_same_answer_whatever_the_order_and_the_company():
         for one in (one for own in shuffled for one in own):
             scores = dict(zip(one.choices, found[one.question_id], strict=True))
             assert scores == pytest.approx(expected[one.question_id], rel=1e-5)
+
+
+def test_a_model_that_says_sentences_does_not_choose():
+    task = SimpleNamespace(config=load(ROOT / "configs/caption.yaml"))
+    with pytest.raises(UserError, match="here holds a model for the task caption, which does not choose"):
+        as_choosing(task, "here")
 
 
 def test_of_equals_the_first_is_chosen():
