@@ -1,18 +1,20 @@
 """Questions with choices as batches: whatever the order of a file, of a batch or of the choices."""
 
 from io import BytesIO
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import torch
 from PIL import Image
 
+from captioner.config import TrainingConfig
 from captioner.data.choosing import asked_of_pictures
 from captioner.data.loader import Place
 from captioner.data.pictures import Seen
 from captioner.data.pointing import Pointing, PointingItems
 from captioner.data.questions import QuestionRow, question_table
-from captioner.data.telling import Telling, TellingItems
+from captioner.data.telling import Telling, TellingData, TellingItems
 from captioner.images import Preprocessing
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
 
@@ -88,6 +90,25 @@ def test_in_training_the_right_one_alone() -> None:
         (6, 2): [RED, EOS],
     }
     assert len(found) == 3
+
+
+def telling_data() -> TellingData:
+    source: Any = None  # nobody looks
+    data = TellingData(source, {split: question_table(ROWS) for split in ("train", "val")}, Path())
+    data.connect(None, Telling(WORDS, 3, None), TrainingConfig(), 0)
+    data.setup("fit")
+    return data
+
+
+def test_all_are_read_in_validation() -> None:
+    data = telling_data()
+    read = [items.__getitems__(PLACES).choices_BK for items in (data.train, data.val)]
+    assert [int((choices_BK >= 0).sum()) for choices_BK in read] == [3, 3 + 2 + 4]
+
+
+def test_words_are_those_of_questions_and_right_answers() -> None:
+    words = telling_data().vocabulary(1, None).words[len(SPECIAL) :]
+    assert sorted(words) == ["a", "dog", "is", "it", "red", "there", "two", "what"]
 
 
 def test_shuffled_choices_and_rows_make_the_same_sentences() -> None:

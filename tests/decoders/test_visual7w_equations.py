@@ -74,6 +74,25 @@ def test_the_located_attention_has_the_size_of_the_released_code():
     assert decoder.words.weight.shape[1] + decoder.context.out_features == 512 + 256
 
 
+def test_what_the_options_start_with():
+    torch.manual_seed(0)
+    plain = Visual7WDecoder(F, V, cell=CELL)
+    assert plain.attention.keys.out_features == 512
+    assert plain.words.weight.abs().max() <= 0.1
+    torch.manual_seed(0)
+    other = Visual7WDecoder(F, V, cell=CELL, score_gain=8.0, embed_scale=2.0)
+    torch.testing.assert_close(other.attention.score.weight, 8 * plain.attention.score.weight)
+    torch.testing.assert_close(other.words.weight, 20 * plain.words.weight)
+    assert Visual7WDecoder(F, V, cell=CELL, attention_dim=A).attention.keys.out_features == A
+
+
+def test_dropout_is_on_what_the_output_is_given():
+    decoder = Visual7WDecoder(F, V, cell=CELL, dropout=0.999)
+    with torch.no_grad():
+        logits_MV = decoder.predict((), (torch.rand(20, H), torch.rand(20, F)))
+    torch.testing.assert_close(logits_MV[0], decoder.output.bias.detach())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

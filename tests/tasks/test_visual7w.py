@@ -117,7 +117,11 @@ def test_questions_are_learnt_to_be_asked_by_their_weight_in_training_alone():
     assert found.logs["answer_loss"].item() == pytest.approx(answers / words, rel=1e-5)
     assert found.size == words
     in_training = task.preferences(task.batch(features_BLF, [], ASKED))
-    assert task.eval().loss(task.batch(features_BLF, [], right)).loss.item() == pytest.approx(answers / words)
+    batch = task.eval().batch(features_BLF, [], right)
+    assert not batch.nats_BKT[~batch.counts_BKT].any(), "questions are not scored outside of training"
+    outside = task.loss(batch)
+    assert outside.loss.item() == pytest.approx(answers / words)
+    assert outside.logs == {}
     for question_id, preferred in task.preferences(task.batch(features_BLF, [], ASKED)).items():
         assert in_training[question_id] == pytest.approx(preferred)  # questions count in the loss alone
 
@@ -151,6 +155,17 @@ def test_a_model_that_says_sentences_does_not_choose():
 
 def test_of_equals_the_first_is_chosen():
     assert most_preferred([-2.0, -1.0, -3.0, -1.0]) == 1
+
+
+@torch.inference_mode()
+def test_long_questions_are_cut_at_max_words():
+    task = make(changes=[*SMALL, "training.max_words=2"])
+    features_BLF = features_for(task)[:1]
+    long, cut, shorter = (
+        task.preferences(task.batch(features_BLF, [], [[Asked(1, text, ["Red.", "Two."], [], 0)]]))
+        for text in ("What is it?", "What is", "What?")
+    )
+    assert long == cut != shorter
 
 
 @torch.inference_mode()
