@@ -81,13 +81,8 @@ class Visual7WDecoder(Decoder):
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
         self.attention: AdditiveAttention | LocatedAttention
         if attention == "located":
-            if attention_dim is not None or score_gain is not None:
-                raise UserError("decoder visual7w: attention_dim and score_gain are for attention: additive.")
-            if num_locations is None:
-                raise UserError(
-                    "decoder visual7w: attention: located needs images of one number of locations."
-                )
-            self.attention = LocatedAttention(feature_dim, self.cell.hidden_dim, num_locations)
+            _refuse_additive(attention_dim, score_gain)
+            self.attention = LocatedAttention(feature_dim, self.cell.hidden_dim, _known(num_locations))
         else:
             attention_dim = 512 if attention_dim is None else attention_dim
             score_gain = 1.0 if score_gain is None else score_gain
@@ -128,3 +123,14 @@ class Visual7WDecoder(Decoder):
             told_MH = told_MH + self.context_to_output(context_MF)
         logits_MV: Tensor = self.output(self.dropout(told_MH))
         return logits_MV
+
+
+def _refuse_additive(attention_dim: int | None, score_gain: float | None) -> None:
+    if attention_dim is not None or score_gain is not None:
+        raise UserError("decoder visual7w: attention_dim and score_gain are for attention: additive.")
+
+
+def _known(num_locations: int | None) -> int:
+    if num_locations is None:
+        raise UserError("decoder visual7w: attention: located needs images of one number of locations.")
+    return num_locations

@@ -138,11 +138,11 @@ def picture_file(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
-def test_boxes_come_in_their_order_as_parts_of_what_is_seen() -> None:
+def test_boxes_come_in_their_order_as_parts_of_what_is_seen_and_questions_are_cut() -> None:
     boxes = {"11": [40.0, 10.0, 20.0, 5.0], "12": [0.0, 10.0, 80.0, 40.0], "13": [0.0, 10.0, 8.0, 4.0]}
     rows = [
         row(7, "one", "What?", "12", list(boxes), boxes=list(boxes.values())),
-        row(8, "one", "What is it?", "9", ["9", "12"], boxes=[[8.0, 4.0, 8.0, 4.0], boxes["12"]]),
+        row(8, "one", "What is it there?", "9", ["9", "12"], boxes=[[8.0, 4.0, 8.0, 4.0], boxes["12"]]),
     ]
     turned = [{**r, "choices": r["choices"][::-1], "boxes": r["boxes"][::-1]} for r in rows]
     pointing = Pointing(WORDS, 3, Preprocessing(32))
@@ -161,3 +161,14 @@ def test_boxes_come_in_their_order_as_parts_of_what_is_seen() -> None:
     torch.testing.assert_close(batch.boxes_BKC4[0, 0], torch.tensor(seen))
     torch.testing.assert_close(batch.boxes_BKC4[0, 1, 1], torch.tensor([0.1, 0.1, 0.2, 0.2]))
     assert batch.right_BK.tolist() == [[1, 1]]
+
+
+def test_pictures_with_the_longest_questions_to_point_come_first() -> None:
+    choices: Any = {"choices": ["1", "2"], "boxes": [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]}
+    rows = [row(7, "one", "What?", "1", **choices), row(8, "two", "What is it?", "2", **choices)]
+    files = dict.fromkeys(["one", "two"], picture_file(80, 40))
+    asked = asked_of_pictures(question_table(rows))
+    items = PointingItems(asked, files, Numbered(), Pointing(WORDS, 3, Preprocessing(32)), 0)
+    batch = items.__getitems__(PLACES)
+    assert batch.pictures.flatten().tolist() == [1, 0]
+    assert batch.question_ids_BK.tolist() == [[8], [7]]
