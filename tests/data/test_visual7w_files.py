@@ -101,15 +101,15 @@ def test_questions_that_cannot_be_chosen_for_are_left_out_and_said(tmp_path: Pat
     content = copy.deepcopy(POINTING)
     unoffered = pair(74, 4, [], "which")
     del unoffered["multiple_choices"]
-    more = [
-        pair(72, 4, [9, 77], "which"),
-        pair(73, 4, [], "which"),
-        unoffered,
-        pair(75, 8, "no list", "which"),
-    ]
-    content["images"][0]["qa_pairs"] += more
+    pairs = content["images"][0]["qa_pairs"]
+    pairs += [pair(72, 4, [9, 77], "which"), pair(73, 4, [], "which"), unoffered]
     assert [row["question_id"] for row in read(tmp_path, content)["val"]] == [71]
-    assert "4 of 5 questions" in capsys.readouterr().err
+    assert "3 of 4 questions" in capsys.readouterr().err
+    content = copy.deepcopy(TELLING)
+    no_list: Any = "Blue."
+    content["images"][0]["qa_pairs"] += [pair(13, "Red.", no_list), pair(14, 5, ["Blue."])]
+    assert [row["question_id"] for row in read(tmp_path, content)["train"]] == [11, 12]
+    assert "2 of 5 questions" in capsys.readouterr().err
 
 
 def test_the_right_answer_is_worth_all_by_the_rule_of_vqa(tmp_path: Path) -> None:

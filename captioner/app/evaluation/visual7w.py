@@ -83,7 +83,9 @@ def _split(task: ChoosingTask, source: QuestionSource, split: str, limit: int | 
 
 
 def _scores(found: Sequence[Chosen], truth: Mapping[int, Truth]) -> ChoiceScores:
-    return choice_accuracy({one.asked.question_id: one.choice for one in found if one.choice}, truth)
+    return choice_accuracy(
+        {one.asked.question_id: one.choice for one in found if one.choice is not None}, truth
+    )
 
 
 def _figures(scores: ChoiceScores) -> dict[str, float]:
@@ -96,5 +98,5 @@ def _results(found: Sequence[Chosen]) -> list[Result]:
     return [
         Result(one.asked.question_id, one.asked.question, int(one.choice) if one.asked.boxes else one.choice)
         for one in found
-        if one.choice
+        if one.choice is not None
     ]
