@@ -7,9 +7,11 @@ A attention.
 from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 SCRATCH = 2**19  # numbers of (B, K, L, A) at once where nothing is learnt: what a cache holds
+EXACT = (torch.float32, torch.float64)  # a sigmoid in half precision has fewer digits near 1/2 than tanh near 0
 
 
 class Attended(NamedTuple):
@@ -63,10 +65,17 @@ class AdditiveAttention(nn.Module):
 
     def _look(self, keys_BLA: Tensor, query_BKA: Tensor) -> Tensor:
         """alphas_BKL."""
-        mixed_BKLA = keys_BLA.unsqueeze(1) + query_BKA.unsqueeze(2)
-        mixed_BKLA = mixed_BKLA.tanh_() if self.activation == "tanh" else mixed_BKLA.relu_()
-        alphas_BKL: Tensor = self.score(mixed_BKLA).squeeze(-1).softmax(dim=-1)
-        return alphas_BKL
+        keys_B1LA, query_BK1A = keys_BLA.unsqueeze(1), query_BKA.unsqueeze(2)
+        if self.activation == "relu":
+            scores_BKL1 = self.score((keys_B1LA + query_BK1A).relu_())
+        elif keys_BLA.dtype in EXACT:
+            # tanh(x) = 2 sigmoid(2x) - 1, at less than a quarter of tanh's time on a CPU; what is taken off
+            # is the same at all places, which the softmax does not see.
+            mixed_BKLA = torch.add(2 * query_BK1A, keys_B1LA, alpha=2).sigmoid_()
+            scores_BKL1 = F.linear(mixed_BKLA, 2 * self.score.weight)
+        else:
+            scores_BKL1 = self.score((keys_B1LA + query_BK1A).tanh_())
+        return scores_BKL1.squeeze(-1).softmax(dim=-1)
 
 
 class LocatedAttention(nn.Module):
