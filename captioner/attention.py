@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SCRATCH = 2**19  # numbers of (B, K, L, A) at once where nothing is learnt: what a cache holds
-EXACT = (torch.float32, torch.float64)  # a sigmoid in half precision has fewer digits near 1/2 than tanh near 0
+EXACT = (torch.float32, torch.float64)  # in half precision a sigmoid has too few digits to stand for tanh
 
 
 class Attended(NamedTuple):
