@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SCRATCH = 2**19  # numbers of (B, K, L, A) at once where nothing is learnt: what a cache holds
+from captioner.device import rows_at_once
+
 EXACT = (torch.float32, torch.float64)  # in half precision a sigmoid has too few digits to stand for tanh
 
 
@@ -57,8 +58,8 @@ class AdditiveAttention(nn.Module):
         """Look at the images with the questions that `h_NH` asks."""
         B, L, A = keys_BLA.shape
         query_BKA = self.query(h_NH).view(B, -1, A)
-        rows = max(1, query_BKA.shape[1] * L * A)
-        at_once = max(1, B if torch.is_grad_enabled() else SCRATCH // rows)
+        size = query_BKA.shape[1] * L * A
+        at_once = max(1, B) if torch.is_grad_enabled() else rows_at_once(size, h_NH.device)
         parts = zip(torch.split(keys_BLA, at_once), torch.split(query_BKA, at_once), strict=True)
         alphas_BKL = torch.cat([self._look(keys, query) for keys, query in parts])
         return _attended(alphas_BKL, features_BLF)
@@ -75,7 +76,8 @@ class AdditiveAttention(nn.Module):
             scores_BKL1 = F.linear(mixed_BKLA, 2 * self.score.weight)
         else:
             scores_BKL1 = self.score((keys_B1LA + query_BK1A).tanh_())
-        return scores_BKL1.squeeze(-1).softmax(dim=-1)
+        alphas_BKL: Tensor = scores_BKL1.squeeze(-1).softmax(dim=-1)
+        return alphas_BKL
 
 
 class LocatedAttention(nn.Module):
