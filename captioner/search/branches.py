@@ -12,7 +12,7 @@ from torch import Tensor
 from captioner.search.base import Hypothesis, Steps
 from captioner.search.constraints import Constraints
 from captioner.search.lengths import LengthPenalty
-from captioner.search.paths import as_scores, check_scores, first_leaf
+from captioner.search.paths import as_scores, check_scores, first_leaf, normaliser
 from captioner.search.record import Candidate, Event, Recorder
 from captioner.tree import Tree, map_tree, select_rows
 from captioner.vocabulary import BOS, EOS, PAD
@@ -126,7 +126,7 @@ class Branches:
         tokens_NT = torch.tensor(padded, device=device)
         step = self._decoder.step(tokens_NT[:, -1], state, memory)
         logits_NV = as_scores(step.logits_NV)
-        normaliser_N1 = logits_NV.logsumexp(dim=1, keepdim=True)
+        normaliser_N1 = normaliser(logits_NV)
         self._constraints.forbid(logits_NV, tokens_NT)
         check_scores(normaliser_N1, logits_NV, T + 1)
         gains_NV = logits_NV - normaliser_N1

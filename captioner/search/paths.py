@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from captioner.device import rows_at_once
 from captioner.errors import UserError
 from captioner.search.base import Hypothesis, Steps
 from captioner.search.constraints import Constraints
@@ -81,7 +82,7 @@ def read_out(
     for length in range(1, constraints.max_length + 1):
         step = decoder.step(paths.tokens_BKT[:, :, -1].flatten(), state, memory)
         logits_NV = as_scores(step.logits_NV)
-        normaliser_N1 = logits_NV.logsumexp(dim=-1, keepdim=True)
+        normaliser_N1 = normaliser(logits_NV)
         constraints.forbid(logits_NV, paths.tokens_BKT.flatten(0, 1))
         choice = policy.choose(paths, logits_NV, normaliser_N1, watch)
         check_scores(normaliser_N1, choice.scores_BK, length)
@@ -106,6 +107,12 @@ def read_out(
 def as_scores(logits_NV: Tensor) -> Tensor:
     """At least single precision."""
     return logits_NV if logits_NV.dtype == torch.double else logits_NV.float()
+
+
+def normaliser(logits_NV: Tensor) -> Tensor:
+    """normaliser_N1: what takes logits to log-probabilities."""
+    parts = torch.split(logits_NV, rows_at_once(logits_NV.shape[1], logits_NV.device))
+    return torch.cat([part.logsumexp(dim=-1, keepdim=True) for part in parts])
 
 
 def check_scores(normaliser_N1: Tensor, scores_BK: Tensor, length: int) -> None:

@@ -58,7 +58,7 @@ def evaluate(
     data = data or task.config.data
     decoding = changed(task.config.search, search or {}, n_best)
     source = DATASETS.build(data)
-    asked = _split(source, split, limit)
+    asked = split_of(source, split, limit)
     started = time.monotonic()
     reader = SEARCHES.build(decoding, vocabulary=task.vocabulary)
     found = [_lighter(captioned) for captioned in progress(generate(task, reader, asked.pictures, n_best))]
@@ -102,18 +102,25 @@ def _lighter(captioned: Captioned) -> Captioned:
     return captioned._replace(captions=first + [caption._replace(alphas_TL=None) for caption in others])
 
 
-class _Split(NamedTuple):
+class Split(NamedTuple):
+    """The pictures of a split and what people said of them."""
+
     pictures: Pictures  # by path
     image_ids: dict[str, int]  # path -> id
     references: dict[int, list[str]]
 
 
-def _split(source: CaptionSource, split: str, limit: int | None) -> _Split:
+def split_of(source: CaptionSource, split: str, limit: int | None) -> Split:
+    """A split of a data set, or the first pictures of it.
+
+    Raises:
+        UserError: there is no such split.
+    """
     rows = CaptionData(source, source.tables(), Path()).table(split)
     rows = rows.select(range(min(limit or len(rows), len(rows))))
     ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
     references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
-    return _Split([(path, source.image(split, path)) for path in ids], ids, references)
+    return Split([(path, source.image(split, path)) for path in ids], ids, references)
 
 
 def _figures(

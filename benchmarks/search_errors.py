@@ -1,0 +1,101 @@
+"""How often a search misses the most probable caption, and what that caption is.
+
+    python benchmarks/search_errors.py --model runs/caption/20250101-120000/model
+    python benchmarks/search_errors.py --split val --limit 200 --max-steps 20000
+
+Exact search says for every picture whether it proved its answer. Over the pictures where it did, the table
+has for each search the share of answers that are less probable (search errors, Stahlberg and Byrne, 2019),
+how many nats they lack on average, their words, and how many captions have fewer than two. The constraints
+are the model's own, and the same for all.
+"""
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from captioner.app.evaluation.caption import split_of
+from captioner.app.generate import Caption, as_captioner, generate
+from captioner.app.places import last_run
+from captioner.data.base import DATASETS
+from captioner.encoders.encoding import Pictures
+from captioner.errors import UserError
+from captioner.search.base import SEARCHES
+from captioner.search.choose import changed
+from captioner.tasks.caption import CaptionTask
+from captioner.tasks.folder import load_model
+
+SEARCHED: dict[str, dict[str, Any]] = {
+    "greedy": {"name": "greedy"},
+    **{
+        f"beam {size}": {"name": "beam", "beam_size": size, "length_rule": "none"}
+        for size in (2, 3, 5, 10, 20)
+    },
+}
+TOLERANCE = 1e-3  # nats; two ways to add up the same sentence differ by less
+
+
+class Row(NamedTuple):
+    """A search against the exact answers."""
+
+    name: str
+    errors: float
+    missing_nats: float
+    words: float
+    short: int
+
+    def __str__(self) -> str:
+        """A line of the table."""
+        return (
+            f"| {self.name} | {self.errors:.0%} | {self.missing_nats:.2f} | {self.words:.1f} | {self.short} |"
+        )
+
+
+def row(name: str, answers: Sequence[Caption], exact: Sequence[Caption]) -> Row:
+    """Compare answers for the same pictures."""
+    missing = [best.log_probability - own.log_probability for own, best in zip(answers, exact, strict=True)]
+    words = [len(caption.words) for caption in answers]
+    n = len(answers)
+    errors = sum(nats > TOLERANCE for nats in missing)
+    return Row(name, errors / n, sum(missing) / n, sum(words) / n, sum(one < 2 for one in words))
+
+
+def answers(task: CaptionTask, pictures: Pictures, changes: Mapping[str, Any]) -> dict[str, Caption]:
+    """The first caption of every picture that can be read."""
+    config = changed(task.config.search, changes)
+    search = SEARCHES.build(config, vocabulary=task.vocabulary)
+    return {one.name: one.captions[0] for one in generate(task, search, pictures) if not one.problem}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, help="model folder (default: the last captioner)")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--limit", type=int, default=100, help="the first so many pictures")
+    parser.add_argument("--max-steps", type=int, default=5000, help="beginnings that exact search reads")
+    options = parser.parse_args()
+    try:
+        folder = options.model or last_run(Path("runs"), "caption", "model") / "model"
+        task = as_captioner(load_model(folder), folder)
+        pictures = split_of(DATASETS.build(task.config.data), options.split, options.limit).pictures
+        exactly = {"name": "exact", "length_rule": "none", "max_steps": options.max_steps}
+        started = time.perf_counter()
+        exact = answers(task, pictures, exactly)
+        seconds = time.perf_counter() - started
+        proven = [name for name, caption in exact.items() if caption.proven]
+        print(f"{folder}: {len(exact)} pictures of {options.split}, {len(proven)} proven, {seconds:.0f} s\n")
+        print("| search | errors | nats missing | words | shorter than 2 |\n| --- | --- | --- | --- | --- |")
+        best = [exact[name] for name in proven]
+        for name, changes in SEARCHED.items():
+            found = answers(task, pictures, changes)
+            print(row(name, [found[one] for one in proven], best), flush=True)
+        print(row("exact", best, best))
+    except UserError as mistake:
+        parser.error(str(mistake))
+
+
+if __name__ == "__main__":
+    main()
