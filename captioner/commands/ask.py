@@ -9,8 +9,8 @@
 Prints the likeliest answers to every question, with their probabilities. With choices, the answer is one of
 them; a model of visual7w must be given some, one of visual7w-pointing places: x,y,width,height in pixels.
 The lines of a file of pairs are objects, {"image": "photo.jpg", "question": "Is it raining?"}, perhaps with
-a list of "choices"; or it is CSV with these columns. Its paths are relative to it. A picture that cannot be
-read is named and left out.
+a list of "choices"; or it is CSV with an image and a question. Its paths are relative to it. A picture that
+cannot be read is named and left out.
 """
 
 import argparse
