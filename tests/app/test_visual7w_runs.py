@@ -10,7 +10,9 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
-from captioner.app import choose
+from captioner.app import choose as choosing
+from captioner.app.choose import choose
+from captioner.app.evaluation import visual7w as evaluation
 from captioner.app.evaluation.visual7w import evaluate
 from captioner.app.train import train
 from captioner.commands import main
@@ -18,6 +20,7 @@ from captioner.config import load
 from captioner.data.choosing import asked_of_pictures
 from captioner.data.questions import QUESTION_SETS
 from captioner.errors import UserError
+from captioner.images import load_image
 from captioner.tasks.folder import load_model
 from captioner.vocabulary import BOS
 
@@ -101,6 +104,29 @@ def test_validation_and_evaluation_agree(runs: Path, task: str, tmp_path: Path) 
     found = evaluate(runs / task / "model", tmp_path, split="val")
     card = json.loads((runs / task / "model/card.json").read_text())
     assert found.figures["val"]["accuracy"] == pytest.approx(card["validation"]["val/accuracy"])
+
+
+def test_blank_asks_all_again_about_grey_pictures(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(
+        evaluation,
+        "choose",
+        lambda task, pictures, asked: shown.append(pictures) or choose(task, pictures, asked),
+    )
+    evaluate(runs / "visual7w/model", tmp_path, blank=True)
+    seen, blank = shown
+    assert seen.keys() == blank.keys()
+    assert seen == {path: Path(path) for path in seen}
+    assert all(len(load_image(source).getcolors() or ()) == 1 for source in blank.values())
+
+
+def test_a_limit_takes_the_first_questions(runs: Path, tmp_path: Path) -> None:
+    found = evaluate(runs / "visual7w/model", tmp_path, limit=3)
+    results = json.loads((tmp_path / "visual7w_test_results.json").read_text())
+    assert [entry["qa_id"] for entry in results] == list(written(runs, "visual7w"))[:3]
+    assert found.title == "3 questions"
 
 
 def test_a_question_about_a_picture_that_cannot_be_read_is_wrong(runs: Path, tmp_path: Path) -> None:
@@ -209,8 +235,8 @@ def test_attention_is_what_stepping_through_question_and_best_answer_shows(
     runs: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     drawn: list[Any] = []
-    draw = choose.draw_attention
-    monkeypatch.setattr(choose, "draw_attention", lambda *given: drawn.append(given) or draw(*given))
+    draw = choosing.draw_attention
+    monkeypatch.setattr(choosing, "draw_attention", lambda *given: drawn.append(given) or draw(*given))
     model, looked = runs / "visual7w/model", tmp_path / "looked.png"
     words = ["Where is it?", "--choices", "Above.", "To the left."]
     _, out, err = ask(capsys, "--model", model, picture_of(runs), *words, "--attention", looked)

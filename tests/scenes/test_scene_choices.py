@@ -46,7 +46,7 @@ def test_every_answer_in_words_is_right_and_the_others_are_the_rest():
     for scene, question in TOLD:
         assert question.answer.rstrip(".").lower() == expected(question.text, scene), question
         choices = {question.answer, *question.others}
-        assert len(choices) == 4
+        assert len(choices) == 1 + len(question.others) == 4
         all_answers[" ".join(question.text.split()[:2])].add(frozenset(choices))
     assert len(all_answers) == 5  # what color, what shape, how many, where is, where are
     assert all(len(choices) == 1 for choices in all_answers.values())
