@@ -25,6 +25,18 @@ def tiny_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data") / "scenes"
 
 
+@pytest.fixture(scope="session")
+def visual7w_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with runs of `visual7w` and `visual7w-pointing` on the same `scenes`."""
+    from captioner.app.train import train
+
+    folder = tmp_path_factory.mktemp("visual7w")
+    for task in ("visual7w", "visual7w-pointing"):
+        changes = [*TINY_VISUAL7W, f"data.folder={folder / 'scenes'}"]
+        train(load(ROOT / f"configs/{task}.yaml", changes), folder / task)
+    return folder
+
+
 @pytest.fixture
 def tiny(tiny_scenes: Path) -> Config:
     """The shipped captioning config, small enough to train in a second."""
@@ -71,4 +83,21 @@ TINY_TEXT = [
     "trainer.accelerator=cpu",
     "trainer.log_every_n_steps=1",
     'decoder.cell={"name": "stacked", "hidden_dim": 9, "dropout": 0.2}',
+]
+
+TINY_VISUAL7W = [
+    "data.num_train=20",
+    "data.num_val=5",
+    "data.num_test=6",
+    "encoder.width=0.04",
+    "decoder.cell.hidden_dim=12",
+    "decoder.embed_dim=10",
+    "decoder.attention_dim=8",
+    "decoder.context_dim=7",
+    "training.batch_size=7",
+    "trainer.max_epochs=1",
+    "trainer.enable_progress_bar=false",
+    "trainer.accelerator=cpu",
+    "trainer.log_every_n_steps=1",
+    "schedule.warmup=2",
 ]
