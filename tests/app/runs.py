@@ -19,7 +19,7 @@ def newest(folder):
 
 
 CARRIED_ON = (
-    *("state_dict", "optimizer_states", "lr_schedulers", "carried", "rng", "means"),
+    *("state_dict", "optimizer_states", "lr_schedulers", "carried", "newest", "rng", "means"),
     *("epoch", "global_step", "TextData"),
 )
 """Of a resume file of the character model, all that its training goes on with; TextData is the position."""

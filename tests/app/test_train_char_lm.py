@@ -16,8 +16,10 @@ from captioner.app import train as app
 from captioner.app.places import config_file
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.search.sample import Sample
 from captioner.tasks.char_lm import CharLM
 from captioner.tasks.folder import load_model
+from captioner.tasks.writing import Opened, nothing_shown
 
 
 @pytest.mark.parametrize("when", [0.3, 1.0, 1.6])
@@ -108,6 +110,22 @@ def test_a_run_leaves_the_same_folders_as_any(tiny_text, tmp_path):
     assert isinstance(task, CharLM)
     assert task.alphabet.symbols == sorted(set(TEXT))
     assert task.text == card["text"]
+
+
+def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, tmp_path):
+    tiny_text.task["sample_every"] = 12
+    tiny_text.data["val_fraction"] = 0.0
+    tiny_text.trainer["max_steps"] = 12
+    result = app.train(tiny_text, tmp_path / "run")
+    left, task = newest(tmp_path / "run"), load_model(result.model).eval()
+    assert task.alphabet.decode([left["newest"]]) == TEXT[12 * 20]
+    first = tuple(leaf[:1] for leaf in left["carried"])
+    draw, nothing = Sample(max_length=200, seed=12), nothing_shown(task.decoder, 1)
+    ((found,),) = draw(Opened(task.decoder, left["newest"], first), nothing)
+    ((other,),) = draw(Opened(task.decoder, left["newest"]), nothing)
+    written = (tmp_path / "run/samples.txt").read_text()
+    assert written == f"---- update 12 ----\n{task.alphabet.decode(found.tokens)}\n\n"
+    assert found.tokens != other.tokens
 
 
 def test_samples_do_not_change_training(tiny_text, tmp_path):
