@@ -14,7 +14,7 @@ def read_text(path: Path, advice: str = "", newline: str | None = None) -> str:
     Every kind of line end comes as a line feed; with `newline` "" as it stands.
 
     Raises:
-        UserError: the file is missing, unreadable or not UTF-8.
+        UserError: the file is missing, unreadable, binary or not UTF-8.
     """
     try:
         with path.open(encoding="utf-8-sig", newline=newline) as file:
@@ -22,6 +22,8 @@ def read_text(path: Path, advice: str = "", newline: str | None = None) -> str:
     except FileNotFoundError:
         raise UserError(f"There is no file {path}. {advice}".rstrip()) from None
     except UnicodeDecodeError as error:
+        if b"\0" in error.object[: error.start]:
+            raise UserError(f"{path} is not text but binary.") from None
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None

@@ -51,7 +51,8 @@ class CharLM(Task):
     comes before in view; `val/loss_low` and `val/loss_high` bound it in 95 % of bootstrap draws.
     `report_uncarried` reads every chunk of val from a zero state too: `val/uncarried_loss`, and by distance
     from the chunk's start, `val/uncarried_loss_at_8` for characters 8 to 15. `sample_every` so many updates
-    (0: after each epoch) the model writes 200 characters into samples.txt of the run.
+    (0: after each epoch) the model writes 200 characters into samples.txt of the run. They go on from where
+    the first stream of training is, as in min-char-rnn: what it remembers may be far from where zero leads.
     """
 
     default_search: ClassVar[Component] = {"name": "sample", "max_length": 500}
@@ -74,6 +75,7 @@ class CharLM(Task):
         self.decoder = decoder
         self.text: dict[str, Any] = {}
         self._carried: dict[str, State] = {}
+        self._newest = torch.tensor(self.opening)  # the character that training's first stream reads next
         self._nats: dict[str, list[Tensor]] = {"": [], "uncarried": []}
 
     @classmethod
@@ -134,6 +136,8 @@ class CharLM(Task):
         state = self._zero_state(targets_NT) if batch.starts else self._carried[stage]
         outputs_NTH, self._carried[stage] = self._read(batch.tokens_NT[:, :-1], state)
         nats_NT = next_surprise(self.decoder, outputs_NTH, targets_NT)
+        if self.training:
+            self._newest = targets_NT[0, -1]
         # Chunks of training are whole: counting them would only make a GPU wait.
         size = targets_NT.numel() if self.training else int((targets_NT != PAD).sum())
         if not self.training:
@@ -154,7 +158,7 @@ class CharLM(Task):
         self._nats = {"": [], "uncarried": []}
         if not carried:
             return {}
-        if not self.sample_every:
+        if not self.sample_every and "train" in self._carried:
             self._show_sample()
         nats = torch.cat(carried, dim=1).double().flatten().numpy()
         interval = likelihood(nats[~np.isnan(nats)]).interval
@@ -180,11 +184,13 @@ class CharLM(Task):
         """Add the state the streams are in."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["carried"] = [leaf.detach().cpu() for leaf in self._carried.get("train", ())]
+        checkpoint["newest"] = int(self._newest)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from that state."""
         super().on_load_checkpoint(checkpoint)
         self._carried["train"] = tuple(checkpoint["carried"])
+        self._newest = torch.tensor(checkpoint["newest"])
 
     @property
     def opening(self) -> int:
@@ -219,7 +225,9 @@ class CharLM(Task):
         was_training = self.decoder.training
         self.decoder.eval()
         draw = Sample(max_length=SAMPLE_LENGTH, seed=self.global_step)
-        ((found,),) = draw(Opened(self.decoder, self.opening), nothing_shown(self.decoder, 1))
+        leaves = self._carried["train"][: self.decoder.cell.num_states]
+        opened = Opened(self.decoder, int(self._newest), tuple(leaf[:1].to(self.device) for leaf in leaves))
+        ((found,),) = draw(opened, nothing_shown(self.decoder, 1))
         text = self.alphabet.decode(found.tokens)
         self.decoder.train(was_training)
         with (Path(self.trainer.default_root_dir) / SAMPLES).open("a", encoding="utf-8") as file:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from captioner.cells.base import State
 from captioner.decoders.base import Started, Step
 from captioner.decoders.language_model import LanguageModel
 from captioner.tree import Tree, map_tree
@@ -18,15 +19,23 @@ CHUNK = 1000
 
 
 class Opened:
-    """A language model at the start of a text: any search reads it out, as if it had seen a picture."""
+    """A language model at the start of a text: any search reads it out, as if it had seen a picture.
 
-    def __init__(self, decoder: LanguageModel, opening: int) -> None:
+    Args:
+        decoder: the model.
+        opening: what a text is taken to follow.
+        state: what the model remembers of all before that, in one row; nothing by default.
+    """
+
+    def __init__(self, decoder: LanguageModel, opening: int, state: State | None = None) -> None:
         self.decoder = decoder
-        self.opening = opening  # what a text is taken to follow
+        self.opening = opening
+        self.state = state
 
     def start(self, features_BLF: Tensor) -> Started:
-        """Nothing read yet."""
-        return self.decoder.start(features_BLF)
+        """Nothing read yet but what the state tells of."""
+        started = self.decoder.start(features_BLF)
+        return started if self.state is None else started._replace(state=self.state)
 
     def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
         """Read one character in every row."""

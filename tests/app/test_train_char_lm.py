@@ -1,6 +1,7 @@
 """Training the character model end to end: what is left behind, going on, and a loss that is no number."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -8,15 +9,17 @@ import sys
 import pytest
 import torch
 from conftest import ROOT, TEXT
-from runs import newest, rows, stop_after
+from runs import CARRIED_ON, assert_same, newest, rows, stop_after
 from safetensors.torch import load_file
 
 from captioner.app import train as app
 from captioner.app.places import config_file
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.search.sample import Sample
 from captioner.tasks.char_lm import CharLM
 from captioner.tasks.folder import load_model
+from captioner.tasks.writing import Opened, nothing_shown
 
 
 @pytest.mark.parametrize("when", [0.3, 1.0, 1.6])
@@ -32,8 +35,7 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(tiny_text, tmp_path, mon
     assert [tuple(leaf.shape) for leaf in before["carried"]] == [(7, 9)] * 4
     resumed = app.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "parts")
-    assert all(torch.equal(one["state_dict"][name], other["state_dict"][name]) for name in one["state_dict"])
-    assert all(torch.equal(*leaves) for leaves in zip(one["carried"], other["carried"], strict=True))
+    assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
     assert resumed.best == whole.best
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
 
@@ -84,8 +86,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_epoch_bit_for_bit(tiny_text,
     app.train(load(tmp_path / "killed/config.yaml"), tmp_path / "killed", resume=True)
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "killed")
-    assert all(torch.equal(one["state_dict"][name], other["state_dict"][name]) for name in one["state_dict"])
-    assert all(torch.equal(*leaves) for leaves in zip(one["carried"], other["carried"], strict=True))
+    assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
     best = [load_file(tmp_path / name / "model/model.safetensors") for name in ("whole", "killed")]
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
@@ -111,12 +112,42 @@ def test_a_run_leaves_the_same_folders_as_any(tiny_text, tmp_path):
     assert task.text == card["text"]
 
 
+def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, tmp_path):
+    tiny_text.task["sample_every"] = 12
+    tiny_text.data["val_fraction"] = 0.0
+    tiny_text.trainer["max_steps"] = 12
+    result = app.train(tiny_text, tmp_path / "run")
+    left, task = newest(tmp_path / "run"), load_model(result.model).eval()
+    assert task.alphabet.decode([left["newest"]]) == TEXT[12 * 20]
+    first = tuple(leaf[:1] for leaf in left["carried"])
+    draw, nothing = Sample(max_length=200, seed=12), nothing_shown(task.decoder, 1)
+    ((found,),) = draw(Opened(task.decoder, left["newest"], first), nothing)
+    ((other,),) = draw(Opened(task.decoder, left["newest"]), nothing)
+    written = (tmp_path / "run/samples.txt").read_text()
+    assert written == f"---- update 12 ----\n{task.alphabet.decode(found.tokens)}\n\n"
+    assert found.tokens != other.tokens
+
+
 def test_samples_do_not_change_training(tiny_text, tmp_path):
     app.train(tiny_text, tmp_path / "quiet")
     tiny_text.task["sample_every"] = 3
     app.train(tiny_text, tmp_path / "loud")
     one, other = newest(tmp_path / "quiet")["state_dict"], newest(tmp_path / "loud")["state_dict"]
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_samples_of_min_char_rnn_turn_from_gibberish_into_words(tiny_text, tmp_path):
+    """As the lecture shows: the share of what is between spaces that stands in the text too."""
+    changes = [f"data.path={tmp_path / 'text.txt'}", "task.sample_every=50", "trainer.max_steps=500"]
+    recipe = load(ROOT / "configs/recipes/min_char_rnn.yaml", changes)
+    recipe.trainer |= {"max_epochs": -1, "enable_progress_bar": False}
+    app.train(recipe, tmp_path / "run")
+    parts = re.split(r"---- update (\d+) ----\n", (tmp_path / "run/samples.txt").read_text())[1:]
+    assert [int(update) for update in parts[::2]] == list(range(50, 501, 50))
+    words = set(TEXT.split())
+    shares = [sum(word in words for word in text.split()) / len(text.split()) for text in parts[1::2]]
+    assert shares[0] < 0.3
+    assert sum(shares[-4:]) / 4 > 0.6
 
 
 def test_text_is_learnt_by_heart(tiny_text, tmp_path):

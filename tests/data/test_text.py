@@ -143,6 +143,7 @@ def test_a_folder_or_a_pattern_is_read_by_name_without_what_is_no_text(tmp_path,
     [
         (b"", "is empty"),
         (b"a\0b", "is not text but binary; data.unit=bytes"),
+        (b"a\0\xff", "is not text but binary"),
         ("caf\u00e9".encode("latin-1"), "is not UTF-8 text (byte 3)"),
         ("text".encode("utf-16"), "is not UTF-8 text (byte 0)"),
     ],
