@@ -1,4 +1,4 @@
-"""Questions from training to asking: what is resumed, evaluated, written and printed, each found again by hand."""
+"""Questions from training to asking: what is resumed, evaluated and written, each found again by hand."""
 
 import json
 from collections import Counter, defaultdict

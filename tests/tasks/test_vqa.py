@@ -1,4 +1,4 @@
-"""Answers: both losses against their formulas question by question, what is observed, and the best answers."""
+"""Answers: losses against their formulas, question by question, what is observed, and the best answers."""
 
 import json
 import math
