@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from captioner.app.places import last_run, task_name
 from captioner.commands.answers import as_json, as_text
+from captioner.commands.drawings import check_drawing, numbered
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask, print, draw."""
     if arguments.top < 1:
         raise UserError(f"--top must be at least 1, not {arguments.top}.")
+    if arguments.attention:
+        check_drawing(arguments.attention)
     model: Path = arguments.model or last_run(Path("runs"), task_name(arguments.task), "model") / "model"
     questions = [asked._replace(choices=arguments.choices) for asked in _questions(arguments)]
     answerer = _answerer(model, arguments.top)
@@ -61,11 +64,12 @@ def run(arguments: argparse.Namespace) -> None:
             unanswered += 1
             print(f"left out: {reply.problem}", file=sys.stderr)
             continue
+        if reply.note:
+            print(reply.note, file=sys.stderr)
         text = as_json(reply) if arguments.json else as_text(reply, len(questions) > 1, bool(arguments.pairs))
         print(text, flush=True)
         if arguments.attention:
-            suffix = f"-{number}" if len(questions) > 1 else ""
-            target = arguments.attention.with_stem(f"{arguments.attention.stem}{suffix}")
+            target = numbered(arguments.attention, number, len(questions))
             answerer.draw(reply).save(target)
             print(f"looked at: {target}", file=sys.stderr)
     if unanswered and len(questions) > 1:
@@ -91,7 +95,11 @@ def _questions(arguments: argparse.Namespace) -> "list[Asked]":
     photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
     if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
         raise UserError("Give a picture and questions about it, or a file of both: --pairs FILE.")
-    return _pairs(pairs) if pairs else _about(photo, asked)
+    found = _pairs(pairs) if pairs else _about(photo, asked)
+    for one in found:
+        if not one.question.strip():
+            raise UserError(f"A question about {one.picture} is empty: there is nothing to answer.")
+    return found
 
 
 def _about(picture: str, questions: Sequence[str]) -> "list[Asked]":

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from captioner.app.places import last_run
 from captioner.commands.captions import as_json, as_text
+from captioner.commands.drawings import check_drawing
 from captioner.commands.search_options import add_search_arguments, search_changes
 from captioner.errors import UserError
 
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Caption, print, draw."""
     models: list[Path] = arguments.model or [last_run(Path("runs"), "caption", "model") / "model"]
     files = find_pictures(arguments.pictures)
+    if arguments.attention:
+        check_drawing(arguments.attention)
     from captioner.app.caption import Captioner
 
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)

@@ -101,6 +101,29 @@ def test_a_head_is_its_equation(given, name, naive, options):
     np.testing.assert_allclose(logits_NV.detach().numpy(), expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize("name", ["product", "concatenation", "image_only"])
+def test_with_batch_norm_what_pictures_share_is_taken_away(given, name):
+    """In training the picture's part does not depend on what is added to or multiplies all of W_v f."""
+    head = build(name, dropout=0.0, batch_norm=True, normalise=False).train()
+    features_BLF, images_N, question_NS = given
+    f_BF = features_BLF.numpy().mean(axis=1)
+    seen_BH = np.stack([linear(head.image[1], f) for f in f_BF])
+    mean_H, variance_H = seen_BH.mean(axis=0), seen_BH.var(axis=0)
+    expected_BH = np.tanh((seen_BH - mean_H) / np.sqrt(variance_H + 1e-5))
+    found = []
+    head.image.register_forward_hook(lambda _module, _inputs, output: found.append(output.detach().numpy()))
+    head(*given)
+    np.testing.assert_allclose(found[0], expected_BH, rtol=1e-9)
+    # What was seen in training stands for the batch afterwards, a tenth of it after one batch.
+    mean_H, variance_H = 0.1 * mean_H, 0.9 + 0.1 * seen_BH.var(axis=0, ddof=1)
+    head.eval()
+    head(*given)
+    head.train()(features_BLF[1:2], torch.zeros_like(images_N), question_NS)
+    expected_BH = np.tanh((seen_BH - mean_H) / np.sqrt(variance_H + 1e-5))
+    np.testing.assert_allclose(found[1], expected_BH, rtol=1e-9)
+    np.testing.assert_allclose(found[2], expected_BH[1:2], rtol=1e-9)
+
+
 def test_a_picture_of_nothing_has_no_direction_and_breaks_nothing(given):
     features_BLF, images_N, question_NS = given
     logits_NV = build("product")(torch.zeros_like(features_BLF), images_N, question_NS).logits_NV
