@@ -25,7 +25,7 @@ from captioner.commands.drawings import check_drawing, numbered
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
-    from captioner.app.answer import Answerer, Asked
+    from captioner.app.answer import Answerer, Asked, Reply
     from captioner.app.choose import Chooser
 
 
@@ -51,8 +51,6 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask, print, draw."""
     if arguments.top < 1:
         raise UserError(f"--top must be at least 1, not {arguments.top}.")
-    if arguments.attention:
-        check_drawing(arguments.attention)
     model: Path = arguments.model or last_run(Path("runs"), task_name(arguments.task), "model") / "model"
     questions = [asked._replace(choices=arguments.choices) for asked in _questions(arguments)]
     answerer = _answerer(model, arguments.top)
@@ -64,10 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
             unanswered += 1
             print(f"left out: {reply.problem}", file=sys.stderr)
             continue
-        if reply.note:
-            print(reply.note, file=sys.stderr)
-        text = as_json(reply) if arguments.json else as_text(reply, len(questions) > 1, bool(arguments.pairs))
-        print(text, flush=True)
+        _tell(reply, arguments, len(questions))
         if arguments.attention:
             target = numbered(arguments.attention, number, len(questions))
             answerer.draw(reply).save(target)
@@ -76,6 +71,14 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{unanswered} of {len(questions)} questions could not be answered.", file=sys.stderr)
     if unanswered == len(questions):
         sys.exit(2)
+
+
+def _tell(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
+    """Print the answers to one of `total` questions, and what to know of them."""
+    if reply.note:
+        print(reply.note, file=sys.stderr)
+    text = as_json(reply) if arguments.json else as_text(reply, total > 1, bool(arguments.pairs))
+    print(text, flush=True)
 
 
 def _answerer(model: Path, top: int) -> "Answerer | Chooser":
@@ -91,10 +94,12 @@ def _answerer(model: Path, top: int) -> "Answerer | Chooser":
 
 
 def _questions(arguments: argparse.Namespace) -> "list[Asked]":
-    """Those about one picture, or those of a file."""
+    """Those about one picture, or those of a file; refused where they cannot be answered or drawn."""
     photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
     if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
         raise UserError("Give a picture and questions about it, or a file of both: --pairs FILE.")
+    if arguments.attention:
+        check_drawing(arguments.attention)
     found = _pairs(pairs) if pairs else _about(photo, asked)
     for one in found:
         if not one.question.strip():
