@@ -17,8 +17,13 @@ class Embedding(nn.Sequential):
     """
 
     def __init__(self, input_dim: int, hidden_dim: int, dropout: float, batch_norm: bool = False) -> None:
-        norms = [BatchNorm(hidden_dim)] if batch_norm else []
-        super().__init__(nn.Dropout(dropout), nn.Linear(input_dim, hidden_dim), *norms, nn.Tanh())
+        super().__init__(nn.Dropout(dropout), projection(input_dim, hidden_dim, batch_norm), nn.Tanh())
+
+
+def projection(input_dim: int, hidden_dim: int, batch_norm: bool) -> nn.Module:
+    """W x + b, with `batch_norm` BN of it."""
+    linear = nn.Linear(input_dim, hidden_dim)
+    return nn.Sequential(linear, BatchNorm(hidden_dim)) if batch_norm else linear
 
 
 class BatchNorm(nn.BatchNorm1d):
