@@ -54,8 +54,9 @@ class VQA(PictureTask):
 
     An answer is worth its accuracy by the rule of VQA (Teney et al., 2018). The answers are the `num_answers`
     most common ones of training; questions with another one are left out of training, and are wrong in
-    validation, where every question counts. With `init_scale` all weights and biases of the head and of what
-    reads the question start in U(-init_scale, init_scale). `card` holds the `answers` of a model folder.
+    validation, where every question about a picture that can be read counts. With `init_scale` all weights
+    and biases of the head and of what reads the question start in U(-init_scale, init_scale). `card` holds
+    the `answers` of a model folder.
     """
 
     def __init__(
