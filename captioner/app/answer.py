@@ -19,6 +19,7 @@ from captioner.tasks.pictures import PictureTask
 from captioner.tasks.vqa import VQA, Guess, as_vqa
 
 BATCH_SIZE = 64
+NO_KNOWN_WORD = "{!r:.60} has no word that the model knows: it answers as if it could not read the question."
 
 
 class Asked(NamedTuple):
@@ -38,6 +39,7 @@ class Reply(NamedTuple):
     shown: Image.Image | None  # what the encoder saw of the picture
     alphas_GL: Any | None  # a numpy array
     problem: str | None
+    note: str | None = None  # what to know of the answers
 
 
 class Looked(NamedTuple):
@@ -92,7 +94,8 @@ def _answered(
     for n, asked in enumerate(questions):
         alphas_GL = None if alphas_NGL is None else alphas_NGL[n].float().cpu().numpy()
         best = task.best(logits_NV[n], n_best, asked.choices)
-        yield Reply(asked, best, looked[asked.picture].shown, alphas_GL, None)
+        note = None if task.knows_a_word(asked.question) else NO_KNOWN_WORD.format(asked.question)
+        yield Reply(asked, best, looked[asked.picture].shown, alphas_GL, None, note)
 
 
 class Answerer:

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 
 from captioner.app.places import last_run, task_name
 from captioner.commands.answers import as_json, as_text
+from captioner.commands.drawings import check_drawing, numbered
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
-    from captioner.app.answer import Answerer, Asked
+    from captioner.app.answer import Answerer, Asked, Reply
     from captioner.app.choose import Chooser
 
 
@@ -61,17 +62,23 @@ def run(arguments: argparse.Namespace) -> None:
             unanswered += 1
             print(f"left out: {reply.problem}", file=sys.stderr)
             continue
-        text = as_json(reply) if arguments.json else as_text(reply, len(questions) > 1, bool(arguments.pairs))
-        print(text, flush=True)
+        _tell(reply, arguments, len(questions))
         if arguments.attention:
-            suffix = f"-{number}" if len(questions) > 1 else ""
-            target = arguments.attention.with_stem(f"{arguments.attention.stem}{suffix}")
+            target = numbered(arguments.attention, number, len(questions))
             answerer.draw(reply).save(target)
             print(f"looked at: {target}", file=sys.stderr)
     if unanswered and len(questions) > 1:
         print(f"{unanswered} of {len(questions)} questions could not be answered.", file=sys.stderr)
     if unanswered == len(questions):
         sys.exit(2)
+
+
+def _tell(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
+    """Print the answers to one of `total` questions, and what to know of them."""
+    if reply.note:
+        print(reply.note, file=sys.stderr)
+    text = as_json(reply) if arguments.json else as_text(reply, total > 1, bool(arguments.pairs))
+    print(text, flush=True)
 
 
 def _answerer(model: Path, top: int) -> "Answerer | Chooser":
@@ -87,11 +94,18 @@ def _answerer(model: Path, top: int) -> "Answerer | Chooser":
 
 
 def _questions(arguments: argparse.Namespace) -> "list[Asked]":
-    """Those about one picture, or those of a file."""
+    """Those about one picture, or those of a file; refused where they cannot be answered or drawn."""
     photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
     if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
         raise UserError("Give a picture and questions about it, or a file of both: --pairs FILE.")
-    return _pairs(pairs, arguments.choices) if pairs else _about(photo, asked, arguments.choices)
+    if arguments.attention:
+        check_drawing(arguments.attention)
+    choices = arguments.choices
+    found = _pairs(pairs, choices) if pairs else _about(photo, asked, choices)
+    for one in found:
+        if not one.question.strip():
+            raise UserError(f"A question about {one.picture} is empty: there is nothing to answer.")
+    return found
 
 
 def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "list[Asked]":

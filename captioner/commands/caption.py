@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from captioner.app.places import last_run
 from captioner.commands.captions import as_json, as_text
+from captioner.commands.drawings import check_drawing, numbered
 from captioner.commands.search_options import add_search_arguments, search_changes
 from captioner.errors import UserError
 
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Caption, print, draw."""
     models: list[Path] = arguments.model or [last_run(Path("runs"), "caption", "model") / "model"]
     files = find_pictures(arguments.pictures)
+    if arguments.attention:
+        check_drawing(arguments.attention)
     from captioner.app.caption import Captioner
 
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
@@ -75,21 +78,23 @@ def run(arguments: argparse.Namespace) -> None:
             continue
         text = as_json(captioned) if arguments.json else as_text(captioned, len(files) > 1, arguments.words)
         print(text, flush=True)
-        _draw(captioner, captioned, arguments, f"-{number}" if len(files) > 1 else "")
+        _draw(captioner, captioned, arguments, number, len(files))
     if unreadable and len(files) > 1:
         print(f"{unreadable} of {len(files)} pictures could not be read.", file=sys.stderr)
     if unreadable == len(files):
         sys.exit(2)
 
 
-def _draw(captioner: "Captioner", captioned: "Captioned", arguments: argparse.Namespace, suffix: str) -> None:
+def _draw(
+    captioner: "Captioner", captioned: "Captioned", arguments: argparse.Namespace, number: int, total: int
+) -> None:
     """The attention picture and the page of the search, where they are asked for."""
     if arguments.attention:
-        target: Path = arguments.attention.with_stem(f"{arguments.attention.stem}{suffix}")
+        target = numbered(arguments.attention, number, total)
         captioner.draw(captioned).save(target)
         print(f"looked at: {target}", file=sys.stderr)
     if arguments.tree:
-        target = arguments.tree.with_stem(f"{arguments.tree.stem}{suffix}")
+        target = numbered(arguments.tree, number, total)
         captioner.write_tree(captioned, target)
         print(f"searched: {target}", file=sys.stderr)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from captioner.attention import AdditiveAttention
 from captioner.errors import UserError
 from captioner.heads.base import HEADS, Answered, Head
-from captioner.heads.layers import Embedding, Scores
+from captioner.heads.layers import Embedding, Scores, projection
 
 
 @HEADS.register("attention")
@@ -27,7 +27,11 @@ class Attention(Head):
     The attention is that of Xu et al. (2015), with its `score_gain`. Each further glance is asked by what
     those before have shown, as in the stacked attention of Yang et al. (2016). They add W_g z_g itself; here
     it meets the question in a product as in Antol et al. (2015), who squash both factors: with this one free,
-    features that are learnt together with the attention are learnt several times as fast.
+    features that are learnt together with the attention are learnt several times as fast. With `fusion` sum
+
+        u_g     = u_{g-1} + tanh(W_g z_g)
+
+    and with `batch_norm` BN(W_g z_g) stands for W_g z_g in either, over the questions of a batch.
 
     Raises:
         UserError: there is no glance.
@@ -47,6 +51,8 @@ class Attention(Head):
         dropout: float = 0.5,
         activation: Literal["tanh", "relu"] = "tanh",
         score_gain: float = 1.0,
+        fusion: Literal["product", "sum"] = "product",
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         if num_glances < 1:
@@ -55,8 +61,8 @@ class Attention(Head):
         self.glances = nn.ModuleList(
             Glance(
                 AdditiveAttention(feature_dim, hidden_dim, attention_dim, activation, score_gain),
-                nn.Linear(feature_dim, hidden_dim),
-                Embedding(state_dim, hidden_dim, dropout=0.0),
+                projection(feature_dim, hidden_dim, batch_norm),
+                Embedding(state_dim, hidden_dim, dropout=0.0) if fusion == "product" else None,
             )
             for _ in range(num_glances)
         )
@@ -75,7 +81,7 @@ class Attention(Head):
 class Glance(nn.Module):
     """One look: u_{g-1} to u_g and alpha_g."""
 
-    def __init__(self, attention: AdditiveAttention, seen: nn.Linear, asked: Embedding) -> None:
+    def __init__(self, attention: AdditiveAttention, seen: nn.Module, asked: Embedding | None) -> None:
         super().__init__()
         self.attention = attention
         self.seen = seen
@@ -87,4 +93,5 @@ class Glance(nn.Module):
         """u_NH and alphas_NL."""
         keys_BLA = self.attention.keys(features_BLF)
         context_NF, alphas_NL = self.attention(features_BLF[images_N], keys_BLA[images_N], u_NH)
-        return u_NH + self.seen(context_NF) * self.asked(question_NS), alphas_NL
+        seen_NH = self.seen(context_NF)
+        return u_NH + (seen_NH * self.asked(question_NS) if self.asked else seen_NH.tanh()), alphas_NL

@@ -16,6 +16,8 @@ class Concatenation(Head):
         p = softmax(W_o z_n),  z_0 = [v; q],  z_k = tanh(W_k dropout(z_{k-1}))
 
     Without a hidden layer (`num_layers=0`) an answer that is likely for the picture is so for every question.
+    With `batch_norm` v = tanh(BN(W_v dropout(f))): what all pictures share is taken away, and what tells them
+    apart is as large as what tells questions apart.
     """
 
     def __init__(
@@ -27,10 +29,11 @@ class Concatenation(Head):
         num_layers: int = 1,
         dropout: float = 0.5,
         normalise: bool = True,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         self.normalise = normalise
-        self.image = Embedding(feature_dim, hidden_dim, dropout)
+        self.image = Embedding(feature_dim, hidden_dim, dropout, batch_norm)
         self.question = Embedding(state_dim, hidden_dim, dropout)
         self.scores = Scores(2 * hidden_dim, hidden_dim, num_answers, num_layers, dropout)
 

@@ -11,6 +11,8 @@ class ImageOnly(Head):
     r"""I (Antol et al., 2015): how far one gets by the picture alone.
 
     p = softmax(W_o dropout(tanh(W_v dropout(f))))      f = mean_l a_l, with `normalise` f / |f|
+
+    With `batch_norm` tanh(BN(W_v dropout(f))) in place of tanh(W_v dropout(f)).
     """
 
     reads = False
@@ -23,10 +25,11 @@ class ImageOnly(Head):
         num_layers: int = 0,
         dropout: float = 0.5,
         normalise: bool = True,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         self.normalise = normalise
-        self.image = Embedding(feature_dim, hidden_dim, dropout)
+        self.image = Embedding(feature_dim, hidden_dim, dropout, batch_norm)
         self.scores = Scores(hidden_dim, hidden_dim, num_answers, num_layers, dropout)
 
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:

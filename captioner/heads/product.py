@@ -15,7 +15,7 @@ class Product(Head):
         p = softmax(W_o dropout(v * q))
 
     This is what the released code does; the text of the paper has two hidden layers of tanh before W_o:
-    `num_layers=2`.
+    `num_layers=2`. With `batch_norm` v = tanh(BN(W_v dropout(f))).
     """
 
     def __init__(
@@ -27,10 +27,11 @@ class Product(Head):
         num_layers: int = 0,
         dropout: float = 0.5,
         normalise: bool = True,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         self.normalise = normalise
-        self.image = Embedding(feature_dim, hidden_dim, dropout)
+        self.image = Embedding(feature_dim, hidden_dim, dropout, batch_norm)
         self.question = Embedding(state_dim, hidden_dim, dropout)
         self.scores = Scores(hidden_dim, hidden_dim, num_answers, num_layers, dropout)
 

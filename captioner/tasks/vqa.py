@@ -25,7 +25,7 @@ from captioner.metrics.vqa_accuracy import HumanAnswers
 from captioner.registry import check_options
 from captioner.tasks.base import TASKS, Loss, from_all_processes, refuse_unused
 from captioner.tasks.pictures import PictureTask, make_encoder
-from captioner.vocabulary import Vocabulary
+from captioner.vocabulary import UNK, Vocabulary
 
 UNUSED = ("decoder", "search", "training.captions_per_image")
 NUM_ANSWERS = 1000
@@ -54,8 +54,9 @@ class VQA(PictureTask):
 
     An answer is worth its accuracy by the rule of VQA (Teney et al., 2018). The answers are the `num_answers`
     most common ones of training; questions with another one are left out of training, and are wrong in
-    validation, where every question counts. With `init_scale` all weights and biases of the head and of what
-    reads the question start in U(-init_scale, init_scale). `card` holds the `answers` of a model folder.
+    validation, where every question about a picture that can be read counts. With `init_scale` all weights
+    and biases of the head and of what reads the question start in U(-init_scale, init_scale). `card` holds
+    the `answers` of a model folder.
     """
 
     def __init__(
@@ -152,6 +153,11 @@ class VQA(PictureTask):
         logits_NV, alphas_NGL = self.answer(features_BLF, about_N, asked)
         back_N = order_N.argsort()
         return Answered(logits_NV[back_N], None if alphas_NGL is None else alphas_NGL[back_N])
+
+    def knows_a_word(self, question: str) -> bool:
+        """Whether the model can go by the question: it does not read any, or it knows a word of this one."""
+        words = encode(question, self.vocabulary, self.config.training.max_words)
+        return self.sentence is None or any(word != UNK for word in words)
 
     def best(self, logits_V: Tensor, count: int, choices: Sequence[str] = ()) -> list[Guess]:
         """The `count` likeliest answers, or choices; a choice that is not in the list has no probability."""

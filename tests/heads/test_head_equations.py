@@ -74,7 +74,11 @@ def attention(head, features_LF, s):
         ]
         alpha = np.exp(e) / np.exp(e).sum()
         z = sum(alpha[k] * features_LF[k] for k in range(L))
-        u = u + linear(glance.seen, z) * layer(glance.asked, s)
+        u = u + (
+            linear(glance.seen, z) * layer(glance.asked, s)
+            if glance.asked
+            else np.tanh(linear(glance.seen, z))
+        )
     return scores(head.scores, u)
 
 
@@ -89,6 +93,7 @@ def attention(head, features_LF, s):
         ("image_only", image_only, {"normalise": True, "num_layers": 1}),
         ("attention", attention, {"attention_dim": A}),
         ("attention", attention, {"attention_dim": A, "num_glances": 3, "num_layers": 1}),
+        ("attention", attention, {"attention_dim": A, "num_glances": 2, "fusion": "sum"}),
     ],
 )
 def test_a_head_is_its_equation(given, name, naive, options):
@@ -99,6 +104,46 @@ def test_a_head_is_its_equation(given, name, naive, options):
         naive(head, features_BLF[image].numpy(), question_NS[n].numpy()) for n, image in enumerate(IMAGES)
     ]
     np.testing.assert_allclose(logits_NV.detach().numpy(), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["product", "concatenation", "image_only"])
+def test_with_batch_norm_what_pictures_share_is_taken_away(given, name):
+    """In training the picture's part does not depend on what is added to or multiplies all of W_v f."""
+    head = build(name, dropout=0.0, batch_norm=True, normalise=False).train()
+    features_BLF, images_N, question_NS = given
+    f_BF = features_BLF.numpy().mean(axis=1)
+    seen_BH = np.stack([linear(head.image[1][0], f) for f in f_BF])
+    mean_H, variance_H = seen_BH.mean(axis=0), seen_BH.var(axis=0)
+    expected_BH = np.tanh((seen_BH - mean_H) / np.sqrt(variance_H + 1e-5))
+    found = []
+    head.image.register_forward_hook(lambda _module, _inputs, output: found.append(output.detach().numpy()))
+    head(*given)
+    np.testing.assert_allclose(found[0], expected_BH, rtol=1e-9)
+    # What was seen in training stands for the batch afterwards, a tenth of it after one batch.
+    mean_H, variance_H = 0.1 * mean_H, 0.9 + 0.1 * seen_BH.var(axis=0, ddof=1)
+    head.eval()
+    head(*given)
+    head.train()(features_BLF[1:2], torch.zeros_like(images_N), question_NS)
+    expected_BH = np.tanh((seen_BH - mean_H) / np.sqrt(variance_H + 1e-5))
+    np.testing.assert_allclose(found[1], expected_BH, rtol=1e-9)
+    np.testing.assert_allclose(found[2], expected_BH[1:2], rtol=1e-9)
+
+
+@pytest.mark.parametrize("fusion", ["product", "sum"])
+def test_with_batch_norm_a_glance_is_normalised_over_the_questions(given, fusion):
+    head = build("attention", dropout=0.0, batch_norm=True, attention_dim=A, fusion=fusion).train()
+    features_BLF, _, question_NS = given
+    answered = head(*given)
+    (glance,) = head.glances
+    alphas_NL = answered.alphas_NGL[:, 0].detach().numpy()
+    contexts = [alphas_NL[n] @ features_BLF[image].numpy() for n, image in enumerate(IMAGES)]
+    seen_NH = np.stack([linear(glance.seen[0], z) for z in contexts])
+    seen_NH = (seen_NH - seen_NH.mean(axis=0)) / np.sqrt(seen_NH.var(axis=0) + 1e-5)
+    states = question_NS.numpy()
+    for n, s in enumerate(states):
+        part = np.tanh(seen_NH[n]) if fusion == "sum" else seen_NH[n] * layer(glance.asked, s)
+        expected = scores(head.scores, layer(head.question, s) + part)
+        np.testing.assert_allclose(answered.logits_NV[n].detach().numpy(), expected, rtol=1e-8)
 
 
 def test_a_picture_of_nothing_has_no_direction_and_breaks_nothing(given):
