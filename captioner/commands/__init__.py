@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -47,11 +48,15 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
         run: Callable[[argparse.Namespace], None] = module.run
         module.add_arguments(parser)
         run(parser.parse_intermixed_args(words))
+        sys.stdout.flush()
     except UserError as mistake:
         print(f"{prog}: {mistake}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # who reads, as in `... | head`, has had enough; what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def _verb(words: list[str]) -> tuple[str, list[str]]:

@@ -182,6 +182,22 @@ def test_stopped_in_the_middle_a_run_can_be_used_and_gone_on_with(home, tiny_sce
     assert "Trained for" in said
 
 
+def test_a_reader_who_has_had_enough_ends_a_command_quietly(tmp_path):
+    (tmp_path / "said.txt").write_text("a dog\n")
+    (tmp_path / "true.txt").write_text("a dog runs\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        command("score", "said.txt", "true.txt"),
+        cwd=tmp_path,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def refusal(capsys, verb, *words):
     """The one line a command says to a mistake."""
     with pytest.raises(SystemExit) as exit_:
