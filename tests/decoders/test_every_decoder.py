@@ -114,7 +114,7 @@ def test_eight_captions_are_learnt_by_heart(name, cell):
         tokens_BKT[:, 0, 0] = torch.arange(4, 12)
     counts_BKT = torch.ones(8, 1, 4, dtype=torch.bool)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=0.01)
-    for _ in range(150):
+    for _ in range(200):
         logits_MV = decoder(features_BLF, tokens_BKT[:, :, :-1], counts_BKT).logits_MV
         loss = torch.nn.functional.cross_entropy(logits_MV, tokens_BKT[:, :, 1:].flatten())
         optimizer.zero_grad()
