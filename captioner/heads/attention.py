@@ -92,6 +92,7 @@ class Glance(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """u_NH and alphas_NL."""
         keys_BLA = self.attention.keys(features_BLF)
-        context_NF, alphas_NL = self.attention(features_BLF[images_N], keys_BLA[images_N], u_NH)
+        asked_of = (leaf.index_select(0, images_N) for leaf in (features_BLF, keys_BLA))
+        context_NF, alphas_NL = self.attention(*asked_of, u_NH)
         seen_NH = self.seen(context_NF)
         return u_NH + (seen_NH * self.asked(question_NS) if self.asked else seen_NH.tanh()), alphas_NL

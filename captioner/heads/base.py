@@ -22,9 +22,10 @@ class Answered(NamedTuple):
 class Head(nn.Module, ABC):
     """An answer to a question about a picture, out of a list of answers. Subclasses are final.
 
-    Several questions may be about one image: `images_N` says which image each is about. A head that does not
-    look is shown images of no locations (L=0), one that does not read, questions of which nothing is
-    remembered (S=0).
+    Several questions may be about one image: `images_N` says which image each is about, and `index_select`
+    hands it over: unlike plain indexing it has the same gradient at every run. A head that does not look is
+    shown images of no locations (L=0), one that does not read, questions of which nothing is remembered
+    (S=0).
     """
 
     looks: ClassVar[bool] = True

@@ -40,4 +40,5 @@ class Concatenation(Head):
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
         """Each image is embedded once, however many questions are about it."""
         image_BH = self.image(whole(features_BLF, self.normalise))
-        return Answered(self.scores(torch.cat([image_BH[images_N], self.question(question_NS)], dim=-1)))
+        image_NH = image_BH.index_select(0, images_N)
+        return Answered(self.scores(torch.cat([image_NH, self.question(question_NS)], dim=-1)))

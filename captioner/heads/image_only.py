@@ -35,4 +35,4 @@ class ImageOnly(Head):
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
         """The same scores for every question about an image."""
         logits_BV: Tensor = self.scores(self.image(whole(features_BLF, self.normalise)))
-        return Answered(logits_BV[images_N])
+        return Answered(logits_BV.index_select(0, images_N))

@@ -38,4 +38,4 @@ class Product(Head):
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
         """Each image is embedded once, however many questions are about it."""
         image_BH = self.image(whole(features_BLF, self.normalise))
-        return Answered(self.scores(image_BH[images_N] * self.question(question_NS)))
+        return Answered(self.scores(image_BH.index_select(0, images_N) * self.question(question_NS)))
