@@ -1,5 +1,6 @@
-"""The files that attention is drawn to, one for each picture or question."""
+"""The files that attention is drawn to, one for each picture, question or text."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
@@ -7,14 +8,14 @@ from captioner.errors import UserError
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
-def check_drawing(file: Path) -> None:
+def check_drawing(file: Path, endings: Sequence[str] = ENDINGS) -> None:
     """Refuse a file that could not be written, before a model is loaded.
 
     Raises:
-        UserError: its name does not end as a picture's does, or its folder is not there.
+        UserError: its name has none of the endings that can be drawn, or its folder is not there.
     """
-    if file.suffix.lower() not in ENDINGS:
-        raise UserError(f"--attention draws {', '.join(ENDINGS)} files, not {file}.")
+    if file.suffix.lower() not in endings:
+        raise UserError(f"--attention draws {', '.join(endings)} files, not {file}.")
     if not file.parent.is_dir():
         raise UserError(f"--attention: there is no folder {file.parent}.")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.app.places import last_run
+from captioner.commands.drawings import check_drawing, numbered
 from captioner.commands.search_options import add_search_arguments, search_changes
 from captioner.errors import UserError
 
@@ -44,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Translate, print, draw."""
     texts = _texts(arguments)
-    if arguments.attention and arguments.attention.suffix.lower() not in PICTURES:
-        raise UserError(f"--attention draws {', '.join(PICTURES)} files, not {arguments.attention}.")
+    if arguments.attention:
+        check_drawing(arguments.attention, PICTURES)
     model: Path = arguments.model or last_run(Path("runs"), "translate", "model") / "model"
     from captioner.app.translate import Translator
 
@@ -59,8 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"left out: {translated.source!r:.60}: {translated.problem}", file=sys.stderr)
         print(_as_json(translated) if arguments.json else _as_text(translated), flush=True)
         if arguments.attention and translated.text:
-            suffix = f"-{number}" if len(texts) > 1 else ""
-            _draw(translated, arguments.attention.with_stem(f"{arguments.attention.stem}{suffix}"))
+            _draw(translated, numbered(arguments.attention, number, len(texts)))
     if left_out and len(texts) > 1:
         print(f"{left_out} of {len(texts)} texts could not be read.", file=sys.stderr)
     if left_out == len(texts):
