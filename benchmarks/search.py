@@ -74,7 +74,7 @@ def one_picture(decoder: Any, features_LF: Tensor, length: int) -> list[int]:
     complete: list[tuple[float, list[int]]] = []
     for t in range(LONGEST):
         if decoder.attends:  # the keys, again at every word
-            memory = memory._replace(keys_BLA=decoder.attention.keys(memory.features_BLF))
+            memory = memory._replace(prepared_BLA=decoder.attention.prepare(memory.features_BLF))
         step = decoder.step(sentences[:, -1], state, memory)
         logits_kV = step.logits_NV
         logits_kV[:, EOS] = 1e4 if t >= length else -1e4

@@ -14,7 +14,7 @@ def test_agrees_with_the_equation_written_out(activation, function):
     attention = AdditiveAttention(F, H, A, activation).double()
     features_BLF, h_NH = torch.randn(B, L, F, dtype=torch.double), torch.randn(B * K, H, dtype=torch.double)
     with torch.no_grad():
-        found = attention(features_BLF, attention.keys(features_BLF), h_NH)
+        found = attention(features_BLF, attention.prepare(features_BLF), h_NH)
     p = {name: value.detach().numpy() for name, value in attention.named_parameters()}
     for n in range(B * K):
         a, h = features_BLF[n // K].numpy(), h_NH[n].numpy()
@@ -28,16 +28,33 @@ def test_agrees_with_the_equation_written_out(activation, function):
         np.testing.assert_allclose(found.context_NF[n].numpy(), alpha @ a, atol=1e-12)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
-def test_tanh_keeps_the_digits_of_each_precision(dtype, tolerance):
-    attention = AdditiveAttention(F, H, A := 64).double()
-    torch.nn.init.ones_(attention.score.weight)
-    keys_BLA, query_BKA = (0.1 * torch.randn(B, n, A).to(dtype) for n in (L, K))
-    mixed_BKLA = keys_BLA.double().unsqueeze(1) + query_BKA.double().unsqueeze(2)
-    wanted_BKL = mixed_BKLA.tanh().sum(dim=-1).softmax(dim=-1)
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.half, 2e-3), (torch.bfloat16, 1e-2)]
+)
+@pytest.mark.parametrize("scale", [0.1, 1.0, 7.0])
+def test_tanh_keeps_the_digits_of_each_precision(scale, dtype, tolerance):
+    attention = AdditiveAttention(A := 32, A, A).to(dtype)
     with torch.no_grad():
-        found_BKL = attention.to(dtype)._look(keys_BLA, query_BKA).double()
-    torch.testing.assert_close(found_BKL, wanted_BKL, rtol=0, atol=tolerance)
+        attention.score.weight.fill_(0.25)
+        attention.keys.bias.zero_()
+        for square in (attention.keys.weight, attention.query.weight):
+            square.copy_(torch.eye(A))
+        features_BLF, h_NH = ((scale * torch.randn(*size, A)).to(dtype) for size in ((B, L), (B * K,)))
+        found = attention(features_BLF, attention.prepare(features_BLF), h_NH)
+    mixed_BKLA = features_BLF.double().unsqueeze(1) + h_NH.double().view(B, K, 1, A)
+    wanted_BKL = (0.25 * mixed_BKLA.tanh().sum(dim=-1)).softmax(dim=-1)
+    assert found.alphas_NL.dtype == dtype
+    torch.testing.assert_close(found.alphas_NL.double(), wanted_BKL.flatten(0, 1), rtol=0, atol=tolerance)
+
+
+def test_keys_and_queries_beyond_all_powers_give_no_nan():
+    attention = AdditiveAttention(F, H, A)
+    features_BLF = (1e4 * torch.randn(B, L, F)).requires_grad_()
+    h_NH = (1e4 * torch.randn(B * K, H)).requires_grad_()
+    found = attention(features_BLF, attention.prepare(features_BLF), h_NH)
+    found.context_NF.square().sum().backward()
+    for tensor in (found.alphas_NL, features_BLF.grad, h_NH.grad, attention.score.weight.grad):
+        assert tensor.isfinite().all()
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
@@ -45,7 +62,7 @@ def test_gradients_are_those_of_finite_differences(activation):
     attention = AdditiveAttention(F, H, A, activation).double()
     features_BLF = torch.randn(B, L, F, dtype=torch.double, requires_grad=True)
     h_NH = torch.randn(B * K, H, dtype=torch.double, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda f, h: attention(f, attention.keys(f), h), (features_BLF, h_NH))
+    assert torch.autograd.gradcheck(lambda f, h: attention(f, attention.prepare(f), h), (features_BLF, h_NH))
 
 
 def test_score_gain_multiplies_the_first_scores():
@@ -57,12 +74,44 @@ def test_score_gain_multiplies_the_first_scores():
     torch.testing.assert_close(sharp.keys.weight, plain.keys.weight, rtol=0, atol=0)
 
 
-def test_without_gradients_images_are_looked_at_in_parts_to_the_same_end(monkeypatch):
-    attention = AdditiveAttention(F, H, A)
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_images_are_looked_at_in_parts_to_the_same_end(monkeypatch, activation):
+    attention = AdditiveAttention(F, H, A, activation)
     features_BLF, h_NH = torch.randn(7, L, F), torch.randn(7 * K, H)
-    whole = attention(features_BLF, attention.keys(features_BLF), h_NH)
+    wanted_NL = torch.randn(7 * K, L)
+
+    def look():
+        found = attention(features_BLF, attention.prepare(features_BLF), h_NH)
+        return *found, *torch.autograd.grad((found.alphas_NL * wanted_NL).sum(), attention.parameters())
+
+    whole = look()
     monkeypatch.setattr("captioner.device.CACHE", 3 * K * L * A)  # three images at once, and one is left
-    with torch.no_grad():
-        parts = attention(features_BLF, attention.keys(features_BLF), h_NH)
-    torch.testing.assert_close(parts.alphas_NL, whole.alphas_NL.detach(), rtol=1e-6, atol=1e-7)
-    torch.testing.assert_close(parts.context_NF, whole.context_NF.detach(), rtol=1e-6, atol=1e-7)
+    for part, all_at_once in zip(look(), whole, strict=True):
+        torch.testing.assert_close(part, all_at_once, rtol=1e-5, atol=1e-6)
+
+
+def test_training_keeps_nothing_of_the_size_of_all_pairs():
+    attention = AdditiveAttention(F, H, A)
+    features_BLF, h_NH = torch.randn(B, L, F), torch.randn(B * K, H)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.numel()), lambda _: _):
+        attention(features_BLF, attention.prepare(features_BLF), h_NH)
+    assert kept
+    assert max(kept) < B * K * L * A / 2
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_mixed_precision_looks_and_learns_nearly_as_full(activation):
+    attention = AdditiveAttention(F, H, A, activation)
+    features_BLF, h_NH, wanted_NL = torch.randn(B, L, F), torch.randn(B * K, H), torch.randn(B * K, L)
+
+    def look():
+        found = attention(features_BLF, attention.prepare(features_BLF), h_NH)
+        grads = torch.autograd.grad((found.alphas_NL * wanted_NL).sum(), attention.parameters())
+        return [found.alphas_NL.detach(), *grads]
+
+    full = look()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = look()
+    for part, wanted in zip(mixed, full, strict=True):
+        torch.testing.assert_close(part.float(), wanted, rtol=0, atol=0.03 * float(wanted.abs().max()))

@@ -134,7 +134,7 @@ class Chooser:
     def _guesses(self, found: Chosen) -> list[Guess]:
         likely = torch.tensor(found.preferred).softmax(dim=0).tolist()
         guesses = [Guess(text, value) for text, value in zip(found.asked.choices, likely, strict=False)]
-        return sorted(guesses, key=lambda guess: -guess.probability)
+        return sorted(guesses, key=lambda guess: -round(guess.probability, 5))
 
 
 def _box(text: str) -> list[float]:

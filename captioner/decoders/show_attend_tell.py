@@ -16,7 +16,7 @@ class Annotations(NamedTuple):
     """What stays of an image."""
 
     features_BLF: Tensor
-    keys_BLA: Tensor
+    prepared_BLA: Tensor
 
 
 class Word(NamedTuple):
@@ -85,9 +85,9 @@ class ShowAttendTell(Decoder):
         self.output = nn.Linear(embed_dim if deep else hidden_dim, vocab_size)
 
     def start(self, features_BLF: Tensor) -> Started:
-        """Keys once per image, and the cell's state from the mean annotation."""
+        """What attention keeps of each image, and the cell's state from the mean annotation."""
         state = self.init(features_BLF.mean(dim=1)).tanh().chunk(self.cell.num_states, dim=-1)
-        return Started(Annotations(features_BLF, self.attention.keys(features_BLF)), state)
+        return Started(Annotations(features_BLF, self.attention.prepare(features_BLF)), state)
 
     def embed(self, tokens: Tensor) -> Word:
         """(...,) to E y (..., E) and its part of the gates (..., G)."""
@@ -97,7 +97,7 @@ class ShowAttendTell(Decoder):
     def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Annotations) -> Advanced:
         """Attend, gate, recur."""
         h_NH = state[0]
-        context_NF, alphas_NL = self.attention(memory.features_BLF, memory.keys_BLA, h_NH)
+        context_NF, alphas_NL = self.attention(memory.features_BLF, memory.prepared_BLA, h_NH)
         if self.gate is not None:
             context_NF = self.gate(h_NH).sigmoid() * context_NF
         state = self.cell.step(embedded[1] + self.context_to_cell(context_NF), state)

@@ -17,7 +17,7 @@ class Annotations(NamedTuple):
     """What stays of an image."""
 
     features_BLF: Tensor
-    keys: Tensor  # keys_BLA, or keys_BL of the located attention
+    prepared: Tensor  # (B, L, A), or (B, L) of the located attention
 
 
 class Word(NamedTuple):
@@ -99,8 +99,8 @@ class Visual7WDecoder(Decoder):
         self.output = nn.Linear(self.cell.hidden_dim, vocab_size)
 
     def start(self, features_BLF: Tensor) -> Started:
-        """Keys once per image, and the cell after it has read the image."""
-        memory = Annotations(features_BLF, self.attention.keys(features_BLF))
+        """What attention keeps of each image, and the cell after it has read the image."""
+        memory = Annotations(features_BLF, self.attention.prepare(features_BLF))
         image_BE = self.image(features_BLF.mean(dim=1)).relu()
         image = Word(self.cell.project(image_BE))
         return Started(memory, self.advance(image, self.cell.zero_state(image_BE), memory).state)
@@ -111,7 +111,7 @@ class Visual7WDecoder(Decoder):
 
     def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Annotations) -> Advanced:
         """Attend, recur."""
-        context_NF, alphas_NL = self.attention(memory.features_BLF, memory.keys, state[0])
+        context_NF, alphas_NL = self.attention(memory.features_BLF, memory.prepared, state[0])
         context_NC = self.context(context_NF).relu()
         state = self.cell.step(embedded[0] + self.context_to_cell(context_NC), state)
         return Advanced(Seen(state[0], context_NF), state, alphas_NL)

@@ -91,8 +91,8 @@ class Glance(nn.Module):
         self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor, u_NH: Tensor
     ) -> tuple[Tensor, Tensor]:
         """u_NH and alphas_NL."""
-        keys_BLA = self.attention.keys(features_BLF)
-        asked_of = (leaf.index_select(0, images_N) for leaf in (features_BLF, keys_BLA))
+        prepared_BLA = self.attention.prepare(features_BLF)
+        asked_of = (leaf.index_select(0, images_N) for leaf in (features_BLF, prepared_BLA))
         context_NF, alphas_NL = self.attention(*asked_of, u_NH)
         seen_NH = self.seen(context_NF)
         return u_NH + (seen_NH * self.asked(question_NS) if self.asked else seen_NH.tanh()), alphas_NL

@@ -98,8 +98,8 @@ class ChoosingTask(PictureTask):
 
 
 def most_preferred(preferred: Sequence[float]) -> int:
-    """The first of those that are preferred most."""
-    return max(range(len(preferred)), key=preferred.__getitem__)
+    """The first of those that are preferred most, to five digits: rounding alone decides nothing."""
+    return max(range(len(preferred)), key=lambda i: round(preferred[i], 5))
 
 
 def as_choosing(task: Any, folder: object) -> ChoosingTask:

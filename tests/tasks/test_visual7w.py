@@ -155,6 +155,8 @@ def test_a_model_that_says_sentences_does_not_choose():
 
 def test_of_equals_the_first_is_chosen():
     assert most_preferred([-2.0, -1.0, -3.0, -1.0]) == 1
+    assert most_preferred([-2.0, -1.0000002, -3.0, -1.0]) == 1
+    assert most_preferred([-2.0, -1.001, -3.0, -1.0]) == 3
 
 
 @torch.inference_mode()
