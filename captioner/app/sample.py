@@ -92,8 +92,8 @@ class Writer:
         task, prefix = self.task, [prompt] if prompt else []
         length = self.search.max_length + len(task.alphabet.encode(prompt))
         search = replace(self.search, prefix=prefix, max_length=length)
-        model, features_BLF = Opened(task.decoder, task.opening), nothing_shown(task.decoder, 1)
-        (found,) = search(model, features_BLF, self.n_best, recorder)
+        features_BLF = nothing_shown(task.decoder, 1)
+        (found,) = search(task.opened, features_BLF, self.n_best, recorder)
         return [
             Written(
                 task.alphabet.decode(h.tokens),
@@ -120,8 +120,9 @@ class Writer:
             raise UserError("The text is empty: there is nothing to score.")
         numbers = self.task.alphabet.encode(text)
         if window is None:
-            tokens_T = torch.tensor([self.task.opening, *numbers.tolist()], device=self.task.device)
-            return np.asarray(surprise(self.task.decoder, tokens_T[None])[0].double().cpu())
+            opened = self.task.opened
+            tokens_T = torch.tensor([opened.opening, *numbers.tolist()], device=self.task.device)
+            return np.asarray(surprise(opened, tokens_T[None])[0].double().cpu())
         if not 1 <= window < len(numbers):
             raise UserError(f"A window must be 1 to {len(numbers) - 1} for this text, not {window}.")
         nats = np.full(len(numbers), np.nan)
@@ -136,10 +137,10 @@ class Writer:
 
         A window over the end goes on at the beginning. `progress` wraps the sequence of batches, for a bar.
         """
-        rows = []
+        rows, zero = [], Opened(self.task.decoder, self.task.line_feed)
         for some in progress(np.array_split(starts, -(-len(starts) // WINDOWS_AT_ONCE))):
             tokens = numbers.take(some[:, None] + np.arange(window + 1), mode="wrap").astype(np.int64)
-            found = surprise(self.task.decoder, torch.from_numpy(tokens).to(self.task.device))
+            found = surprise(zero, torch.from_numpy(tokens).to(self.task.device))
             rows.append(found.double().cpu().numpy())
         return np.concatenate(rows)
 

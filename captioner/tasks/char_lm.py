@@ -6,7 +6,7 @@ N streams, T characters of a chunk, H hidden.
 import math
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -53,6 +53,10 @@ class CharLM(Task):
     from the chunk's start, `val/uncarried_loss_at_8` for characters 8 to 15. `sample_every` so many updates
     (0: after each epoch) the model writes 200 characters into samples.txt of the run. They go on from where
     the first stream of training is, as in min-char-rnn: what it remembers may be far from where zero leads.
+
+    `opening` is what a text follows that is written, scored or validated: "zero" for a line feed and a zero
+    state, "carried" for the last character and the state of that first stream, which the model folder keeps.
+    A model of one stream starts from zero once only, and may not find its way into words from there.
     """
 
     default_search: ClassVar[Component] = {"name": "sample", "max_length": 500}
@@ -64,6 +68,7 @@ class CharLM(Task):
         tbptt_steps: int | None = None,
         report_uncarried: bool = False,
         sample_every: int = 0,
+        opening: Literal["zero", "carried"] = "zero",
     ) -> None:
         super().__init__(config, vocabulary)
         self.tbptt_steps = tbptt_steps
@@ -75,7 +80,12 @@ class CharLM(Task):
         self.decoder = decoder
         self.text: dict[str, Any] = {}
         self._carried: dict[str, State] = {}
-        self._newest = torch.tensor(self.opening)  # the character that training's first stream reads next
+        self._newest = torch.tensor(self.line_feed)  # the character that training's first stream reads next
+        self.opening = opening
+        if opening == "carried":
+            self.register_buffer("opening_token", self._newest.clone())
+            for i, leaf in enumerate(decoder.start(nothing_shown(decoder, 1)).state):
+                self.register_buffer(f"opening_state_{i}", leaf.detach().clone())
         self._nats: dict[str, list[Tensor]] = {"": [], "uncarried": []}
 
     @classmethod
@@ -133,11 +143,12 @@ class CharLM(Task):
         """Nats a character of the streams' next chunk; remembers the state they end in."""
         targets_NT = batch.tokens_NT[:, 1:]
         stage = "train" if self.training else "val"
-        state = self._zero_state(targets_NT) if batch.starts else self._carried[stage]
+        state = self._first_state(targets_NT) if batch.starts else self._carried[stage]
         outputs_NTH, self._carried[stage] = self._read(batch.tokens_NT[:, :-1], state)
         nats_NT = next_surprise(self.decoder, outputs_NTH, targets_NT)
         if self.training:
             self._newest = targets_NT[0, -1]
+            self._keep_opening()
         # Chunks of training are whole: counting them would only make a GPU wait.
         size = targets_NT.numel() if self.training else int((targets_NT != PAD).sum())
         if not self.training:
@@ -193,8 +204,17 @@ class CharLM(Task):
         self._newest = torch.tensor(checkpoint["newest"])
 
     @property
-    def opening(self) -> int:
-        """What a text is taken to follow where nothing is said of it: a line feed, if there is one."""
+    def opened(self) -> Opened:
+        """The model where a text begins, as `opening` says."""
+        if self.opening == "zero":
+            return Opened(self.decoder, self.line_feed)
+        leaves = range(self.decoder.cell.num_states)
+        state = tuple(self.get_buffer(f"opening_state_{i}") for i in leaves)
+        return Opened(self.decoder, int(self.get_buffer("opening_token")), state)
+
+    @property
+    def line_feed(self) -> int:
+        """A line feed as the model reads it; in a text that has none, the first of its characters."""
         symbols = self.alphabet.symbols
         symbol = "\n" if "\n" in symbols else symbols[0]
         return int(self.alphabet.encode(symbol.encode("latin-1") if self._bytes else symbol)[0])
@@ -202,6 +222,20 @@ class CharLM(Task):
     @property
     def _bytes(self) -> bool:
         return self.alphabet.unit == "bytes"
+
+    def _keep_opening(self) -> None:
+        """Keep where the first stream is, for the texts of later."""
+        if self.opening == "carried":
+            self.get_buffer("opening_token").copy_(self._newest)
+            for i, leaf in enumerate(self._carried["train"]):
+                self.get_buffer(f"opening_state_{i}").copy_(leaf[:1])
+
+    def _first_state(self, tokens_NT: Tensor) -> State:
+        """Training starts from zero, validation as a text of later."""
+        if self.training:
+            return self._zero_state(tokens_NT)
+        state: State = self.opened.start(nothing_shown(self.decoder, len(tokens_NT))).state
+        return state
 
     def _zero_state(self, tokens_NT: Tensor) -> State:
         state: State = self.decoder.start(nothing_shown(self.decoder, len(tokens_NT))).state

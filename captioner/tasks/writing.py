@@ -12,7 +12,7 @@ from torch import Tensor
 from captioner.cells.base import State
 from captioner.decoders.base import Started, Step
 from captioner.decoders.language_model import LanguageModel
-from captioner.tree import Tree, map_tree
+from captioner.tree import Tree, map_tree, repeat_rows
 from captioner.vocabulary import BOS, PAD
 
 CHUNK = 1000
@@ -35,7 +35,9 @@ class Opened:
     def start(self, features_BLF: Tensor) -> Started:
         """Nothing read yet but what the state tells of."""
         started = self.decoder.start(features_BLF)
-        return started if self.state is None else started._replace(state=self.state)
+        if self.state is None:
+            return started
+        return started._replace(state=repeat_rows(self.state, len(features_BLF)))
 
     def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
         """Read one character in every row."""
@@ -48,12 +50,13 @@ def nothing_shown(decoder: LanguageModel, num_rows: int) -> Tensor:
 
 
 @torch.inference_mode()
-def surprise(decoder: LanguageModel, tokens_NT: Tensor, progress: Any = iter) -> Tensor:
-    """nats_NT: -log p of every character but the first, each row read from a zero state to its end.
+def surprise(opened: Opened, tokens_NT: Tensor, progress: Any = iter) -> Tensor:
+    """nats_NT: -log p of every character but the first, each row read from the opening's state to its end.
 
     0 where it is PAD. `progress` wraps the sequence of chunks, for a bar.
     """
-    _, state = decoder.start(nothing_shown(decoder, len(tokens_NT)))
+    decoder = opened.decoder
+    _, state = opened.start(nothing_shown(decoder, len(tokens_NT)))
     nats = []
     for begin in progress(range(0, tokens_NT.shape[1] - 1, CHUNK)):
         chunk_NT = tokens_NT[:, begin : begin + CHUNK + 1]

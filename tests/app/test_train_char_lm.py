@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from conftest import ROOT, TEXT
 from runs import CARRIED_ON, assert_same, newest, rows, stop_after
 from safetensors.torch import load_file
 
 from captioner.app import train as app
 from captioner.app.places import config_file
+from captioner.app.sample import Writer
 from captioner.config import load
 from captioner.errors import UserError
 from captioner.search.sample import Sample
@@ -126,6 +129,28 @@ def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, 
     written = (tmp_path / "run/samples.txt").read_text()
     assert written == f"---- update 12 ----\n{task.alphabet.decode(found.tokens)}\n\n"
     assert found.tokens != other.tokens
+
+
+def test_a_text_can_open_from_where_training_ended(tiny_text, tmp_path):
+    tiny_text.task["opening"] = "carried"
+    tiny_text.trainer["max_steps"] = 12
+    result = app.train(tiny_text, tmp_path / "run")
+    left, writer = newest(tmp_path / "run"), Writer(result.model)
+    opened = writer.task.opened
+    assert writer.task.alphabet.decode([opened.opening]) == TEXT[12 * 20]
+    assert_same(opened.state, tuple(leaf[:1] for leaf in left["carried"]))
+    decoder, text = writer.task.decoder, TEXT[: 3 * 20]
+    tokens_T = torch.tensor([left["newest"], *writer.task.alphabet.encode(text).tolist()])
+    with torch.inference_mode():
+        logits_TV = decoder.predict((), (decoder.read(tokens_T[None, :-1], opened.state).outputs_NTH[0],))
+        nats_T = F.cross_entropy(logits_TV, tokens_T[1:], reduction="none")
+    np.testing.assert_allclose(writer.surprise(text), nats_T.numpy(), rtol=1e-5)
+    (written,) = Writer(result.model, {"name": "greedy", "max_length": 1}).write()
+    assert writer.task.alphabet.encode(written.text).tolist() == [int(logits_TV[0].argmax())]
+    assert [len(one.text) for one in Writer(result.model, {"max_length": 9}, n_best=2).write()] == [9, 9]
+    writer.task.opening = "zero"
+    assert writer.task.opened.opening == writer.task.line_feed
+    assert abs(writer.surprise(text)[0] - float(nats_T[0])) > 1e-3
 
 
 def test_samples_do_not_change_training(tiny_text, tmp_path):

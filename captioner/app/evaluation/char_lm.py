@@ -111,7 +111,7 @@ def _carried(writer: Writer, part: _Part, progress: Any) -> Array:
     longest = max(stream.length for stream in streams)
     whole = Chunks(part.numbers, streams, longest, whole=True).__getitems__([Place(0, 0)])
     tokens_NT = whole.tokens_NT.to(writer.task.device)
-    nats_NT = surprise(writer.task.decoder, tokens_NT, progress)
+    nats_NT = surprise(writer.task.opened, tokens_NT, progress)
     return np.asarray(nats_NT[tokens_NT[:, 1:] != PAD].double().cpu())
 
 
