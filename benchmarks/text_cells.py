@@ -10,11 +10,14 @@ a gate: a comparison at a small budget, not of what each cell can reach. Losses 
 95 % intervals by block bootstrap over the val text; another seed moves them too. Seconds are the processor's,
 of one thread, for a whole run with its validation. Under the table: n-gram models of the same parts.
 
-A row is printed when it is done: after a stop, go on with --cells and those that are missing.
+A row is printed when it is done; what trainings say goes to stderr. After a stop, go on with --cells and
+those that are missing.
 """
 
 import argparse
+import contextlib
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -85,7 +88,7 @@ def row(name: str, data: Component, epochs: int, wanted: int, vocab_size: int) -
     cell = cell_of(name)
     cell["hidden_dim"] = size_for(cell, wanted, vocab_size)
     started = time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         val = read_card(train(config_of(cell, data, epochs), Path(folder)).model)["validation"]
     seconds = (time.process_time() - started) / epochs
     size = parameters(cell, cell["hidden_dim"], vocab_size)
