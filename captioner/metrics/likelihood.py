@@ -4,6 +4,7 @@ N streams, T characters of a chunk.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,16 @@ def likelihood(nats: Array, num_draws: int = NUM_DRAWS, block: int = BLOCK) -> L
     means = (times_RN @ sums) / (times_RN @ counts)
     edge = (1 - LEVEL) / 2
     return Likelihood(float(nats.mean()), Interval(*np.quantile(means, [edge, 1 - edge]).tolist()), len(nats))
+
+
+def stack_chunks(chunks: Sequence[Array]) -> Array:
+    """nats_NT of chunks of streams below each other, NaN where one is shorter than the longest."""
+    stacked = np.full((sum(map(len, chunks)), max(chunk.shape[1] for chunk in chunks)), np.nan)
+    row = 0
+    for chunk in chunks:
+        stacked[row : row + len(chunk), : chunk.shape[1]] = chunk
+        row += len(chunk)
+    return stacked
 
 
 def by_distance(nats_NT: Array) -> dict[int, float]:

@@ -20,12 +20,12 @@ from captioner.data.text import CORPORA, TextData
 from captioner.decoders.base import DECODERS, FACTS
 from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
-from captioner.metrics.likelihood import by_distance, likelihood
+from captioner.metrics.likelihood import by_distance, likelihood, stack_chunks
 from captioner.search.base import SEARCHES
 from captioner.search.endless import check_endless
 from captioner.search.sample import Sample
 from captioner.tasks.base import TASKS, Loss, Task, refuse_unused
-from captioner.tasks.writing import Opened, detached, next_surprise, nothing_shown
+from captioner.tasks.writing import Opened, Opening, detached, next_surprise, nothing_shown
 from captioner.vocabulary import PAD, Vocabulary
 
 UNUSED = (
@@ -81,11 +81,7 @@ class CharLM(Task):
         self.text: dict[str, Any] = {}
         self._carried: dict[str, State] = {}
         self._newest = torch.tensor(self.line_feed)  # the character that training's first stream reads next
-        self.opening = opening
-        if opening == "carried":
-            self.register_buffer("opening_token", self._newest.clone())
-            for i, leaf in enumerate(decoder.start(nothing_shown(decoder, 1)).state):
-                self.register_buffer(f"opening_state_{i}", leaf.detach().clone())
+        self.opening = Opening(decoder, self.line_feed) if opening == "carried" else None
         self._nats: dict[str, list[Tensor]] = {"": [], "uncarried": []}
 
     @classmethod
@@ -148,7 +144,8 @@ class CharLM(Task):
         nats_NT = next_surprise(self.decoder, outputs_NTH, targets_NT)
         if self.training:
             self._newest = targets_NT[0, -1]
-            self._keep_opening()
+            if self.opening is not None:
+                self.opening.keep(self._newest, self._carried[stage])
         # Chunks of training are whole: counting them would only make a GPU wait.
         size = targets_NT.numel() if self.training else int((targets_NT != PAD).sum())
         if not self.training:
@@ -175,14 +172,9 @@ class CharLM(Task):
         interval = likelihood(nats[~np.isnan(nats)]).interval
         figures = {"loss_low": interval.low, "loss_high": interval.high}
         if uncarried:
-            longest = max(part.shape[1] for part in uncarried)
-            table = np.full((sum(map(len, uncarried)), longest), np.nan)
-            row = 0
-            for part in uncarried:
-                table[row : row + len(part), : part.shape[1]] = part.double().numpy()
-                row += len(part)
-            figures["uncarried_loss"] = float(np.nanmean(table))
-            figures |= {f"uncarried_loss_at_{start}": v for start, v in by_distance(table).items()}
+            nats_NT = stack_chunks([part.double().numpy() for part in uncarried])
+            figures["uncarried_loss"] = float(np.nanmean(nats_NT))
+            figures |= {f"uncarried_loss_at_{start}": v for start, v in by_distance(nats_NT).items()}
         return figures
 
     def on_train_batch_end(self, outputs: Any, batch: TextBatch, batch_idx: int) -> None:
@@ -205,12 +197,10 @@ class CharLM(Task):
 
     @property
     def opened(self) -> Opened:
-        """The model where a text begins, as `opening` says."""
-        if self.opening == "zero":
+        """The model where a text begins, as the option `opening` says."""
+        if self.opening is None:
             return Opened(self.decoder, self.line_feed)
-        leaves = range(self.decoder.cell.num_states)
-        state = tuple(self.get_buffer(f"opening_state_{i}") for i in leaves)
-        return Opened(self.decoder, int(self.get_buffer("opening_token")), state)
+        return Opened(self.decoder, int(self.opening.token), self.opening.state)
 
     @property
     def line_feed(self) -> int:
@@ -222,13 +212,6 @@ class CharLM(Task):
     @property
     def _bytes(self) -> bool:
         return self.alphabet.unit == "bytes"
-
-    def _keep_opening(self) -> None:
-        """Keep where the first stream is, for the texts of later."""
-        if self.opening == "carried":
-            self.get_buffer("opening_token").copy_(self._newest)
-            for i, leaf in enumerate(self._carried["train"]):
-                self.get_buffer(f"opening_state_{i}").copy_(leaf[:1])
 
     def _first_state(self, tokens_NT: Tensor) -> State:
         """Training starts from zero, validation as a text of later."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from captioner.cells.base import State
 from captioner.decoders.base import Started, Step
@@ -16,6 +16,28 @@ from captioner.tree import Tree, map_tree, repeat_rows
 from captioner.vocabulary import BOS, PAD
 
 CHUNK = 1000
+
+
+class Opening(nn.Module):
+    """What texts follow, kept with the weights: a character, and what is remembered of all before it."""
+
+    token: Tensor
+
+    def __init__(self, decoder: LanguageModel, token: int) -> None:
+        super().__init__()
+        self.register_buffer("token", torch.tensor(token))
+        for i, leaf in enumerate(decoder.start(nothing_shown(decoder, 1)).state):
+            self.register_buffer(f"state_{i}", leaf.detach().clone())
+
+    @property
+    def state(self) -> State:
+        """In one row."""
+        return tuple(leaf for name, leaf in self.named_buffers() if name.startswith("state_"))
+
+    def keep(self, token: Tensor, state: State) -> None:
+        """Put the character and the first row of the state in place of what was kept."""
+        for kept, new in zip(self.buffers(), (token, *(leaf[:1] for leaf in state)), strict=True):
+            kept.copy_(new)
 
 
 class Opened:

@@ -148,7 +148,7 @@ def test_a_text_can_open_from_where_training_ended(tiny_text, tmp_path):
     (written,) = Writer(result.model, {"name": "greedy", "max_length": 1}).write()
     assert writer.task.alphabet.encode(written.text).tolist() == [int(logits_TV[0].argmax())]
     assert [len(one.text) for one in Writer(result.model, {"max_length": 9}, n_best=2).write()] == [9, 9]
-    writer.task.opening = "zero"
+    writer.task.opening = None
     assert writer.task.opened.opening == writer.task.line_feed
     assert abs(writer.surprise(text)[0] - float(nats_T[0])) > 1e-3
 
