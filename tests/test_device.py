@@ -1,3 +1,7 @@
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -24,3 +28,24 @@ def test_the_normaliser_does_not_depend_on_the_size_of_the_parts(cache, monkeypa
     logits_NV = 40 * torch.randn(7, 11, dtype=torch.double)
     expected_N1 = logits_NV.exp().sum(dim=1, keepdim=True).log()
     torch.testing.assert_close(normaliser(logits_NV), expected_N1)
+
+
+PAGES = """
+import resource, torch
+from captioner.device import keep_memory
+{keep}
+for _ in range(20):
+    torch.ones(25_000_000).add_(1)  # 100 MB, more than glibc ever keeps by itself
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another")
+def test_memory_that_is_kept_is_not_asked_for_again():
+    """Pages the system hands out while the same tensor is made once more, the last five times of twenty."""
+    pages = []
+    for keep in ("", "assert keep_memory()"):
+        told = subprocess.check_output([sys.executable, "-c", PAGES.format(keep=keep)], text=True)
+        counts = [int(line) for line in told.split()]
+        pages.append(counts[-1] - counts[-6])
+    assert pages[1] < pages[0] / 10

@@ -79,5 +79,6 @@ def test_commands_that_need_a_download_are_well_formed():
 def test_every_recipe_is_listed_and_every_link_leads_somewhere():
     listed = set(re.findall(r"\| (\w+\.yaml) \|", README))
     assert listed == {file.name for file in (ROOT / "configs/recipes").glob("*.yaml")}
-    for link in re.findall(r"\]\(([^)#]+)\)", README):
-        assert link.startswith("https:") or (ROOT / link).exists(), link
+    for page in (ROOT / "README.md", *ROOT.glob("docs/*.md")):
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert link.startswith("https:") or (page.parent / link).exists(), link

@@ -15,6 +15,7 @@ from captioner.app.loggers import SampleTable, make_loggers
 from captioner.app.places import cache_folder
 from captioner.config import Config
 from captioner.data.module import CaptionData
+from captioner.device import keep_memory
 from captioner.errors import UserError
 from captioner.images import UnreadableImage, load_image
 from captioner.registry import check_options
@@ -81,6 +82,7 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     checkpoint = folder / RESUME_FILE
     if resume and not checkpoint.is_file():
         raise UserError(f"There is nothing to resume in {folder}: {RESUME_FILE} is missing.")
+    keep_memory()
     pl.seed_everything(config.seed, workers=True, verbose=False)
     _quiet()
     task, data = task_class(config).prepare(config, cache_folder())
