@@ -11,7 +11,7 @@ as it leaves it itself. Ratios are medians of the ratios of single rounds. On on
 the processor's, so that other work on the machine counts little.
 
 Each size runs in a process of its own, where large blocks of memory go back to the system when they are free
-and cost their zeros when they come again: at the small size a quarter of nn.LSTM's time. `--keep-memory` has
+and cost their zeros when they come again: at the small size a fifth of nn.LSTM's time. `--keep-memory` has
 them kept, as training does, for all sides.
 """
 

@@ -29,7 +29,7 @@ def keep_memory() -> bool:
     """Have the C library keep what tensors on a CPU leave behind for those to come; False if it is not glibc.
 
     By itself it returns large blocks to the system, which fills every page with zeros before it gives it out
-    again: a quarter of the time of an LSTM of 128 units, forward and backward. 2 GB at most stay unused.
+    again: a fifth of the time of an LSTM of 128 units, forward and backward. 2 GB at most stay unused.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
