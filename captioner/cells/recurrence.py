@@ -108,12 +108,12 @@ class Recurrence(Cell):
 
     def step(self, projected_NG: Tensor, state: State) -> State:
         """The state after one more input."""
-        return self.recur(self.blocks(projected_NG), state, self._add).state
+        return self.recur(self._given(projected_NG, state), state, self._add).state
 
     def moments(self, x_NTE: Tensor, state: State, settle: Settle | None = None) -> Iterator[Moment]:
         """Every step; of each piece the input's part before the loop, gradients of the matrices after it."""
         for piece_NTE in torch.split(x_NTE, _steps(x_NTE), dim=1):
-            blocks = self.blocks(self.project(piece_NTE.contiguous()))
+            blocks = self._given(self.project(piece_NTE.contiguous()), state)
             products = LateProducts(self.matrices())
             received = [products.receive(name, blocks[i]) for i, name in enumerate(self.products)]
             rest = [block.unbind(dim=1) for block in blocks[len(received) :]]
@@ -154,13 +154,18 @@ class Recurrence(Cell):
         before_NTH = torch.cat([state[0].unsqueeze(1), outputs_NTH[:, :-1]], dim=1)
         shape = outputs_NTH.shape
         unknown = tuple(torch.zeros_like(before_NTH).flatten(0, 1) for _ in state[1:])
-        blocks = self.blocks(self.project(x_NTE).flatten(0, 1))
+        blocks = self._given(self.project(x_NTE).flatten(0, 1), state)
         found = self.recur(blocks, (before_NTH.flatten(0, 1), *unknown), self._add).gates
         gates = {name: gate.view(shape) for name, gate in zip(self.gates, found, strict=True)}
         return Trace(gates, (outputs_NTH, *self.memory(gates, state)))
 
+    def _given(self, projected: Tensor, state: State) -> Blocks:
+        """Blocks; those without a product as precise as the state, in mixed precision too."""
+        blocks, count = self.blocks(projected), len(self.products)
+        return *blocks[:count], *(block.to(state[0].dtype) for block in blocks[count:])
+
     def _add(self, sum_MK: Tensor, fed_MH: Tensor, name: str) -> Tensor:
-        return torch.addmm(sum_MK, fed_MH, self.get_parameter(f"{name}.weight").T)
+        return torch.addmm(sum_MK, fed_MH, self.get_parameter(f"{name}.weight").T).to(fed_MH.dtype)
 
 
 def _steps(x_NTE: Tensor) -> int:

@@ -154,6 +154,31 @@ def test_a_backward_through_the_backward_is_refused_not_wrong(name):
         gradient_NTE.sum().backward()
 
 
+@pytest.mark.parametrize("way", ["forward", "step"])
+@pytest.mark.parametrize("name", EVERY)
+def test_mixed_precision_runs_and_learns_nearly_as_full(name, way):
+    """bfloat16 keeps 8 bits, so that values of size 1 are right to 0.004 each; errors add up over time."""
+    cell, x_NTE, state = make(name)
+    cell, x_NTE, state = cell.float(), x_NTE.float(), tuple(leaf.float() for leaf in state)
+
+    def learn():
+        if way == "forward":
+            outputs_NTH = cell(x_NTE, state).outputs_NTH.float()
+        else:
+            outputs_NTH = torch.stack([s[0] for s in stepped(cell, x_NTE, state)], dim=1)
+            assert outputs_NTH.dtype == torch.float
+        grads = torch.autograd.grad((outputs_NTH * weights_NTH).sum(), cell.parameters())
+        return [outputs_NTH.detach(), *grads]
+
+    weights_NTH = torch.randn(N, T, H)
+    full = learn()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = learn()
+    for part, wanted in zip(mixed, full, strict=True):
+        assert part.dtype == wanted.dtype
+        torch.testing.assert_close(part, wanted, rtol=0, atol=0.06 * float(wanted.abs().max()))
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_size_of_nothing_is_refused(name):
     with pytest.raises(UserError, match="hidden_dim must be at least 1"):
