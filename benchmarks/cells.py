@@ -132,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--cells", nargs="+", default=sorted(CELLS), choices=sorted(CELLS))
     parser.add_argument("--hidden", type=int, choices=[512, 128])
     parser.add_argument("--threads", type=int, default=1)
