@@ -41,4 +41,6 @@ def run_kernel(
         bidirectional=False,
         batch_first=True,
     )
-    return Ran(outputs_NTH, tuple(leaf.squeeze(0) for leaf in last))
+    # In mixed precision the kernel's state is half; what follows, outside autocast too, takes it as it began.
+    after = (leaf.squeeze(0).to(before.dtype) for leaf, before in zip(last, state, strict=True))
+    return Ran(outputs_NTH, tuple(after))

@@ -180,6 +180,20 @@ def test_mixed_precision_runs_and_learns_nearly_as_full(name, way):
 
 
 @pytest.mark.parametrize("name", EVERY)
+def test_a_sequence_in_mixed_precision_goes_on_by_steps_in_full(name):
+    """As a character model does, which is sampled outside autocast from the state that training carries."""
+    cell, x_NTE, state = make(name)
+    cell, x_NTE, state = cell.float(), x_NTE.float(), tuple(leaf.float() for leaf in state)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        after = cell(x_NTE[:, :-1], state).state
+    (found,) = stepped(cell, x_NTE[:, -1:], after)
+    wanted = tuple(leaf.detach() for leaf in cell(x_NTE, state).state)
+    assert [leaf.dtype for leaf in after] == [torch.float] * len(state)
+    for leaf, expected in zip(found, wanted, strict=True):
+        torch.testing.assert_close(leaf, expected, rtol=0, atol=0.06 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_size_of_nothing_is_refused(name):
     with pytest.raises(UserError, match="hidden_dim must be at least 1"):
         CELLS.build({"name": name, "hidden_dim": 0}, input_dim=E)
