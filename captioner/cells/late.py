@@ -33,7 +33,7 @@ class LateProducts:
     def add(self, sum_NK: Tensor, fed_NH: Tensor, name: str) -> Tensor:
         """a_t + u_t W^T."""
         self._fed[name].append(fed_NH.detach())
-        return torch.addmm(sum_NK, fed_NH.to(sum_NK.dtype), self._turned[name]).to(fed_NH.dtype)
+        return torch.addmm(sum_NK, fed_NH, self._turned[name]).to(fed_NH.dtype)
 
 
 class _Receive(torch.autograd.Function):

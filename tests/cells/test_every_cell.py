@@ -21,6 +21,11 @@ def make(name: str, input_dim: int = E) -> tuple[Cell, torch.Tensor, State]:
     return cell, x_NTE, tuple(torch.randn(N, H, dtype=torch.double) for _ in range(cell.num_states))
 
 
+def make_single(name: str) -> tuple[Cell, torch.Tensor, State]:
+    cell, x_NTE, state = make(name)
+    return cell.float(), x_NTE.float(), tuple(leaf.float() for leaf in state)
+
+
 def stepped(cell: Cell, x_NTE: torch.Tensor, state: State) -> list[State]:
     """The states after every input, one `step` at a time."""
     states = []
@@ -158,8 +163,7 @@ def test_a_backward_through_the_backward_is_refused_not_wrong(name):
 @pytest.mark.parametrize("name", EVERY)
 def test_mixed_precision_runs_and_learns_nearly_as_full(name, way):
     """bfloat16 keeps 8 bits, so that values of size 1 are right to 0.004 each; errors add up over time."""
-    cell, x_NTE, state = make(name)
-    cell, x_NTE, state = cell.float(), x_NTE.float(), tuple(leaf.float() for leaf in state)
+    cell, x_NTE, state = make_single(name)
 
     def learn():
         if way == "forward":
@@ -182,8 +186,7 @@ def test_mixed_precision_runs_and_learns_nearly_as_full(name, way):
 @pytest.mark.parametrize("name", EVERY)
 def test_a_sequence_in_mixed_precision_goes_on_by_steps_in_full(name):
     """As a character model does, which is sampled outside autocast from the state that training carries."""
-    cell, x_NTE, state = make(name)
-    cell, x_NTE, state = cell.float(), x_NTE.float(), tuple(leaf.float() for leaf in state)
+    cell, x_NTE, state = make_single(name)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         after = cell(x_NTE[:, :-1], state).state
     (found,) = stepped(cell, x_NTE[:, -1:], after)
