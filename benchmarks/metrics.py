@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from captioner.metrics.bleu import bleu_of, bleu_scores, corpus_statistics, total
-from captioner.metrics.cider import corpus_cider_d
+from captioner.metrics.cider_d import corpus_cider_d
 from captioner.metrics.ngrams import encode
 from captioner.metrics.reward import CiderReward
-from captioner.metrics.rouge import sentence_rouge_l
-from captioner.metrics.tokenizer import tokenize
+from captioner.metrics.rouge_l import sentence_rouge_l
+from captioner.metrics.tokenization.ptb import tokenize
 
 WANTED_RATIO, WANTED_DIFFERENCE, WANTED_MS = 15, 1e-9, 15
 Groups = list[list[list[str]]]

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from captioner.config import parse_overrides
-from captioner.data.alphabet import Alphabet
-from captioner.data.text import CORPORA, Text
+from captioner.data.text.alphabet import Alphabet
+from captioner.data.text.corpus import CORPORA, Text
 from captioner.errors import UserError
 from captioner.insight.ngram_model import NGramModel
-from captioner.metrics.likelihood import Likelihood, likelihood
+from captioner.metrics.text.likelihood import Likelihood, likelihood
 from captioner.vocabulary import SPECIAL
 
 

@@ -15,16 +15,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.app.evaluation.caption import split_of
-from captioner.app.generate import Caption, as_captioner, generate
-from captioner.app.places import last_run
-from captioner.data.base import DATASETS
+from captioner.evaluation.caption import split_of
+from captioner.inference.generate import Caption, as_captioner, generate
+from captioner.paths import last_run
+from captioner.data.captions.base import DATASETS
 from captioner.encoders.encoding import Pictures
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES
-from captioner.search.choose import changed
-from captioner.tasks.caption import CaptionTask
-from captioner.tasks.folder import load_model
+from captioner.search.override import changed
+from captioner.training.caption import CaptionTask
+from captioner.models.folder import load_model
 
 SEARCHED: dict[str, dict[str, Any]] = {
     "greedy": {"name": "greedy"},

@@ -28,7 +28,7 @@ def tiny_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def visual7w_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs of `visual7w` and `visual7w-pointing` on the same `scenes`."""
-    from captioner.app.train import train
+    from captioner.training.train import train
 
     folder = tmp_path_factory.mktemp("visual7w")
     for task in ("visual7w", "visual7w-pointing"):

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from captioner.app.generate import Caption
+from captioner.inference.generate import Caption
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
-from captioner.app.train import check
+from captioner.training.train import check
 from captioner.config import load
 from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS
 from captioner.search.base import SEARCHES
-from captioner.tasks.base import TASKS
-from captioner.tasks.folder import _without_weight_files
+from captioner.training.task import TASKS
+from captioner.models.folder import _without_weight_files
 from captioner.vocabulary import SPECIAL, Vocabulary
 
 FILES = sorted((ROOT / "configs").rglob("*.yaml"))

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from captioner.cells.base import CELLS, Ran, State
-from captioner.cells.kernel import run_kernel
-from captioner.cells.memory import MemoryCell, scan
+from captioner.cells.fused import run_kernel
+from captioner.cells.lstm_base import MemoryCell, scan
 from captioner.cells.recurrence import Add, Blocks, Moment
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from captioner.cells.base import CELLS, Ran, State
-from captioner.cells.initial import Init
-from captioner.cells.kernel import run_kernel
+from captioner.cells.init import Init
+from captioner.cells.fused import run_kernel
 from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, Ran, State
-from captioner.cells.kernel import run_kernel
+from captioner.cells.fused import run_kernel
 from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
 
 

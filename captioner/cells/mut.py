@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, State
-from captioner.cells.initial import Init, initialise
+from captioner.cells.init import Init, initialise
 from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
 
 

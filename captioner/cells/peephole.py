@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from captioner.cells.base import CELLS, State
-from captioner.cells.memory import MemoryCell
+from captioner.cells.lstm_base import MemoryCell
 from captioner.cells.recurrence import Add, Blocks, Moment
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from captioner.cells.base import Cell, Ran, State, Trace, stack_states
-from captioner.cells.initial import Init, initialise
-from captioner.cells.late import LateProducts
+from captioner.cells.init import Init, initialise
+from captioner.cells.deferred_gradients import LateProducts
 
 Blocks = tuple[Tensor, ...]
 """The input's part of the gates, parted as the products are (a block each, in their order), then the rest."""

@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.app.places import last_run, task_name
-from captioner.commands.answers import as_json, as_text
-from captioner.commands.drawings import check_drawing, numbered
+from captioner.paths import last_run, task_name
+from captioner.commands.printing.answers import as_json, as_text
+from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
-    from captioner.app.answer import Answerer, Asked, Reply
-    from captioner.app.choose import Chooser
+    from captioner.inference.vqa import Answerer, Asked, Reply
+    from captioner.inference.visual7w import Chooser
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,11 +82,11 @@ def _tell(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
 
 
 def _answerer(model: Path, top: int) -> "Answerer | Chooser":
-    from captioner.app.answer import Answerer
-    from captioner.app.choose import Chooser
-    from captioner.tasks.base import TASKS
-    from captioner.tasks.choosing import ChoosingTask
-    from captioner.tasks.folder import trained_task
+    from captioner.inference.vqa import Answerer
+    from captioner.inference.visual7w import Chooser
+    from captioner.training.task import TASKS
+    from captioner.training.multiple_choice import ChoosingTask
+    from captioner.models.folder import trained_task
 
     kind = TASKS[trained_task(model)]
     chooses = isinstance(kind, type) and issubclass(kind, ChoosingTask)
@@ -109,14 +109,14 @@ def _questions(arguments: argparse.Namespace) -> "list[Asked]":
 
 
 def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "list[Asked]":
-    from captioner.app.answer import Asked
+    from captioner.inference.vqa import Asked
 
     return [Asked(picture, Path(picture).expanduser(), question, choices) for question in questions]
 
 
 def _pairs(file: Path, choices: Sequence[str]) -> "list[Asked]":
-    from captioner.app.answer import Asked
-    from captioner.data.picture_list import Columns, read_list, texts_of
+    from captioner.inference.vqa import Asked
+    from captioner.data.formats.image_list import Columns, read_list, texts_of
 
     found = []
     for line in read_list(file, Columns(("question",), optional=("choices",))):

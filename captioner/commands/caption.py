@@ -18,15 +18,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.app.places import last_run
-from captioner.commands.captions import as_json, as_text
-from captioner.commands.drawings import check_drawing, numbered
-from captioner.commands.search_options import add_search_arguments, search_changes
+from captioner.paths import last_run
+from captioner.commands.printing.captions import as_json, as_text
+from captioner.commands.options.attention_files import check_drawing, numbered
+from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
-    from captioner.app.caption import Captioner
-    from captioner.app.generate import Captioned
+    from captioner.inference.caption import Captioner
+    from captioner.inference.generate import Captioned
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     files = find_pictures(arguments.pictures)
     if arguments.attention:
         check_drawing(arguments.attention)
-    from captioner.app.caption import Captioner
+    from captioner.inference.caption import Captioner
 
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
     if arguments.attention:

@@ -19,15 +19,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.app.places import config_file
+from captioner.paths import config_file
 from captioner.config import Component, Config, load, parse_overrides
 from captioner.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from captioner.data.check import Report
-    from captioner.data.check_pairs import PairReport
-    from captioner.data.check_questions import QuestionReport
-    from captioner.data.check_text import TextReport
+    from captioner.data.checks.captions import Report
+    from captioner.data.checks.pairs import PairReport
+    from captioner.data.checks.questions import QuestionReport
+    from captioner.data.checks.text import TextReport
 
 NUM_ANSWERS = 1000
 """In the answer list, where a config does not say: as most papers have it."""
@@ -68,39 +68,39 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _task_for(data: Component) -> str:
     """Whose data this is, where that is not said."""
-    from captioner.data.pairs import PAIR_SETS
-    from captioner.data.questions import QUESTION_SETS
-    from captioner.data.text import CORPORA
+    from captioner.data.translation.base import PAIR_SETS
+    from captioner.data.questions.base import QUESTION_SETS
+    from captioner.data.text.corpus import CORPORA
 
     kinds = {"char_lm": list(CORPORA), "vqa": list(QUESTION_SETS), "translate": list(PAIR_SETS)}
     return next((task for task, names in kinds.items() if data.get("name") in names), "caption")
 
 
 def _captions(config: Config) -> "Report":
-    from captioner.data.base import DATASETS
-    from captioner.data.check import check
+    from captioner.data.captions.base import DATASETS
+    from captioner.data.checks.captions import check
 
     return check(DATASETS.build(config.data), config.vocabulary.min_count)
 
 
 def _text(config: Config) -> "TextReport":
-    from captioner.data.check_text import check_text
-    from captioner.data.text import CORPORA
+    from captioner.data.checks.text import check_text
+    from captioner.data.text.corpus import CORPORA
 
     return check_text(CORPORA.build(config.data), config.training.batch_size)
 
 
 def _questions(config: Config) -> "QuestionReport":
-    from captioner.data.check_questions import check_questions
-    from captioner.data.questions import QUESTION_SETS
+    from captioner.data.checks.questions import check_questions
+    from captioner.data.questions.base import QUESTION_SETS
 
     num_answers = config.task.get("num_answers", NUM_ANSWERS)
     return check_questions(QUESTION_SETS.build(config.data), config.vocabulary.min_count, num_answers)
 
 
 def _pairs(config: Config) -> "PairReport":
-    from captioner.data.check_pairs import check_pairs
-    from captioner.data.pairs import PAIR_SETS
+    from captioner.data.checks.pairs import check_pairs
+    from captioner.data.translation.base import PAIR_SETS
     from captioner.search.base import Search
 
     unit = config.task.get("unit", "characters")

@@ -22,9 +22,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from captioner.app.places import last_run, task_name
-from captioner.commands.search_options import add_search_arguments, search_changes, search_flags
-from captioner.commands.tables import score_table
+from captioner.paths import last_run, task_name
+from captioner.commands.options.search import add_search_arguments, search_changes, search_flags
+from captioner.commands.printing.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
 
@@ -73,8 +73,8 @@ def run(arguments: argparse.Namespace) -> None:
     model: Path = arguments.model or last_run(Path("runs"), asked, "model") / "model"
     from tqdm import tqdm
 
-    from captioner.app.evaluation.base import EVALUATIONS
-    from captioner.tasks.folder import trained_task
+    from captioner.evaluation.base import EVALUATIONS
+    from captioner.models.folder import trained_task
 
     task = trained_task(model)
     if arguments.task and asked != task:

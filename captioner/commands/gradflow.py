@@ -11,7 +11,7 @@ same passages. Writes a picture and, beside it, every number as JSON.
 import argparse
 from pathlib import Path
 
-from captioner.app.places import last_run
+from captioner.paths import last_run
 from captioner.errors import UserError
 
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     model: Path | None = arguments.model
     if model is None and not arguments.cells:
         model = last_run(Path("runs"), "char_lm", "model") / "model"
-    from captioner.app.gradflow import Setup, measure, write_flows
+    from captioner.insight.gradient_measurement import Setup, measure, write_flows
     from captioner.insight.gradient_picture import draw_gradient_flow
 
     options = (arguments.steps, arguments.passages, arguments.clip, arguments.hidden)

@@ -20,14 +20,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.app.places import last_run
-from captioner.commands.captions import spelt_out
-from captioner.commands.search_options import add_search_arguments, search_changes
+from captioner.paths import last_run
+from captioner.commands.printing.captions import spelt_out
+from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.errors import UserError
-from captioner.search.endless import MEANINGLESS
+from captioner.search.text_rules import MEANINGLESS
 
 if TYPE_CHECKING:
-    from captioner.app.sample import Writer, Written
+    from captioner.inference.char_lm import Writer, Written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.score and (changes or arguments.prompt or arguments.tree or arguments.words):
         raise UserError("--score reads a text that is there: options for writing one do not go with it.")
     model: Path = arguments.model or last_run(Path("runs"), "char_lm", "model") / "model"
-    from captioner.app.sample import Writer
+    from captioner.inference.char_lm import Writer
 
     writer = Writer(model, changes, arguments.n_best)
     if arguments.score:
@@ -97,9 +97,9 @@ def _with_symbols(written: "Written") -> str:
 def _score(writer: "Writer", arguments: argparse.Namespace) -> None:
     import numpy as np
 
-    from captioner.data.text import Text
-    from captioner.insight.surprise_page import write_surprise_page
-    from captioner.metrics.likelihood import likelihood
+    from captioner.data.text.corpus import Text
+    from captioner.insight.nll_page import write_surprise_page
+    from captioner.metrics.text.likelihood import likelihood
 
     unit = writer.task.alphabet.unit
     text = Text(str(arguments.score), unit=unit).read()

@@ -36,10 +36,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.commands.tables import score_table
+from captioner.commands.printing.tables import score_table
 
 if TYPE_CHECKING:
-    from captioner.app.score import Scored
+    from captioner.evaluation.caption_files import Scored
     from captioner.metrics.significance import Comparison
 
 
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Score, write, print."""
-    from captioner.app.score import Request, results_of, score_files, store_frequencies, write_results
+    from captioner.evaluation.caption_files import Request, results_of, score_files, store_frequencies, write_results
 
     candidates: Path = arguments.candidates
     request = Request(

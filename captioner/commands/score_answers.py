@@ -22,12 +22,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.commands.tables import score_table
+from captioner.commands.printing.tables import score_table
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
-    from captioner.app.score_answers import Scored
-    from captioner.metrics.vqa_accuracy import AnswerScores
+    from captioner.evaluation.answer_files import Scored
+    from captioner.metrics.answers.vqa_accuracy import AnswerScores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.results.suffix != ".json":
         _run_sets(arguments)
         return
-    from captioner.app.score_answers import results_of, score_answers, write_results
+    from captioner.evaluation.answer_files import results_of, score_answers, write_results
 
     scored = score_answers(arguments.results, arguments.truth, arguments.questions)
     explained = [_explained(scored, question_id, arguments.truth) for question_id in arguments.explain]
@@ -65,7 +65,7 @@ def _run_sets(arguments: argparse.Namespace) -> None:
         raise UserError(
             "--questions, --explain and --output are for a results file of VQA, which ends in .json."
         )
-    from captioner.app.score_answers import score_sets
+    from captioner.evaluation.answer_files import score_sets
 
     found = score_sets(arguments.results, arguments.truth)
     wups = {f"WUPS at {threshold}": value for threshold, value in found.wups.items()}
@@ -94,7 +94,7 @@ def _figures(scored: "Scored", scores: "AnswerScores") -> dict[str, float]:
 
 
 def _rules(scored: "Scored") -> str:
-    from captioner.app.score_answers import effects
+    from captioner.evaluation.answer_files import effects
 
     found = {rule: effect for rule, effect in effects(scored.explanations).items() if any(effect)}
     columns = {

@@ -13,7 +13,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from captioner.app.places import config_file, last_run, new_run, task_name
+from captioner.paths import config_file, last_run, new_run, task_name
 from captioner.config import load
 from captioner.errors import UserError
 
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.task and task_name(arguments.task) != task:
             raise UserError(f"{arguments.config} is a config for the task {task}, not {arguments.task}.")
         folder = arguments.output or new_run(runs, str(task))
-    from captioner.app.train import train
+    from captioner.training.train import train
 
     result = train(dataclasses.replace(config), folder, resume=resume is not None)
     minutes = result.seconds / 60

@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.app.places import last_run
-from captioner.commands.drawings import check_drawing, numbered
-from captioner.commands.search_options import add_search_arguments, search_changes
+from captioner.paths import last_run
+from captioner.commands.options.attention_files import check_drawing, numbered
+from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
-    from captioner.app.translate import Translated, Translation
+    from captioner.inference.translate import Translated, Translation
 
 PICTURES = (".png", ".pdf", ".svg")
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.attention:
         check_drawing(arguments.attention, PICTURES)
     model: Path = arguments.model or last_run(Path("runs"), "translate", "model") / "model"
-    from captioner.app.translate import Translator
+    from captioner.inference.translate import Translator
 
     translator = Translator(model, search_changes(arguments), arguments.n_best)
     if arguments.attention:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic
 import pytorch_lightning as pl
 
 from captioner.config import TrainingConfig
-from captioner.data.captions import CaptionBatch, CaptionItems, with_captions
+from captioner.data.captions.batches import CaptionBatch, CaptionItems, with_captions
 from captioner.data.loader import Batch, Batches, ResumableLoader
-from captioner.data.pictures import Pictures, PictureSource, Pixels, Stored, Unseen
+from captioner.data.images import Pictures, PictureSource, Pixels, Stored, Unseen
 from captioner.data.splits import rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
-from captioner.encoders.features import open_store
-from captioner.metrics.tokenizer import tokenize
+from captioner.encoders.feature_store import open_store
+from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, CellConfig, State
-from captioner.cells.initial import initialise
+from captioner.cells.init import initialise
 from captioner.decoders.base import DECODERS, Started
-from captioner.decoders.plain import PlainDecoder
+from captioner.decoders.recurrent import PlainDecoder
 from captioner.errors import UserError
 from captioner.vocabulary import SPECIAL
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, CellConfig
 from captioner.decoders.base import DECODERS, Started
-from captioner.decoders.plain import PlainDecoder
+from captioner.decoders.recurrent import PlainDecoder
 
 
 class Word(NamedTuple):

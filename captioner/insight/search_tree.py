@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from captioner.search.record import Candidate, Event
+from captioner.search.trace import Candidate, Event
 
 MAX_EVENTS = 600
 MAX_DROPPED = 30  # candidates of one choice that were not kept, the best of them

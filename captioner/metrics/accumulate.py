@@ -9,10 +9,10 @@ from torchmetrics import Metric
 
 from captioner.errors import UserError
 from captioner.metrics.bleu import bleu_of, corpus_statistics, total
-from captioner.metrics.cider import corpus_cider_d
-from captioner.metrics.frequencies import DocumentFrequencies
+from captioner.metrics.cider_d import corpus_cider_d
+from captioner.metrics.document_frequencies import DocumentFrequencies
 from captioner.metrics.ngrams import Tokens, encode
-from captioner.metrics.rouge import rouge_l
+from captioner.metrics.rouge_l import rouge_l
 
 
 class CaptionScore(Metric):

@@ -10,7 +10,7 @@ from threading import Thread
 from typing import IO, NamedTuple
 
 from captioner.errors import UserError
-from captioner.metrics.java import java_command
+from captioner.metrics.tokenization.java import java_command
 from captioner.metrics.ngrams import Tokens
 
 METEOR_JAR = "meteor/meteor-1.5.jar"

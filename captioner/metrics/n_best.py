@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from captioner.metrics.bleu import BleuStatistics, bleu_of, bleu_scores, corpus_statistics, total
-from captioner.metrics.cider import corpus_cider_d
+from captioner.metrics.cider_d import corpus_cider_d
 from captioner.metrics.diversity import distinct_in_lists
 from captioner.metrics.ngrams import Tokens, encode
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captioner.errors import UserError
-from captioner.metrics.cider import corpus_cider_d
-from captioner.metrics.frequencies import DocumentFrequencies
+from captioner.metrics.cider_d import corpus_cider_d
+from captioner.metrics.document_frequencies import DocumentFrequencies
 from captioner.metrics.ngrams import Tokens, encode
 from captioner.vocabulary import Vocabulary
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.metrics.bleu import Bleu, bleu_of, bleu_scores, corpus_statistics, total
-from captioner.metrics.cider import corpus_cider_d
-from captioner.metrics.frequencies import DocumentFrequencies
+from captioner.metrics.cider_d import corpus_cider_d
+from captioner.metrics.document_frequencies import DocumentFrequencies
 from captioner.metrics.ngrams import encode
-from captioner.metrics.rouge import sentence_rouge_l
+from captioner.metrics.rouge_l import sentence_rouge_l
 from captioner.metrics.significance import ImageStatistics
-from captioner.metrics.tokens import tokenize_all
+from captioner.metrics.tokenization.tokenize import tokenize_all
 
 Id = TypeVar("Id", int, str)
 

@@ -12,7 +12,7 @@ from captioner.decoders.base import Started, Step
 from captioner.errors import UserError
 from captioner.registry import Registry
 from captioner.search.constraints import Constraints, Lexicon, spelt
-from captioner.search.record import Recorder
+from captioner.search.trace import Recorder
 from captioner.tree import Tree
 from captioner.vocabulary import BOS, PAD, UNK
 

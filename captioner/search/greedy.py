@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES, Hypothesis, Search, Steps
-from captioner.search.beams import BeamPolicy
-from captioner.search.paths import read_out
-from captioner.search.record import Recorder
+from captioner.search.beam_policy import BeamPolicy
+from captioner.search.state import read_out
+from captioner.search.trace import Recorder
 from captioner.tree import Tree
 
 

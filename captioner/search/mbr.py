@@ -6,11 +6,11 @@ from typing import Literal
 
 from captioner.errors import UserError
 from captioner.metrics.bleu import sentence_bleu
-from captioner.metrics.cider import cider_d
+from captioner.metrics.cider_d import cider_d
 from captioner.search.base import SEARCHES, Hypothesis, Steps, at_least
-from captioner.search.draws import Ancestral
-from captioner.search.paths import read_out
-from captioner.search.record import Recorder
+from captioner.search.sampling_policies import Ancestral
+from captioner.search.state import read_out
+from captioner.search.trace import Recorder
 from captioner.search.sampling import Drawing, Noise
 from captioner.tree import Tree
 

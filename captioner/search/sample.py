@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from captioner.search.base import SEARCHES, Hypothesis, Steps, at_least
-from captioner.search.draws import Ancestral, WithoutReplacement
-from captioner.search.paths import read_out
-from captioner.search.record import Recorder
+from captioner.search.sampling_policies import Ancestral, WithoutReplacement
+from captioner.search.state import read_out
+from captioner.search.trace import Recorder
 from captioner.search.sampling import Drawing, Noise
 from captioner.tree import Tree
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from captioner.errors import UserError
 from captioner.search.base import Search, at_least
-from captioner.search.paths import first_leaf
+from captioner.search.state import first_leaf
 from captioner.tree import Tree, map_tree
 
 

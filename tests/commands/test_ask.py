@@ -6,8 +6,8 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from captioner.app.answer import Answerer, Asked
-from captioner.app.train import train
+from captioner.inference.vqa import Answerer, Asked
+from captioner.training.train import train
 from captioner.commands import main
 from captioner.config import load
 

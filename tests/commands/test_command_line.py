@@ -14,7 +14,7 @@ from conftest import ROOT, TINY
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from captioner.app.train import train
+from captioner.training.train import train
 from captioner.commands import VERBS, main
 from captioner.config import load
 from captioner.vocabulary import EOS

@@ -120,7 +120,7 @@ def test_answer_sets(
 ) -> None:
     Path("said.txt").write_text("lamp,book\ndesk\n\nlamp\n")
     Path("right.txt").write_text("book, lamp\ntable\nbed\nlamp\n")
-    monkeypatch.setattr("captioner.app.score_answers.wordnet_likeness", lambda: lambda word, other: 0.5)
+    monkeypatch.setattr("captioner.evaluation.answer_files.wordnet_likeness", lambda: lambda word, other: 0.5)
     found = json.loads(printed(capsys, "said.txt", "right.txt", "--json"))
     assert found == {
         "questions": 4,
@@ -128,7 +128,7 @@ def test_answer_sets(
         "WUPS at 0.9": 51.25,
         "WUPS at 0.0": 62.5,
     }
-    monkeypatch.setattr("captioner.app.score_answers.wordnet_likeness", lambda: None)
+    monkeypatch.setattr("captioner.evaluation.answer_files.wordnet_likeness", lambda: None)
     said = printed(capsys, "said.txt", "right.txt")
     assert "accuracy of answer sets                50.00" in said
     assert "WUPS at" not in said

@@ -9,8 +9,8 @@ import sys
 import pytest
 from conftest import ROOT
 
-from captioner.app.evaluation.caption import evaluate
-from captioner.app.train import train
+from captioner.evaluation.caption import evaluate
+from captioner.training.train import train
 from captioner.commands import main
 from captioner.metrics import java
 from captioner.metrics.scores import score_captions

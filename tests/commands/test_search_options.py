@@ -9,9 +9,9 @@ from conftest import ROOT, TINY
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from captioner.app.train import train
+from captioner.training.train import train
 from captioner.commands import main
-from captioner.commands.search_options import (
+from captioner.commands.options.search import (
     CONSTRAINTS,
     METHOD,
     add_search_arguments,

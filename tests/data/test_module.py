@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from captioner.data.module import CaptionData
-from captioner.data.scenes import Scenes
+from captioner.data.captions.scenes import Scenes
 from captioner.encoders.base import ENCODERS
 from captioner.errors import UserError
 from captioner.images import load_image
-from captioner.metrics.tokenizer import tokenize
+from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import SPECIAL
 
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from captioner.encoders import features
-from captioner.encoders.features import FeatureStore, open_store
+from captioner.encoders.feature_store import FeatureStore, open_store
 from captioner.encoders.vgg import VGG
 from captioner.errors import UserError
 from captioner.images import load_image
@@ -103,7 +103,7 @@ KILLED = """
     import os, signal, sys, torch
     from pathlib import Path
     from captioner.encoders.vgg import VGG
-    from captioner.encoders.features import open_store
+    from captioner.encoders.feature_store import open_store
 
     torch.manual_seed(7)
     encoder = VGG(11, width=0.125, layer="conv3_1", weights=None, image_size=32)

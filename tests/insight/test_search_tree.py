@@ -12,7 +12,7 @@ from PIL import Image
 from captioner.decoders.base import DECODERS
 from captioner.insight.search_tree import MAX_DROPPED, write_search_tree
 from captioner.search.base import SEARCHES
-from captioner.search.record import Candidate, Event, Recorder
+from captioner.search.trace import Candidate, Event, Recorder
 
 WORDS = ["<pad>", "<bos>", "<eos>", "<unk>", "red", "blue", "</script>"]
 

@@ -13,9 +13,9 @@ from torch.utils.data import DistributedSampler
 from captioner.errors import UserError
 from captioner.metrics.accumulate import CaptionScore
 from captioner.metrics.bleu import bleu
-from captioner.metrics.cider import cider_d
-from captioner.metrics.frequencies import DocumentFrequencies
-from captioner.metrics.rouge import rouge_l
+from captioner.metrics.cider_d import cider_d
+from captioner.metrics.document_frequencies import DocumentFrequencies
+from captioner.metrics.rouge_l import rouge_l
 
 NUM_IMAGES, PROCESSES = 7, 2
 NAMES = [f"bleu{order}{suffix}" for suffix in ("", "_no_bp") for order in range(1, 5)] + [

@@ -7,7 +7,7 @@ import pytest
 from test_scorers import official
 
 from captioner.metrics.bleu import bleu, sentence_bleu
-from captioner.metrics.cider import cider_d
+from captioner.metrics.cider_d import cider_d
 from captioner.metrics.diversity import distinct_in_lists
 from captioner.metrics.n_best import n_best_scores
 

@@ -9,7 +9,7 @@ import pytest
 
 from captioner import metrics
 from captioner.errors import UserError
-from captioner.metrics.frequencies import DocumentFrequencies
+from captioner.metrics.document_frequencies import DocumentFrequencies
 from captioner.metrics.reward import CiderReward
 from captioner.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 

@@ -15,10 +15,10 @@ from captioner.metrics.bleu import (
     sentence_bleu,
     total,
 )
-from captioner.metrics.cider import cider_d
+from captioner.metrics.cider_d import cider_d
 from captioner.metrics.ngrams import encode
-from captioner.metrics.rouge import common_subsequences, rouge_l, sentence_rouge_l
-from captioner.metrics.tokenizer import tokenize
+from captioner.metrics.rouge_l import common_subsequences, rouge_l, sentence_rouge_l
+from captioner.metrics.tokenization.ptb import tokenize
 
 SEEDS = range(60)
 

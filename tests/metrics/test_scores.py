@@ -4,8 +4,8 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.metrics.bleu import bleu, sentence_bleu
-from captioner.metrics.cider import cider_d
-from captioner.metrics.rouge import rouge_l
+from captioner.metrics.cider_d import cider_d
+from captioner.metrics.rouge_l import rouge_l
 from captioner.metrics.scores import score_captions
 
 CANDIDATES = {7: "A dog's ball.", 3: "two cats sleep on a bed", 12: ""}

@@ -10,7 +10,7 @@ from captioner.cells.base import CELLS
 from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES, Search, best
-from captioner.search.record import Recorder
+from captioner.search.trace import Recorder
 from captioner.vocabulary import EOS
 
 OPTIONS = {

@@ -6,7 +6,7 @@ from referees import make, pictures, said
 
 from captioner.errors import UserError
 from captioner.metrics.bleu import sentence_bleu
-from captioner.metrics.cider import cider_d
+from captioner.metrics.cider_d import cider_d
 from captioner.search.mbr import MinimumBayesRisk, expected
 from captioner.search.sample import Sample
 from captioner.vocabulary import EOS

@@ -1,0 +1,22 @@
+"""How answers are printed, for people and for programs."""
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from captioner.inference.vqa import Reply
+
+
+def as_text(reply: "Reply", with_question: bool, with_name: bool) -> str:
+    """A line an answer, the likeliest first, with its probability."""
+    lines = [reply.asked.question] if with_question else []
+    if with_name:
+        lines[:1] = [f"{reply.asked.picture}: {reply.asked.question}"]
+    return "\n".join([*lines, *(f"{guess.probability:8.3f}  {guess.text}" for guess in reply.answers)])
+
+
+def as_json(reply: "Reply") -> str:
+    """One object."""
+    answers = [{"answer": guess.text, "probability": guess.probability} for guess in reply.answers]
+    about = {"image": reply.asked.picture, "question": reply.asked.question, "answers": answers}
+    return json.dumps(about, ensure_ascii=False)

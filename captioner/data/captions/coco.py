@@ -1,0 +1,166 @@
+"""COCO captions, 2014 and 2017: the official files, read through pycocotools, and files of their form."""
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.files import one_line_each, read_records
+from captioner.data.splits import hold_out
+from captioner.errors import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+DOWNLOAD = "https://cocodataset.org/#download"
+PICTURES = {
+    "train2014": "13 GB",
+    "val2014": "6 GB",
+    "test2014": "6 GB",
+    "test2015": "12 GB",
+    "train2017": "18 GB",
+    "val2017": "1 GB",
+    "test2017": "6 GB",
+}
+KEYS = {"images": {"id": int, "file_name": str}, "annotations": {"id": int, "image_id": int, "caption": str}}
+
+
+@DATASETS.register("coco")
+class CocoCaptions(CaptionSource):
+    """COCO in its official layout: `annotations/captions_<split>.json` beside the folders `<split>/`.
+
+    Args:
+        folder: holds `annotations/` and, unless `images` says otherwise, the folders of pictures.
+        train: the official split to train on, such as train2017, or a caption file (relative to `folder`).
+        val: the same, or a number: so many pictures are held out of `train`, chosen by their ids alone.
+        test: the same as `val`; a test split of COCO itself has pictures but no captions.
+        images: where the folders of pictures lie, or the one folder of all pictures.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        train: str | None = "train2017",
+        val: str | int | None = "val2017",
+        test: str | int | None = None,
+        images: str | None = None,
+    ) -> None:
+        self.folder = Path(folder).expanduser().resolve()
+        self.images = None if images is None else Path(images).expanduser().resolve()
+        self.splits = {"train": train, "val": val, "test": test}
+        for split, wanted in self.splits.items():
+            if isinstance(wanted, int) and (train is None or wanted < 1):
+                raise UserError(
+                    f"coco: {split}={wanted} holds pictures out of train: it needs train, and >= 1."
+                )
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """The tables of the splits that are asked for.
+
+        Raises:
+            UserError: a file or folder is missing (the sentence says where to get it), not a COCO caption
+                file, or too small for the number to hold out.
+        """
+        rows = {
+            split: self._rows(split, name) for split, name in self.splits.items() if isinstance(name, str)
+        }
+        held_out = {split: count for split, count in self.splits.items() if isinstance(count, int)}
+        if held_out:
+            rows.update(_hold_out(rows["train"], held_out))
+        return {split: table(rows[split]) for split in self.splits if split in rows}
+
+    def _rows(self, split: str, name: str) -> list[CaptionRow]:
+        if name.endswith(".json"):
+            file = self.folder / name
+            name = file.stem.removeprefix("captions_").removeprefix("image_info_")
+        else:
+            kind = "image_info" if name.startswith("test20") else "captions"
+            file = self.folder / "annotations" / f"{kind}_{name}.json"
+        advice = f"Get the annotations (241 MB) from {DOWNLOAD}, or set folder= or {split}= of the data set."
+        return _rows(_dataset(file, advice), file, picture_folder(self.folder, self.images, name))
+
+
+def picture_folder(folder: Path, images: Path | None, name: str) -> Path:
+    """Where the pictures of an official split lie: in `images` if that is said, or else in `folder`.
+
+    Raises:
+        UserError: in none of the usual places; says where to get them.
+    """
+    if images:
+        choices = [images / name, images]
+    else:
+        choices = [folder / name, folder / "images" / name, folder / "images"]
+    for choice in choices:
+        if choice.is_dir():
+            return choice
+    size = f" ({PICTURES[name]})" if name in PICTURES else ""
+    raise UserError(
+        f"There is no folder of pictures {choices[0]}. "
+        f"Get the pictures{size} from {DOWNLOAD}, or say where they lie by images= of the data set."
+    )
+
+
+def read_coco(annotation_file: Path, image_folder: Path) -> "Dataset":
+    """The table of one caption file in COCO's form, in the order of its `images`; see `CaptionRow`.
+
+    A picture without captions is kept, with an empty list.
+
+    Raises:
+        UserError: the file is missing or is not a COCO caption file.
+    """
+    return table(_rows(_dataset(annotation_file), annotation_file, image_folder))
+
+
+def write_coco_results(path: Path, captions: Mapping[int, str]) -> None:
+    """Generated captions by image id, as the results file that COCO's evaluation and server take."""
+    results = [{"image_id": image_id, "caption": caption} for image_id, caption in captions.items()]
+    path.write_text(json.dumps(results), encoding="utf-8")
+
+
+def _dataset(file: Path, advice: str = "") -> dict[str, Any]:
+    """The content of a COCO caption file, with every key that is used later known to be there."""
+    parts = KEYS if not file.name.startswith("image_info") else {"images": KEYS["images"]}
+    dataset: dict[str, Any] = read_records(file, parts, "a COCO caption file", advice)
+    return {"annotations": [], **dataset}
+
+
+def _rows(dataset: dict[str, Any], file: Path, image_folder: Path) -> list[CaptionRow]:
+    from pycocotools.coco import COCO
+
+    coco = COCO()
+    coco.dataset = dataset
+    with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress there
+        coco.createIndex()
+    if len(coco.imgs) < len(dataset["images"]):
+        raise UserError(f"{file}: two pictures have the same id.")
+    if strangers := coco.imgToAnns.keys() - coco.imgs.keys():
+        raise UserError(
+            f"{file}: there are captions of {len(strangers)} pictures that are not among its images, "
+            f"such as image_id {min(strangers)}."
+        )
+    root = os.path.abspath(image_folder)
+    return [
+        CaptionRow(
+            image_id=image["id"],
+            path=os.path.join(root, image["file_name"]),
+            captions=one_line_each(entry["caption"] for entry in coco.imgToAnns.get(image["id"], [])),
+        )
+        for image in dataset["images"]
+    ]
+
+
+def _hold_out(train: list[CaptionRow], counts: Mapping[str, int]) -> dict[str, list[CaptionRow]]:
+    """Take pictures out of `train`, chosen by their ids alone; every split keeps its file order."""
+    if sum(counts.values()) >= len(train):
+        raise UserError(
+            f"coco: {sum(counts.values())} pictures cannot be held out of the {len(train)} of train."
+        )
+    split_of = hold_out((str(row["image_id"]) for row in train), counts)
+    return {
+        split: [row for row in train if split_of[str(row["image_id"])] == split]
+        for split in ("train", *counts)
+    }

@@ -1,0 +1,91 @@
+"""Flickr8k from its official text files: 6,000 / 1,000 / 1,000 photos with five captions each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.files import one_line_each, read_text
+from captioner.errors import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+CAPTIONS = "Flickr8k.token.txt"
+LISTS = {
+    "train": "Flickr_8k.trainImages.txt",
+    "val": "Flickr_8k.devImages.txt",
+    "test": "Flickr_8k.testImages.txt",
+}
+PHOTOS = ("images", "Flicker8k_Dataset", "Flickr8k_Dataset")  # the archive itself spells it Flicker
+ADVICE = (
+    "Unpack Flickr8k_text.zip (2 MB) and Flickr8k_Dataset.zip (1 GB) there, or set folder= of the data set."
+)
+
+
+@DATASETS.register("flickr8k")
+class Flickr8k(CaptionSource):
+    """Flickr8k: `Flickr8k.token.txt`, the lists `Flickr_8k.{train,dev,test}Images.txt`, a folder of photos.
+
+    A split is there where its list is. Captions of photos in no list belong to no split; so does the one
+    name of the official file that has no photo (it ends in `.jpg.1`). The id of a photo is the position of
+    its name among all sorted names of the caption file, whichever lists there are.
+
+    Args:
+        folder: holds the text files.
+        images: the folder of photos; `images/` or `Flicker8k_Dataset/` in `folder` unless said.
+    """
+
+    def __init__(self, folder: str, images: str | None = None) -> None:
+        self.folder = Path(folder).expanduser().resolve()
+        self.images = None if images is None else Path(images).expanduser().resolve()
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """The tables of the splits whose lists are there.
+
+        Raises:
+            UserError: the captions, all lists or the photos are missing, or a line has not the official form.
+        """
+        captions = _captions(self.folder / CAPTIONS)
+        ids = {name: position for position, name in enumerate(sorted(captions))}
+        photos = self._photos()
+        lists = {split: self.folder / file for split, file in LISTS.items() if (self.folder / file).is_file()}
+        if not lists:
+            raise UserError(f"There is none of {', '.join(LISTS.values())} in {self.folder}. {ADVICE}")
+        return {
+            split: table(
+                CaptionRow(image_id=ids[name], path=str(photos / name), captions=captions[name])
+                for name in _names(file, captions)
+            )
+            for split, file in lists.items()
+        }
+
+    def _photos(self) -> Path:
+        for folder in [self.images] if self.images else [self.folder / name for name in PHOTOS]:
+            if folder.is_dir():
+                return folder
+        where = self.images or f"{self.folder / PHOTOS[0]} or {PHOTOS[1]} beside it"
+        raise UserError(f"There is no folder of photos {where}. {ADVICE}")
+
+
+def _captions(file: Path) -> dict[str, list[str]]:
+    """Captions by photo, in the order of the file, whose lines read `NAME.jpg#K<tab>caption`."""
+    captions: dict[str, list[str]] = {}
+    for number, line in enumerate(read_text(file, ADVICE).split("\n"), start=1):
+        if not line.strip():
+            continue
+        key, tab, caption = line.partition("\t")
+        name, mark, _ = key.rpartition("#")
+        if not (tab and mark):
+            raise UserError(f"{file}, line {number} is not NAME.jpg#K<tab>caption: {line!r:.60}")
+        captions.setdefault(name.strip(), []).extend(one_line_each([caption]))
+    return captions
+
+
+def _names(file: Path, known: Mapping[str, object]) -> list[str]:
+    names = list(dict.fromkeys(read_text(file).split()))
+    if strangers := [name for name in names if name not in known]:
+        raise UserError(
+            f"{file} lists {len(strangers)} photos without captions in {CAPTIONS}, first {strangers[0]}."
+        )
+    return names

@@ -1,0 +1,56 @@
+"""Your own pictures: a folder with a `captions.csv` or `captions.jsonl` that names them."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.files import one_line_each
+from captioner.data.formats.image_list import Columns, divide, find_list, read_list, texts_of
+from captioner.data.splits import shares
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+COLUMNS = Columns(("caption",))
+
+
+@DATASETS.register("folder")
+class CaptionedFolder(CaptionSource):
+    """A folder of pictures with `captions.csv` (first line `image,caption` or `image,caption,split`) or
+    `captions.jsonl` (`{"image": ..., "caption": ..., "split": ...}` a line; `caption` may be a list).
+
+    `image` is a path relative to the folder. A picture may be on several lines, one for each caption; one
+    whose only caption is blank is kept without captions. Its id is its position among the pictures of the
+    file. Where no split is written, a hash of `image` decides, so that a picture that is added later moves
+    no other one.
+
+    Args:
+        folder: holds the file and the pictures.
+        val_fraction: the share of pictures in val where no split is written.
+        test_fraction: the same for test.
+    """  # noqa: D205
+
+    def __init__(self, folder: str, val_fraction: float = 0.1, test_fraction: float = 0.1) -> None:
+        self.folder = Path(folder).expanduser().resolve()
+        self.fractions = shares("folder", val_fraction, test_fraction)
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """The tables of train, val and test, as far as they are wanted.
+
+        Raises:
+            UserError: the file is missing or a line of it (which is named) is not of the form, or a split
+                comes out empty.
+        """
+        file = find_list(self.folder, "captions", COLUMNS)
+        lines = list(read_list(file, COLUMNS))
+        rows: dict[str, CaptionRow] = {}
+        for line in lines:
+            path = os.path.join(self.folder, line.image)
+            row = rows.setdefault(line.image, CaptionRow(image_id=len(rows), path=path, captions=[]))
+            row["captions"] += one_line_each(texts_of(file, line, "caption"))
+        return {
+            split: table(rows[image] for image in images)
+            for split, images in divide(file, lines, self.fractions).items()
+        }

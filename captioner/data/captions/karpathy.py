@@ -1,0 +1,78 @@
+"""Karpathy's splits of COCO, Flickr8k and Flickr30k: one JSON file with every caption and its split."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.files import one_line_each, read_json
+from captioner.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+ADVICE = (
+    "It is in https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip (36 MB); "
+    "set file= of the data set."
+)
+SPLITS = ("train", "restval", "val", "test")
+
+
+@DATASETS.register("karpathy")
+class KarpathySplits(CaptionSource):
+    """`dataset_{coco,flickr8k,flickr30k}.json` of Karpathy and Fei-Fei (2015), the split most papers report.
+
+    Captions are the `raw` sentences: the file's `tokens` have lost the punctuation by another rule than the
+    one scores are computed with. The id of a picture is its COCO id, or `imgid` for Flickr.
+
+    Args:
+        file: the JSON file.
+        images: the folder of pictures; for COCO the one that holds `train2014/` and `val2014/`.
+        restval: the 30,504 pictures of COCO val2014 that are in neither val nor test are trained on too
+            (113,287 instead of 82,783), as is usual since 2015; without, they are left out.
+    """
+
+    def __init__(self, file: str, images: str, restval: bool = True) -> None:
+        self.file = Path(file).expanduser().resolve()
+        self.images = Path(images).expanduser().resolve()
+        self.restval = restval
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """The tables of train, val and test, as far as the file has them.
+
+        Raises:
+            UserError: the file or the folder of pictures is missing, or the file is not of this form.
+        """
+        dataset = read_json(self.file, ADVICE)
+        if not isinstance(dataset, dict) or not isinstance(dataset.get("images"), list):
+            raise UserError(f"{self.file} is not a Karpathy split file: it has no list 'images'.")
+        if not self.images.is_dir():
+            raise UserError(f"There is no folder of pictures {self.images}; set images= of the data set.")
+        rows: dict[str, list[CaptionRow]] = {"train": [], "val": [], "test": []}
+        if self.restval:
+            rows["restval"] = rows["train"]
+        known: set[int] = set()
+        for number, image in enumerate(dataset["images"]):
+            split, row = self._row(number, image)
+            if row["image_id"] in known:
+                raise UserError(f"{self.file}: two pictures have the id {row['image_id']}.")
+            known.add(row["image_id"])
+            if split in rows:
+                rows[split].append(row)
+        return {split: table(rows[split]) for split in ("train", "val", "test") if rows[split]}
+
+    def _row(self, number: int, image: Any) -> tuple[str, CaptionRow]:
+        try:
+            name = os.path.join(self.images, image.get("filepath", ""), image["filename"])
+            captions = one_line_each(sentence["raw"] for sentence in image["sentences"])
+            split, image_id = image["split"], int(image["cocoid"] if "cocoid" in image else image["imgid"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self.file}: images[{number}] is not of Karpathy's form ({type(error).__name__}: {error})."
+            ) from None
+        if split not in SPLITS:
+            raise UserError(
+                f"{self.file}: images[{number}] is in split {split!r}. {nearest(str(split), SPLITS)}"
+            )
+        return split, CaptionRow(image_id=image_id, path=name, captions=captions)

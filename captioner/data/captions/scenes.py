@@ -1,0 +1,123 @@
+"""Scenes: pictures of coloured shapes that the project draws itself, once, and then reads as COCO is read."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioner.data.captions.base import DATASETS, CaptionSource
+from captioner.data.captions.coco import read_coco
+from captioner.errors import UserError
+from captioner.scenes.scene import Scene
+from captioner.scenes.write import RECIPE, SPLIT_LIMIT, read_scenes, recipe, write_scenes
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@DATASETS.register("scenes")
+class Scenes(CaptionSource):
+    """Pictures of coloured shapes with five captions each, drawn when they are first asked for.
+
+    Args:
+        num_train: pictures to train on.
+        num_val: pictures to validate on.
+        num_test: pictures to test on.
+        seed: other pictures. A split is the same whatever the sizes of all three.
+        folder: where they are kept; by default in the user's cache, `$XDG_CACHE_HOME` or `~/.cache`.
+
+    Raises:
+        UserError: a split would be empty or too large.
+    """
+
+    def __init__(
+        self,
+        num_train: int = 8000,
+        num_val: int = 500,
+        num_test: int = 500,
+        seed: int = 0,
+        folder: str | None = None,
+    ) -> None:
+        self.counts = {"train": num_train, "val": num_val, "test": num_test}
+        self.seed = seed
+        for split, count in self.counts.items():
+            if not 1 <= count <= SPLIT_LIMIT:
+                raise UserError(f"scenes: num_{split} must be 1 to {SPLIT_LIMIT:,}, not {count}.")
+        self._recipe = recipe(seed, self.counts)
+        self.folder = Path(folder).expanduser().resolve() if folder else _cache_folder(self._recipe)
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """A table for train, val and test; draws the pictures first if they are not there yet.
+
+        Raises:
+            UserError: the folder holds something else.
+        """
+        folder = self.drawn()
+        return {
+            split: read_coco(folder / "annotations" / f"captions_{split}.json", folder / "images" / split)
+            for split in self.counts
+        }
+
+    def drawn(self) -> Path:
+        """The folder, with all that `captioner.scenes.write` puts in it; drawn first if it is not there.
+
+        Raises:
+            UserError: the folder holds something else.
+        """
+        if not self._is_drawn():
+            total = sum(self.counts.values())
+            print(
+                f"Drawing {total:,} pictures of coloured shapes into {self.folder} (only once) ...",
+                flush=True,
+            )
+            self._draw()
+        return self.folder
+
+    def scene(self, image_id: int) -> Scene:
+        """What is in a picture, exactly.
+
+        Raises:
+            UserError: there is no picture with this id.
+        """
+        if image_id not in self._scenes:
+            raise UserError(f"There is no scene {image_id} in {self.folder}.")
+        return self._scenes[image_id]
+
+    @cached_property
+    def _scenes(self) -> dict[int, Scene]:
+        return read_scenes(self.drawn())
+
+    def _is_drawn(self) -> bool:
+        try:
+            found = json.loads((self.folder / RECIPE).read_text())
+        except FileNotFoundError:
+            if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+                raise UserError(f"{self.folder} holds something else: scenes need a new folder.") from None
+            return False
+        if found != self._recipe:
+            raise UserError(
+                f"{self.folder} holds other scenes ({found}, not {self._recipe}): set another folder."
+            )
+        return True
+
+    def _draw(self) -> None:
+        # Drawn beside and renamed when complete: a folder that can be seen is a whole one.
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".scenes-", dir=self.folder.parent) as scratch:
+            drawn = Path(scratch) / "scenes"
+            write_scenes(drawn, self.seed, self.counts)
+            try:
+                os.replace(drawn, self.folder)
+            except OSError:
+                if not self._is_drawn():  # another process may have been first
+                    raise
+
+
+def _cache_folder(made_by: Mapping[str, Any]) -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve()
+    digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
+    return cache / "captioner" / f"scenes-{digest[:12]}"

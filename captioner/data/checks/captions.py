@@ -1,0 +1,104 @@
+"""What a captioned data set holds: counts, lengths, vocabulary, and pictures that cannot be used."""
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, NamedTuple
+
+from captioner.data.captions.base import CaptionSource
+from captioner.data.checks.images import Looked, Pictures, look_at_all
+from captioner.data.checks.report import SPREAD, Spread, by_split, spread
+from captioner.metrics.tokenization.ptb import tokenize
+from captioner.vocabulary import SPECIAL, Vocabulary
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class SplitReport(NamedTuple):
+    """One split; `coverage` is the share of its words that are in the vocabulary."""
+
+    pictures: Pictures
+    captions: int
+    uncaptioned: int
+    captions_per_image: Spread
+    words_per_caption: Spread
+    coverage: float
+
+
+MEASURES: dict[str, Callable[[SplitReport], str]] = {
+    "pictures": lambda split: f"{split.pictures.number:,}",
+    "  without captions": lambda split: f"{split.uncaptioned:,}",
+    "  missing": lambda split: f"{len(split.pictures.missing):,}",
+    "  broken": lambda split: f"{len(split.pictures.broken):,}",
+    "captions": lambda split: f"{split.captions:,}",
+    "  known words": lambda split: f"{split.coverage:.2%}",
+    f"captions a picture, {SPREAD}": lambda split: str(split.captions_per_image),
+    f"words a caption, {SPREAD}": lambda split: str(split.words_per_caption),
+}
+
+
+class Report(NamedTuple):
+    """A data set."""
+
+    min_count: int
+    vocabulary_split: str
+    vocabulary_size: int
+    words_dropped: int
+    splits: dict[str, SplitReport]
+    looked: Looked
+
+    def __str__(self) -> str:
+        table = by_split(
+            {
+                title: {name: measure(split) for name, split in self.splits.items()}
+                for title, measure in MEASURES.items()
+            }
+        )
+        vocabulary = (
+            f"known: {self.vocabulary_size:,} words, {self.min_count} times or more in the captions of "
+            f"{self.vocabulary_split}; {self.words_dropped:,} are rarer"
+        )
+        return "\n".join([*table, vocabulary, *self.looked.lines()])
+
+
+def check(source: CaptionSource, min_count: int, progress: bool = False) -> Report:
+    """Read every caption and decode every picture of `source`.
+
+    The vocabulary is that of the split train, or of the first one where there is no train: the words, as
+    the metrics tokenize them, that occur at least `min_count` times.
+
+    Raises:
+        UserError: the data set itself cannot be read; a missing or broken picture is only reported.
+    """
+    tables = source.tables()
+    tokens = {
+        split: [tokenize(text) for row in rows["captions"] for text in row] for split, rows in tables.items()
+    }
+    train = "train" if "train" in tables else next(iter(tables))
+    known = set(Vocabulary.from_texts(tokens[train], min_count).words[len(SPECIAL) :])
+    looked = look_at_all(source, {split: rows["path"] for split, rows in tables.items()}, progress)
+    return Report(
+        min_count=min_count,
+        vocabulary_split=train,
+        vocabulary_size=len(known),
+        words_dropped=len({word for words in tokens[train] for word in words} - known),
+        splits={
+            split: _split(rows, tokens[split], known, looked.splits[split]) for split, rows in tables.items()
+        },
+        looked=looked,
+    )
+
+
+def _split(
+    rows: "Dataset", tokens: list[list[str]], known: AbstractSet[str], pictures: Pictures
+) -> SplitReport:
+    per_image = [len(captions) for captions in rows["captions"]]
+    total = sum(map(len, tokens))
+    return SplitReport(
+        pictures=pictures,
+        captions=len(tokens),
+        uncaptioned=per_image.count(0),
+        coverage=sum(word in known for words in tokens for word in words) / max(total, 1),
+        captions_per_image=spread(per_image),
+        words_per_caption=spread([len(words) for words in tokens]),
+    )

@@ -1,0 +1,56 @@
+"""Results of VQA: a list of `{"question_id": 1, "answer": "yes"}`, one for each question of a split."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from captioner.data.files import check_records, read_json
+from captioner.data.formats.vqa import by_question
+from captioner.errors import UserError, nearest
+
+
+def write_vqa_results(path: Path, answers: Mapping[int, str]) -> None:
+    """Answers by question id as the results file that VQA's evaluation and server take."""
+    results = [{"question_id": question_id, "answer": answer} for question_id, answer in answers.items()]
+    path.write_text(json.dumps(results), encoding="utf-8")
+
+
+def read_vqa_results(file: Path) -> dict[int, str]:
+    """Answers by question id.
+
+    Raises:
+        UserError: the file is missing or not of the form, or a question is answered twice.
+    """
+    results = read_json(file)
+    check_records(f"{file} is not a VQA results file", "", results, {"question_id": int, "answer": str})
+    return {question_id: entry["answer"] for question_id, entry in by_question(file, results).items()}
+
+
+def check_vqa_results(
+    file: Path, said: Mapping[int, str], other: Path, asked: Mapping[int, Mapping[str, Any]]
+) -> None:
+    """Refuse what the official loader does: other questions than those of `other`, or an answer not offered.
+
+    Args:
+        file: where the answers stand.
+        said: answers by question id.
+        other: where the questions or annotations stand.
+        asked: their entries by question id; where one has `multiple_choices`, the answer must be of them.
+
+    Raises:
+        UserError: one question that is wrong, and how many are.
+    """
+    for problem, ids in (
+        (f"has no answer to {{}} of the {len(asked):,} questions of {other}", asked.keys() - said.keys()),
+        (f"answers {{}} questions that are not in {other}", said.keys() - asked.keys()),
+    ):
+        if ids:
+            raise UserError(f"{file} {problem.format(f'{len(ids):,}')}, such as question_id {min(ids)}.")
+    for question_id, entry in asked.items():
+        choices = entry.get("multiple_choices")
+        if choices is not None and said[question_id] not in choices:
+            raise UserError(
+                f"{file}: the answer to question_id {question_id}, {said[question_id]!r:.40}, is not among "
+                f"its {len(choices)} choices. {nearest(said[question_id], choices)}"
+            )

@@ -1,0 +1,82 @@
+"""Your own questions: a folder of pictures with a `questions.csv` or `questions.jsonl` about them."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.data.files import one_line, one_line_each
+from captioner.data.formats.image_list import Columns, Line, divide, find_list, read_list, texts_of
+from captioner.data.questions.rows import question_row, ten_or_more
+from captioner.data.questions.base import QUESTION_SETS, QuestionRow, QuestionSource, question_table
+from captioner.data.splits import shares
+from captioner.errors import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+COLUMNS = Columns(("question", "answer"), optional=("question_type", "answer_type"))
+
+
+@QUESTION_SETS.register("question_folder")
+class QuestionFolder(QuestionSource):
+    """A folder of pictures with `questions.csv` (first line `image,question,answer` and, if you like,
+    `question_type`, `answer_type`, `split`) or `questions.jsonl` (an object with these keys a line; `answer`
+    may be a list).
+
+    `image` is a path relative to the folder. A question may be on several lines, one for each person who
+    answered; one with a blank answer is only to be answered. Where no split is written, a hash of `image`
+    decides, so that all questions about a picture are in one split. The answers of fewer than ten people
+    count as often as makes ten or more, as VQA accuracy needs them.
+
+    Args:
+        folder: holds the file and the pictures.
+        val_fraction: the share of pictures in val where no split is written.
+        test_fraction: the same for test.
+    """  # noqa: D205
+
+    def __init__(self, folder: str, val_fraction: float = 0.1, test_fraction: float = 0.1) -> None:
+        self.folder = Path(folder).expanduser().resolve()
+        self.fractions = shares("question_folder", val_fraction, test_fraction)
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """The tables of train, val and test, as far as they are wanted.
+
+        Raises:
+            UserError: the file is missing or a line of it (which is named) is not of the form, or a split
+                comes out empty.
+        """
+        file = find_list(self.folder, "questions", COLUMNS)
+        lines = list(read_list(file, COLUMNS))
+        rows = self._rows(file, lines)
+        split_of = {
+            image: split for split, images in divide(file, lines, self.fractions).items() for image in images
+        }
+        return {
+            split: question_table(row for image, row in rows if split_of[image] == split)
+            for split in ("train", "val", "test")
+            if split in split_of.values()
+        }
+
+    def _rows(self, file: Path, lines: Iterable[Line]) -> list[tuple[str, QuestionRow]]:
+        """The questions in the order of the file, each with its picture."""
+        asked: dict[tuple[str, str], list[Line]] = {}
+        for line in lines:
+            question = "".join(texts_of(file, line, "question"))
+            if not question.strip():
+                raise UserError(f"{file}, line {line.number} asks nothing.")
+            asked.setdefault((line.image, one_line(question)), []).append(line)
+        image_ids = {image: number for number, image in enumerate(dict.fromkeys(image for image, _ in asked))}
+        return [
+            (image, self._row(file, question_id, image_ids[image], question, same))
+            for question_id, ((image, question), same) in enumerate(asked.items())
+        ]
+
+    def _row(
+        self, file: Path, question_id: int, image_id: int, question: str, lines: Sequence[Line]
+    ) -> QuestionRow:
+        first = lines[0]
+        path = os.path.join(self.folder, first.image)
+        answers = one_line_each(answer for line in lines for answer in texts_of(file, line, "answer"))
+        types = {key: " ".join(texts_of(file, first, key)) for key in COLUMNS.optional if key in first.values}
+        return question_row(question_id, image_id, path, question, ten_or_more(answers), **types)

@@ -1,0 +1,72 @@
+"""Questions about pictures as a Hugging Face data set: on disk, or by name on the hub."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioner.data.files import one_line_each
+from captioner.data.formats.hub import HubPictures
+from captioner.data.questions.rows import question_row, ten_or_more
+from captioner.data.questions.base import QUESTION_SETS, QuestionRow, QuestionSource, question_table
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@QUESTION_SETS.register("question_huggingface")
+class HuggingFaceQuestions(QuestionSource):
+    """A data set with a picture, a question and its answers a row.
+
+    Answers are a text, a list of texts, or a list of `{"answer": ...}` as in VQA; where they are blank the
+    question is only to be answered. Those of fewer than ten people count as often as makes ten or more, as
+    VQA accuracy needs them. The path of a row is `<split>/<row>`, its id the number of the row counted
+    through train, val and test; pictures are told apart by their rows.
+
+    Args:
+        path: a folder written by `save_to_disk`, a folder or name that `datasets.load_dataset` takes.
+        name: which of the configurations of the data set, where it has several.
+        image_column: the column of pictures.
+        question_column: the column of questions.
+        answer_column: the column of answers.
+        splits: our name of each split -> its name in the data set; without, train, val (also called
+            validation, valid, dev) and test are taken where they are.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        name: str | None = None,
+        image_column: str = "image",
+        question_column: str = "question",
+        answer_column: str = "answer",
+        splits: dict[str, str] | None = None,
+    ) -> None:
+        self.question_column, self.answer_column = question_column, answer_column
+        columns = {"question": question_column, "answer": answer_column}
+        self.hub = HubPictures(path, name, image_column, columns, splits)
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """The tables of the splits.
+
+        Raises:
+            UserError: the data set, a split or a column is not there, or the hub cannot be reached.
+        """
+        tables, first = {}, 0
+        for split, dataset in self.hub.splits.items():
+            cells = zip(dataset[self.question_column], dataset[self.answer_column], strict=True)
+            tables[split] = question_table(
+                self._row(first + row, f"{split}/{row}", *pair) for row, pair in enumerate(cells)
+            )
+            first += len(dataset)
+        return tables
+
+    def image(self, split: str, path: str) -> bytes | Path:
+        """The encoded picture of a row, or its file where the data set only points to one."""
+        return self.hub.image(path)
+
+    def _row(self, number: int, path: str, question: Any, answers: Any) -> QuestionRow:
+        if isinstance(answers, list):
+            answers = [one.get("answer") if isinstance(one, dict) else one for one in answers]
+        asked = " ".join(self.hub.texts(self.question_column, path, question))
+        given = one_line_each(self.hub.texts(self.answer_column, path, answers))
+        return question_row(number, number, path, asked, ten_or_more(given))

@@ -1,0 +1,104 @@
+"""Questions with choices: what is asked, and the data of a task that chooses."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from captioner.data.loader import Batch, Batches
+from captioner.data.module import PictureData
+from captioner.data.images import Pictures
+from captioner.errors import UserError
+from captioner.metrics.answers.choice_accuracy import Truth
+from captioner.metrics.tokenization.ptb import tokenize
+from captioner.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class Asked(NamedTuple):
+    """A question and its choices, in the order of their boxes or words: see `in_order`."""
+
+    question_id: int
+    question: str
+    choices: list[str]
+    boxes: list[list[float]]  # x, y, width and height in pixels, where choices are places; else empty
+    right: int  # which of the choices; -1 where that is not known
+
+
+def asked_of_pictures(rows: "Dataset") -> dict[str, list[Asked]]:
+    """All questions about each picture, by its path.
+
+    Raises:
+        UserError: a question has no choices.
+    """
+    about: dict[str, list[Asked]] = {}
+    columns = ("path", "question_id", "question", "answer", "choices", "boxes")
+    for path, question_id, question, answer, choices, boxes in zip(
+        *(rows[c][:] for c in columns), strict=True
+    ):
+        if not choices:
+            raise UserError(
+                f"The question {question_id} ({question}) has no choices: is this multiple choice?"
+            )
+        about.setdefault(path, []).append(in_order(question_id, question, choices, boxes, answer))
+    return about
+
+
+def in_order(
+    question_id: int, question: str, choices: Sequence[str], boxes: Sequence[list[float]], answer: str = ""
+) -> Asked:
+    """A question with choices that came in any order; each has a box, or none has."""
+    ordered = sorted(zip(boxes or [[]] * len(choices), choices, strict=True))
+    texts = [choice for _, choice in ordered]
+    right = texts.index(answer) if answer in texts else -1
+    return Asked(question_id, question, texts, [box for box, _ in ordered if box], right)
+
+
+class ChoosingData(PictureData[Batch]):
+    """Questions with choices for training and evaluation. Subclasses write `made`.
+
+    `points` says whether choices are places, or words.
+    """
+
+    points: ClassVar[bool]
+
+    def table(self, split: str) -> "Dataset":
+        """The rows of a split.
+
+        Raises:
+            UserError: there is no such split, or its choices are of the other kind.
+        """
+        rows = super().table(split)
+        if len(rows) and bool(rows[0]["boxes"]) != self.points:
+            kind, task = ("words", "visual7w") if self.points else ("places", "visual7w-pointing")
+            raise UserError(f"The choices of these questions are {kind}: that is for --task {task}.")
+        return rows
+
+    def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
+        """The words of the training questions, and of their right answers where these are words."""
+        rows = self.table("train")
+        said = [] if self.points else rows["answer"][:]
+        return Vocabulary.from_texts(map(tokenize, [*rows["question"][:], *said]), min_count, max_size)
+
+    def truth(self, split: str) -> dict[int, Truth]:
+        """The right answers, by question."""
+        rows = self.table(split)
+        kinds = zip(rows["answer"][:], rows["question_type"][:], strict=True)
+        return dict(zip(rows["question_id"][:], (Truth(*one) for one in kinds), strict=True))
+
+    def choices(self, split: str) -> dict[int, list[str]]:
+        """The choices, by question, in the order of `Asked`."""
+        about = asked_of_pictures(self.table(split))
+        return {one.question_id: one.choices for own in about.values() for one in own}
+
+    def items(self, split: str, train: bool = False) -> Batches[Batch]:
+        """The pictures of a split with all their questions as batches."""
+        rows, pictures = self.seen(split, self.table(split), train)
+        return self.made(split, asked_of_pictures(rows), pictures, train)
+
+    @abstractmethod
+    def made(
+        self, split: str, asked: Mapping[str, list[Asked]], pictures: Pictures, train: bool
+    ) -> Batches[Batch]:
+        """Questions, by the path of their picture, as batches."""

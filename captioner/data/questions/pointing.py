@@ -1,0 +1,146 @@
+"""Questions whose choices are places, as batches.
+
+B pictures, K questions a picture, C boxes a question, T time, L locations, F feature.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from captioner.config import TrainingConfig
+from captioner.data.captions.batches import pad
+from captioner.data.questions.multiple_choice import Asked, ChoosingData
+from captioner.data.loader import Place
+from captioner.data.images import Pictures
+from captioner.encoders.base import Encoder
+from captioner.images import ImageSource, Preprocessing, picture_size
+from captioner.metrics.tokenization.ptb import tokenize
+from captioner.regions import seen_box
+from captioner.vocabulary import BOS, PAD, Vocabulary
+
+
+class PointingBatch(NamedTuple):
+    """Pictures with K questions each, and C boxes for each question.
+
+    Questions are `<bos>` words `<bos>`, filled up with `<pad>`. The pictures with the longest
+    questions come first.
+    """
+
+    pictures: Tensor  # images_BCHW, or features_BLF
+    tokens_BKT: Tensor
+    question_ids_BK: Tensor
+    right_BK: Tensor  # which box; -1 where that is not known, or there is no question
+    boxes_BKC4: Tensor  # left, top, right, bottom as parts of what the encoder sees
+    there_BKC: Tensor  # whether there is such a box
+
+    @property
+    def counts_BKT(self) -> Tensor:
+        """The last word of each question."""
+        words_BKT = self.tokens_BKT != PAD
+        return words_BKT & (words_BKT.cumsum(-1) == words_BKT.sum(-1, keepdim=True))
+
+
+class Question(NamedTuple):
+    """A question and its boxes, in pixels."""
+
+    tokens: list[int]
+    question_id: int
+    right: int
+    boxes: list[list[float]]
+
+
+NOTHING = Question([], -1, -1, [])
+
+
+class Pointing:
+    """Questions in a model's words, cut at `max_words`, and boxes where an encoder sees them."""
+
+    def __init__(self, vocabulary: Vocabulary, max_words: int, preprocessing: Preprocessing) -> None:
+        self.vocabulary = vocabulary
+        self.max_words = max_words
+        self.preprocessing = preprocessing
+
+    def question(self, asked: Asked) -> Question:
+        """A question; its boxes in pixels."""
+        words = self.vocabulary.encode(tokenize(asked.question))[: self.max_words]
+        return Question([BOS, *words, BOS], asked.question_id, asked.right, asked.boxes)
+
+    def seen(self, question: Question, picture_size: tuple[int, int]) -> Question:
+        """Its boxes as parts of what the encoder sees of a picture."""
+        boxes = [seen_box(box, picture_size, self.preprocessing) for box in question.boxes]
+        return question._replace(boxes=boxes)
+
+
+class PointingItems:
+    """One split as batches of `PointingBatch`: an item is a picture with its questions."""
+
+    def __init__(
+        self,
+        asked: Mapping[str, Sequence[Asked]],
+        files: Mapping[str, ImageSource],
+        pictures: Pictures,
+        pointing: Pointing,
+        seed: int,
+    ) -> None:
+        self.paths = list(asked)
+        self.questions = [[pointing.question(one) for one in own] for own in asked.values()]
+        self.files = files
+        self.pictures = pictures
+        self.pointing = pointing
+        self.seed = seed
+        self._sizes: dict[str, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitems__(self, places: list[Place]) -> PointingBatch:
+        places = sorted(places, key=lambda p: -max(len(q.tokens) for q in self.questions[p.number]))
+        paths = [self.paths[place.number] for place in places]
+        good, pictures = self.pictures.read(paths, [place.chance(self.seed) for place in places])
+        return pointing_batch(pictures, [self._seen(places[i].number) for i in good])
+
+    def _seen(self, number: int) -> list[Question]:
+        path = self.paths[number]
+        if path not in self._sizes:
+            self._sizes[path] = picture_size(self.files[path])
+        return [self.pointing.seen(question, self._sizes[path]) for question in self.questions[number]]
+
+
+def pointing_batch(pictures: Tensor, questions: Sequence[Sequence[Question]]) -> PointingBatch:
+    """Pictures with their questions; what one has fewer of than another is filled up."""
+    B = len(questions)
+    K = max(map(len, questions), default=0)
+    C = max((len(q.boxes) for own in questions for q in own), default=0)
+    filled = [[*own, *[NOTHING] * (K - len(own))] for own in questions]
+    outside = [[2.0, 2.0, 2.0, 2.0]]
+    boxes = [[q.boxes + outside * (C - len(q.boxes)) for q in own] for own in filled]
+    boxes_BKC4 = torch.tensor(boxes).view(B, K, C, 4)
+    there = [[[c < len(q.boxes) for c in range(C)] for q in own] for own in filled]
+    return PointingBatch(
+        pictures,
+        pad([[q.tokens for q in own] for own in filled], K),
+        torch.tensor([[q.question_id for q in own] for own in filled], dtype=torch.long).view(B, K),
+        torch.tensor([[q.right for q in own] for own in filled], dtype=torch.long).view(B, K),
+        boxes_BKC4,
+        torch.tensor(there, dtype=torch.bool).view(B, K, C),
+    )
+
+
+class PointingData(ChoosingData[PointingBatch]):
+    """Questions whose choices are places for training and evaluation."""
+
+    points = True
+
+    def connect(self, encoder: Encoder, pointing: Pointing, training: TrainingConfig, seed: int) -> None:
+        """Say who will look at the pictures, how questions are read, and how batches are made."""
+        self.pointing = pointing
+        self.look(encoder, training, seed)
+
+    def made(
+        self, split: str, asked: Mapping[str, list[Asked]], pictures: Pictures, train: bool
+    ) -> PointingItems:
+        """See `ChoosingData`."""
+        files = {path: self.source.image(split, path) for path in asked}
+        return PointingItems(asked, files, pictures, self.pointing, self.seed)

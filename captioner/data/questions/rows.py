@@ -1,0 +1,85 @@
+"""Rows of questions from what a file says, and what can be told where it does not say it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from captioner.data.files import encodable, one_line
+from captioner.data.questions.base import QuestionRow
+from captioner.metrics.answers import normalization
+
+PEOPLE = 10  # who answered each question of VQA
+
+
+def question_row(
+    question_id: int,
+    image_id: int,
+    path: str,
+    question: str,
+    answers: Sequence[str],
+    *,
+    common: str | None = None,
+    choices: Sequence[str] = (),
+    question_type: str | None = None,
+    answer_type: str | None = None,
+) -> QuestionRow:
+    """A row; without `common` the answer to learn is the most common one, types are told from the words."""
+    answer = most_common(answers) if common is None else common
+    return QuestionRow(
+        question_id=question_id,
+        image_id=image_id,
+        path=path,
+        question=one_line(question),
+        answer=encodable(answer),
+        answers=list(map(encodable, answers)),
+        choices=list(map(encodable, choices)),
+        boxes=[],
+        question_type=encodable(first_word(question) if question_type is None else question_type),
+        answer_type=encodable(kind_of(answer) if answer_type is None else answer_type),
+    )
+
+
+def most_common(answers: Sequence[str]) -> str:
+    """The answer most people gave, the first of those that are equally common; empty where there is none.
+
+    Where people differ answers are told apart, and given, by the rules of VQA's evaluation.
+
+    >>> most_common(["Red.", "blue", "red"]), most_common(["Red.", "Red."])
+    ('red', 'Red.')
+    """
+    same = [answer_words.one_line(answer) for answer in answers]
+    if len(set(same)) > 1:
+        same = [answer_words.normalise(answer) for answer in same]
+    counts = Counter(filter(None, same))
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def ten_or_more(answers: Sequence[str]) -> list[str]:
+    """Answers of fewer than ten people, each as often as makes ten or more.
+
+    VQA accuracy compares an answer with those of nine others; of one person it would always be 0.
+
+    >>> len(ten_or_more(["red"])), ten_or_more(["red", "blue", "blue", "red"]).count("red")
+    (10, 6)
+    """
+    return [answer for answer in answers for _ in range(-(-PEOPLE // len(answers)))]
+
+
+def first_word(question: str) -> str:
+    """What a question asks for, roughly.
+
+    >>> first_word("How many dogs?")
+    'how'
+    """
+    return next(iter(question.lower().split()), "")
+
+
+def kind_of(answer: str) -> str:
+    """The class of an answer in VQA: yes/no, number or other.
+
+    >>> kind_of("Yes."), kind_of("two"), kind_of("2 dogs"), kind_of("")
+    ('yes/no', 'number', 'other', '')
+    """
+    words = answer_words.normalise(answer)
+    if not words:
+        return ""
+    return "yes/no" if words in ("yes", "no") else "number" if words.replace(".", "").isdigit() else "other"

@@ -1,0 +1,61 @@
+"""Questions about the scenes: the project's own pictures of coloured shapes, in the form of VQA."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from captioner.data.questions.base import QUESTION_SETS, QuestionSource, question_table
+from captioner.data.captions.scenes import Scenes
+from captioner.data.formats.vqa import read_vqa
+from captioner.scenes.write import PICTURE
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@QUESTION_SETS.register("question_scenes")
+class QuestionScenes(QuestionSource):
+    """About a dozen questions on each of the pictures that `name: scenes` draws with the same options.
+
+    Captions and questions share their pictures: what is drawn for one is there for the other. All ten people
+    agree, and whatever the words of a question, its answers are equally likely.
+
+    Args:
+        num_train: pictures to train on.
+        num_val: pictures to validate on.
+        num_test: pictures to test on.
+        seed: other pictures and questions. A split is the same whatever the sizes of all three.
+        folder: where they are kept; by default in the user's cache.
+
+    Raises:
+        UserError: a split would be empty or too large.
+    """
+
+    def __init__(
+        self,
+        num_train: int = 8000,
+        num_val: int = 500,
+        num_test: int = 500,
+        seed: int = 0,
+        folder: str | None = None,
+    ) -> None:
+        self.scenes = Scenes(num_train, num_val, num_test, seed, folder)
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """A table for train, val and test; draws the pictures first if they are not there yet.
+
+        Raises:
+            UserError: the folder holds something else.
+        """
+        folder = self.scenes.drawn()
+        annotations, images = folder / "annotations", folder / "images"
+        return {
+            split: question_table(
+                read_vqa(
+                    annotations / f"questions_{split}.json",
+                    annotations / f"annotations_{split}.json",
+                    images / split,
+                    PICTURE,
+                )
+            )
+            for split in self.scenes.counts
+        }

@@ -1,0 +1,56 @@
+"""Questions with four choices about the scenes, written and read in the form of Visual7W."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from captioner.data.questions.base import QUESTION_SETS, QuestionSource, question_table
+from captioner.data.captions.scenes import Scenes
+from captioner.data.questions.visual7w import read_visual7w
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@QUESTION_SETS.register("visual7w_scenes")
+class Visual7WScenes(QuestionSource):
+    """What, where and how about each of the pictures that `name: scenes` draws, or which of four places.
+
+    The type of a question is its first word: there is nobody in the scenes to ask who, when or why about.
+    Each choice is right as often as the others, whatever the words of a question.
+
+    Args:
+        kind: answers in words, or places to point at.
+        num_train: pictures to train on.
+        num_val: pictures to validate on.
+        num_test: pictures to test on.
+        seed: other pictures and questions. A split is the same whatever the sizes of all three.
+        folder: where they are kept; by default in the user's cache.
+
+    Raises:
+        UserError: a split would be empty or too large.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["telling", "pointing"] = "telling",
+        num_train: int = 8000,
+        num_val: int = 500,
+        num_test: int = 500,
+        seed: int = 0,
+        folder: str | None = None,
+    ) -> None:
+        self.kind = kind
+        self.seed = seed
+        self.scenes = Scenes(num_train, num_val, num_test, seed, folder)
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """A table for train, val and test; draws the pictures first if they are not there yet.
+
+        Raises:
+            UserError: the folder holds something else.
+        """
+        folder = self.scenes.drawn()
+        rows = read_visual7w(
+            folder / "annotations" / f"visual7w_{self.kind}.json", folder / "images", self.seed
+        )
+        return {split: question_table(own) for split, own in rows.items()}

@@ -1,0 +1,91 @@
+"""VQA v1 and v2 in the official files: open-ended or multiple choice questions about COCO's pictures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from captioner.data.captions.coco import picture_folder
+from captioner.data.questions.base import QUESTION_SETS, QuestionRow, QuestionSource, question_table
+from captioner.data.formats.vqa import read_vqa
+from captioner.errors import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+DOWNLOAD = "https://visualqa.org/download.html"
+PICTURES = {"test-dev2015": "test2015"}
+"""Splits whose pictures are those of another one."""
+
+FOLDERS = ("", "questions", "annotations", "Questions", "Annotations")
+
+
+@QUESTION_SETS.register("vqa")
+class Vqa(QuestionSource):
+    """VQA by its official names: `v2_OpenEnded_mscoco_val2014_questions.json` and so on.
+
+    The files lie in `folder`, or in `questions/` and `annotations/` in it; the pictures,
+    `COCO_val2014_000000000042.jpg`, in a folder named for their split. Questions of test2015 and
+    test-dev2015 have no answers.
+
+    Args:
+        folder: holds the files and, unless `images` says otherwise, the folders of pictures.
+        train: the official split, or splits, to train on.
+        val: the same to validate on.
+        test: the same to test on.
+        version: v1 (Antol et al., 2015) or v2 (Goyal et al., 2017), whose questions come in pairs that two
+            pictures answer differently.
+        multiple_choice: the questions of v1 with 18 answers to choose from.
+        images: where the folders of pictures lie, or the one folder of all pictures.
+
+    Raises:
+        UserError: v2 has no multiple choice.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        train: str | list[str] | None = "train2014",
+        val: str | list[str] | None = "val2014",
+        test: str | list[str] | None = None,
+        version: Literal["v1", "v2"] = "v2",
+        multiple_choice: bool = False,
+        images: str | None = None,
+    ) -> None:
+        if multiple_choice and version == "v2":
+            raise UserError("vqa: only version=v1 has multiple choice questions.")
+        self.folder = Path(folder).expanduser().resolve()
+        self.images = None if images is None else Path(images).expanduser().resolve()
+        self.prefix = "v2_" if version == "v2" else ""
+        self.task = "MultipleChoice" if multiple_choice else "OpenEnded"
+        wanted = {"train": train, "val": val, "test": test}
+        self.splits = {
+            ours: [theirs] if isinstance(theirs, str) else theirs for ours, theirs in wanted.items() if theirs
+        }
+
+    def tables(self) -> "Mapping[str, Dataset]":
+        """The tables of the splits that are asked for.
+
+        Raises:
+            UserError: a file or folder is missing (the sentence says where to get it), or not of the form.
+        """
+        return {
+            ours: question_table(row for name in theirs for row in self._rows(name))
+            for ours, theirs in self.splits.items()
+        }
+
+    def _rows(self, name: str) -> list[QuestionRow]:
+        questions = self._file(f"{self.prefix}{self.task}_mscoco_{name}_questions.json")
+        has_answers = not name.startswith("test")
+        annotations = self._file(f"{self.prefix}mscoco_{name}_annotations.json") if has_answers else None
+        pictures = PICTURES.get(name, name)
+        folder = picture_folder(self.folder, self.images, pictures)
+        return read_vqa(questions, annotations, folder, f"COCO_{pictures}_{{:012d}}.jpg")
+
+    def _file(self, name: str) -> Path:
+        for folder in FOLDERS:
+            if (file := self.folder / folder / name).is_file():
+                return file
+        raise UserError(
+            f"There is no {name} in {self.folder}, nor in questions/ or annotations/ there. "
+            f"Get it from {DOWNLOAD}, or set folder= of the data set."
+        )

@@ -1,0 +1,240 @@
+"""Text to learn from: the Python standard library's own source, or any files."""
+
+import glob
+import hashlib
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from captioner.data.text.alphabet import Alphabet, Unit
+from captioner.data.files import read_text
+from captioner.data.loader import ResumableLoader
+from captioner.data.module import ResumableData
+from captioner.data.text.streams import Chunks, Cut, Split, Stream, TextBatch, cut_text, divide
+from captioner.errors import UserError, nearest
+from captioner.registry import Registry
+
+CORPORA: Registry["Text"] = Registry("corpus", "captioner.data")
+
+PACKAGES = (
+    *("asyncio", "collections", "concurrent", "email", "http", "json"),
+    *("logging", "multiprocessing", "re", "urllib", "xml"),
+)
+"""Packages of the standard library that are read beside its single modules."""
+
+
+class Found(NamedTuple):
+    """A text, and what is wrong with each file that was left out of it."""
+
+    text: str | bytes
+    problems: list[str]
+
+
+@CORPORA.register("text")
+class Text:
+    """A text, how it is parted, and how it is cut into chunks.
+
+    Args:
+        path: a file, a folder (all files in it, by name) or a pattern; by default the source of Python's
+            standard library: its public modules and some packages, in order, those in plain ASCII.
+        unit: what is a symbol; with bytes any file will do, text or not.
+        split: how train, val and test are parted (`streams.cut_text`).
+        val_fraction: of the text; 0 leaves nothing out, and nothing to validate on.
+        test_fraction: likewise.
+        chunk_length: characters of every stream that an update is made from.
+        validation_streams: in how many streams, each from a zero state, val is read: 1 is exact, more faster.
+
+    Raises:
+        UserError: an option is out of range.
+    """
+
+    def __init__(
+        self,
+        path: str | None = None,
+        unit: Unit = "characters",
+        split: Split = "tail",
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.0,
+        chunk_length: int = 100,
+        validation_streams: int = 1,
+    ) -> None:
+        for name, value in (("chunk_length", chunk_length), ("validation_streams", validation_streams)):
+            if value < 1:
+                raise UserError(f"data.{name} must be at least 1, not {value}.")
+        if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
+            raise UserError("data.val_fraction and data.test_fraction must be 0 or more, together below 1.")
+        if split == "char_rnn" and validation_streams != 1:
+            raise UserError(
+                "data.validation_streams has no meaning for the split char_rnn: its rows are those."
+            )
+        self.path = path
+        self.unit: Unit = unit
+        self.split: Split = split
+        self.val_fraction, self.test_fraction = val_fraction, test_fraction
+        self.chunk_length, self.validation_streams = chunk_length, validation_streams
+
+    def read(self) -> str | bytes:
+        """The whole text; that files were left out of it is said on standard error.
+
+        Raises:
+            UserError: there is none; a file is empty, binary or not UTF-8.
+        """
+        text, problems = self.look()
+        if problems:
+            print(f"{len(problems)} files are left out; the first: {problems[0]}", file=sys.stderr)
+        return text
+
+    def look(self) -> Found:
+        """The whole text, and why files were left out of it.
+
+        Raises:
+            UserError: as `read`.
+        """
+        if self.path is None:
+            texts, problems = _readable(standard_library())
+            text = "".join(text for text in texts if text.isascii())
+            return Found(text.encode() if self.unit == "bytes" else text, problems)
+        files = _found(self.path)
+        if self.unit == "bytes":
+            found = Found(b"".join(file.read_bytes() for file in files), [])
+        elif len(files) == 1:
+            found = Found(_one(files[0]), [])
+        else:
+            texts, problems = _readable(files)
+            found = Found("".join(texts), problems)
+        if not found.text:
+            raise UserError(f"{self.path} is empty: there is nothing to learn from.")
+        return found
+
+    def cut(self, length: int, batch_size: int) -> Cut:
+        """How a text of that length is parted for `batch_size` streams.
+
+        Raises:
+            UserError: it is too short; says how much is needed.
+        """
+        needed = batch_size * self.chunk_length
+        cut = self._cut(length, batch_size)
+        here = sum(stream.length for stream in cut.parts["train"])
+        if here < needed:
+            raise UserError(
+                f"The text is too short: {length:,} {self.unit} leave {here:,} to predict in training, but "
+                f"training.batch_size={batch_size} streams of data.chunk_length={self.chunk_length} need "
+                f"{needed:,}. Give more text, or lower one of them."
+            )
+        for name, fraction in (("val", self.val_fraction), ("test", self.test_fraction)):
+            if fraction and cut.parts[name][0].length < 1:
+                raise UserError(
+                    f"The text is too short: of {length:,} {self.unit} none is left for {name} "
+                    f"(data.{name}_fraction={fraction})."
+                )
+        return cut
+
+    def cut_to_read(self, split: str, length: int, batch_size: int) -> Cut:
+        """The same, where only `split` will be read.
+
+        Raises:
+            UserError: there is no such split, or nothing in it.
+        """
+        cut = self._cut(length, batch_size)
+        if split not in cut.parts:
+            raise UserError(f"There is no split {split!r}. {nearest(split, cut.parts)}")
+        if cut.parts[split][0].length < 1:
+            held = ", ".join(name for name, stretches in cut.parts.items() if stretches[0].length > 0)
+            raise UserError(
+                f"Of the text's {length:,} {self.unit} nothing is left for {split}: take another split "
+                f"({held or 'there is none'}), or set {split}_fraction=0.1."
+            )
+        return cut
+
+    def _cut(self, length: int, batch_size: int) -> Cut:
+        fractions = self.val_fraction, self.test_fraction
+        return cut_text(self.split, length, *fractions, batch_size, self.chunk_length)
+
+
+class TextData(ResumableData[TextBatch]):
+    """A text as Lightning asks for it: `batch_size` contiguous streams, chunk after chunk."""
+
+    def __init__(self, source: Text, batch_size: int, num_workers: int = 0) -> None:
+        super().__init__()
+        self.source, self.batch_size, self.num_workers = source, batch_size, num_workers
+        text = source.read()
+        self.cut = source.cut(len(text), batch_size)
+        self.alphabet = Alphabet.of(text, source.unit)
+        self.numbers = self.alphabet.encode(text)[: self.cut.length]
+        self.about = fingerprint(text, source.unit)
+
+    def chunks(self, split: str) -> Chunks:
+        """The chunks of a part: whole ones of equal streams to train on, all there is otherwise."""
+        train = split == "train"
+        num_streams = self.batch_size if train else self.source.validation_streams
+        streams: list[Stream] = divide(self.cut.parts[split], num_streams, whole=not train)
+        return Chunks(self.numbers, streams, self.source.chunk_length, whole=not train)
+
+    def training_loader(self) -> ResumableLoader[TextBatch]:
+        """The chunks of training in their order, again and again."""
+        return self._loader("train", goes_on=True)
+
+    def val_dataloader(self) -> Any:
+        """The chunks of val in their order, or nothing where there is none."""
+        return self._loader("val") if self.source.val_fraction else []
+
+    def _loader(self, split: str, goes_on: bool = False) -> ResumableLoader[TextBatch]:
+        return ResumableLoader(
+            self.chunks(split), 1, shuffle=False, goes_on=goes_on, num_workers=self.num_workers
+        )
+
+
+def fingerprint(text: str | bytes, unit: Unit) -> dict[str, int | str]:
+    """What tells a text from others: its length and its SHA-256."""
+    raw = text if isinstance(text, bytes) else text.encode()
+    return {unit: len(text), "sha256": hashlib.sha256(raw).hexdigest()}
+
+
+def standard_library() -> list[Path]:
+    """The files of Python's standard library that are read, in their order.
+
+    Raises:
+        UserError: this Python came without its source.
+    """
+    root = Path(sysconfig.get_path("stdlib"))
+    files = [*root.glob("[a-z]*.py"), *(file for name in PACKAGES for file in (root / name).rglob("*.py"))]
+    if not files:
+        raise UserError(f"Python's standard library has no source in {root}: give a text (data.path=FILE).")
+    return sorted(files, key=lambda file: file.relative_to(root).as_posix())
+
+
+def _found(path: str) -> list[Path]:
+    """The files that a user names, by name."""
+    place = Path(path).expanduser()
+    if place.is_file():
+        return [place]
+    if place.is_dir():
+        inside = (file for file in place.rglob("*") if file.is_file())
+        files = [f for f in inside if not any(p.startswith(".") for p in f.relative_to(place).parts)]
+    else:
+        files = [Path(name) for name in glob.glob(str(place), recursive=True) if Path(name).is_file()]
+    if not files:
+        raise UserError(f"There is no text at {path} (data.path takes a file, a folder or a pattern).")
+    return sorted(files, key=lambda file: file.as_posix())
+
+
+def _one(file: Path) -> str:
+    text = read_text(file, newline="")
+    if "\0" in text:
+        raise UserError(f"{file} is not text but binary; data.unit=bytes reads it as it is.")
+    return text
+
+
+def _readable(files: Iterable[Path]) -> tuple[list[str], list[str]]:
+    """The texts of files, and why those that hold none are left out."""
+    texts, problems = [], []
+    for file in files:
+        try:
+            texts.append(_one(file))
+        except UserError as problem:
+            problems.append(str(problem))
+    if not texts:
+        raise UserError(f"None of {len(problems)} files can be read; the first: {problems[0]}")
+    return texts, problems

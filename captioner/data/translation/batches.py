@@ -1,0 +1,76 @@
+"""Pairs to translate as batches.      B pairs, L symbols of a source, K = 1 translation, T time."""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from captioner.config import TrainingConfig
+from captioner.data.captions.batches import pad
+from captioner.data.loader import Place, ResumableLoader
+from captioner.data.module import ResumableData
+from captioner.data.splits import rows_of
+from captioner.data.translation.symbols import Symbols, Unit
+from captioner.vocabulary import BOS, EOS
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class PairBatch(NamedTuple):
+    """Sources of one length, as symbols or as features of them; those with the longest targets come first."""
+
+    numbers_B: Tensor  # which pairs of the split
+    sources: Tensor  # sources_BL, or features_BLF
+    tokens_BKT: Tensor  # <bos> symbols <eos>, filled up with <pad>
+
+
+class PairItems:
+    """One split as batches of `PairBatch`; the sources of a batch have one length: see `lengths`."""
+
+    def __init__(self, rows: "Dataset", symbols: Symbols) -> None:
+        self.sources = [symbols.encode(source) for source in rows["source"][:]]
+        self.targets = [[BOS, *symbols.encode(target), EOS] for target in rows["target"][:]]
+        self.lengths = [len(source) for source in self.sources]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitems__(self, places: list[Place]) -> PairBatch:
+        numbers = sorted((place.number for place in places), key=lambda number: -len(self.targets[number]))
+        return PairBatch(
+            torch.tensor(numbers),
+            torch.tensor([self.sources[number] for number in numbers]),
+            pad([[self.targets[number]] for number in numbers], 1),
+        )
+
+
+class PairData(ResumableData[PairBatch]):
+    """Pairs for training and validation. `connect` says in which symbols, and how batches are made."""
+
+    def __init__(self, tables: "Mapping[str, Dataset]") -> None:
+        super().__init__()
+        self.tables = tables
+
+    def symbols(self, unit: Unit, min_count: int, max_size: int | None) -> Symbols:
+        """The symbols of the training pairs, of sources and targets together."""
+        train = rows_of(self.tables, "train")
+        return Symbols.of(chain(train["source"][:], train["target"][:]), unit, min_count, max_size)
+
+    def connect(self, symbols: Symbols, training: TrainingConfig, seed: int) -> None:
+        """Say who will read the pairs, and how batches are made."""
+        self.training, self.seed = training, seed
+        self.train, self.val = (PairItems(rows_of(self.tables, name), symbols) for name in ("train", "val"))
+
+    def training_loader(self) -> ResumableLoader[PairBatch]:
+        """Training batches in a new order every epoch."""
+        return self._loader(self.train, shuffle=True)
+
+    def val_dataloader(self) -> ResumableLoader[PairBatch]:
+        """Validation batches, always in the same order."""
+        return self._loader(self.val, shuffle=False)
+
+    def _loader(self, items: PairItems, shuffle: bool) -> ResumableLoader[PairBatch]:
+        return self.share(items, self.training, self.seed, shuffle=shuffle, groups=items.lengths)

@@ -1,0 +1,45 @@
+"""What drawn pictures allow and photographs do not: is a caption true, did the model look where it should?"""
+
+from collections.abc import Mapping
+
+from captioner.inference.generate import Caption
+from captioner.data.captions.scenes import Scenes
+from captioner.insight.attention_map import mass_inside
+from captioner.scenes.judge import Verdict, judge
+from captioner.scenes.scene import IMAGE_SIZE, Box
+
+
+def share_true(scenes: Scenes, captions: Mapping[int, str]) -> float:
+    """The share of captions that say everything there is to say, all of it true."""
+    verdicts = [judge(text, scenes.scene(image_id)) for image_id, text in captions.items()]
+    return sum(map(_is_right, verdicts)) / max(1, len(verdicts))
+
+
+def share_looked_at(
+    scenes: Scenes, captions: Mapping[int, Caption], grid: tuple[int, int]
+) -> dict[str, float]:
+    """For the nouns of right captions: attention inside the boxes of what they name, and the boxes' area.
+
+    Both are means over nouns, as shares of the picture. Empty for a model that does not attend.
+    """
+    inside: list[float] = []
+    area: list[float] = []
+    for image_id, caption in captions.items():
+        verdict = judge(caption.text, scenes.scene(image_id))
+        if caption.alphas_TL is None or not _is_right(verdict):
+            continue
+        size = (IMAGE_SIZE, IMAGE_SIZE)
+        for noun in verdict.nouns:
+            inside.append(mass_inside(caption.alphas_TL[noun.word_index], grid, noun.boxes, size))
+            area.append(sum(map(_area, noun.boxes)) / IMAGE_SIZE**2)
+    if not inside:
+        return {}
+    return {"attention_inside": sum(inside) / len(inside), "box_area": sum(area) / len(area)}
+
+
+def _is_right(verdict: Verdict) -> bool:
+    return verdict.is_true and verdict.is_complete
+
+
+def _area(box: Box) -> float:
+    return (box.x1 - box.x0) * (box.y1 - box.y0)

@@ -1,0 +1,51 @@
+"""Many captions to tokens: by the tokenizer in Python, and by Java where that one is not sure."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from captioner.errors import UserError, nearest
+from captioner.metrics.tokenization.java import JavaMissingError, tokenize_with_java
+from captioner.metrics.tokenization.ptb import tokenize_with_doubt
+
+TOKENIZERS = ("auto", "python", "java")
+
+
+class TokenizedCaptions(NamedTuple):
+    """Tokens of captions, and how they were made.
+
+    `tokenizer` is what ran: "python", "java", or "python and java", Java for the `num_unsure` captions that
+    the tokenizer in Python is not sure of.
+    """
+
+    tokens: list[list[str]]
+    tokenizer: str
+    num_unsure: int
+
+
+def tokenize_all(captions: Sequence[str], tokenizer: str = "python") -> TokenizedCaptions:
+    """Tokens of each caption.
+
+    Args:
+        captions: any texts, empty ones too.
+        tokenizer: "python", whose tokens for captions it is not sure of are only most probably Java's;
+            "auto" gives those to Java where Java is installed; "java" gives it all captions.
+
+    Raises:
+        UserError: no such tokenizer, or "java" where Java is not installed.
+    """
+    if tokenizer not in TOKENIZERS:
+        raise UserError(f"There is no tokenizer {tokenizer!r}. {nearest(tokenizer, TOKENIZERS)}")
+    found = [tokenize_with_doubt(caption) for caption in captions]
+    tokens = [one.tokens for one in found]
+    unsure = [place for place, one in enumerate(found) if not one.is_sure]
+    if tokenizer == "java":
+        return TokenizedCaptions(tokenize_with_java(captions), "java", len(unsure))
+    if tokenizer == "python" or not unsure:
+        return TokenizedCaptions(tokens, "python", len(unsure))
+    try:
+        by_java = tokenize_with_java([captions[place] for place in unsure])
+    except JavaMissingError:
+        return TokenizedCaptions(tokens, "python", len(unsure))
+    for place, words in zip(unsure, by_java, strict=True):
+        tokens[place] = words
+    return TokenizedCaptions(tokens, "python and java", len(unsure))

@@ -1,0 +1,148 @@
+"""Keeping the best beginnings: what greedy, beam and diverse beam search decide.
+
+B images, G groups, k sentences a group, K = G*k, N = B*K rows, C candidates a row, X = k*C, V vocabulary.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from captioner.search.beam_allocation import allot
+from captioner.search.constraints import Constraints
+from captioner.search.length_penalty import LengthPenalty
+from captioner.search.state import Choice, Paths, Policy
+from captioner.search.beam_tracer import Options, Watch
+from captioner.vocabulary import EOS
+
+NO_PENALTY = LengthPenalty("none", 0.0)
+
+
+class Candidates(NamedTuple):
+    """Words that may come next, for every sentence."""
+
+    words_NC: Tensor
+    gains_NC: Tensor
+
+
+class BeamPolicy(Policy):
+    """The best `size` beginnings in each group, by log-probability less penalties over the length's divisor.
+
+    A finished sentence keeps its place while its score is among the best, and goes on by `<eos>` at no cost.
+    Groups choose one after the other; `strength` is taken off for every time an earlier group has just said
+    the word.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        n_best: int,
+        constraints: Constraints,
+        length: LengthPenalty = NO_PENALTY,
+        num_groups: int = 1,
+        strength: float = 0.0,
+    ) -> None:
+        self.num_groups = self.first_rows = num_groups
+        self._size = size
+        self._wanted = -(-n_best // num_groups)
+        self._constraints = constraints
+        self._length = length
+        self._last_penalty = length.of(constraints.max_length)
+        self._strength = strength
+
+    def choose(self, paths: Paths, logits_NV: Tensor, normaliser_N1: Tensor, watch: Watch | None) -> Choice:
+        """Group after group, each from its own sentences."""
+        candidates = self._candidates(paths, logits_NV, normaliser_N1)
+        B, K = paths.scores_BK.shape
+        k = K // self.num_groups
+        words_BKC = candidates.words_NC.view(B, K, -1)
+        gains_BKC = candidates.gains_NC.view(B, K, -1)
+        said_BV = gains_BKC.new_zeros(B, logits_NV.shape[1]) if self.num_groups > 1 else None
+        choices = []
+        for group in range(self.num_groups):
+            places = slice(group * k, (group + 1) * k)
+            options = self._options(paths, places, words_BKC[:, places], gains_BKC[:, places], said_BV)
+            choice, chosen_Bk = self._best(paths, options)
+            choices.append(choice)
+            if watch:
+                watch.choice(paths, group, options, chosen_Bk)
+            if said_BV is not None:
+                new_Bk = ~paths.finished_BK.gather(1, choice.parents_BK) & (choice.scores_BK > -torch.inf)
+                said_BV.scatter_add_(1, choice.words_BK, new_Bk.to(said_BV.dtype))
+        return Choice(*(torch.cat(parts, dim=1) for parts in zip(*choices, strict=True)))
+
+    def is_done(self, paths: Paths) -> Tensor:
+        """Whether in every group as many as wanted are finished, and nothing unfinished can come to more."""
+        unfinished_BK = ~paths.finished_BK & (paths.scores_BK > -torch.inf)
+        limits_BK = (paths.totals_BK / self._last_penalty).masked_fill(~unfinished_BK, -torch.inf)
+        scores_BK = paths.scores_BK.masked_fill(~paths.finished_BK, -torch.inf)
+        limit_BG = limits_BK.view(len(limits_BK), self.num_groups, -1).amax(dim=2)
+        scores_BGk = scores_BK.view(len(scores_BK), self.num_groups, -1)
+        nothing_left_BG = limit_BG == -torch.inf
+        if scores_BGk.shape[2] < self._wanted:
+            return nothing_left_BG.all(dim=1)
+        last_BG = scores_BGk.topk(self._wanted, dim=2).values[:, :, -1]
+        return (nothing_left_BG | (last_BG >= limit_BG)).all(dim=1)
+
+    def _candidates(self, paths: Paths, logits_NV: Tensor, normaliser_N1: Tensor) -> Candidates:
+        """Enough of the most probable words: penalties can strike out as many as earlier groups say."""
+        C = min(self._size * self.num_groups, logits_NV.shape[1])
+        top_NC, words_NC = logits_NV.topk(C, dim=1)
+        finished_N = paths.finished_BK.flatten()
+        if self._constraints.must:
+            top_NC, words_NC = self._and_what_must_be_said(paths, logits_NV, top_NC, words_NC)
+        gains_NC = top_NC - normaliser_N1
+        gains_NC[finished_N] = gains_NC.new_tensor([0.0] + [-torch.inf] * (gains_NC.shape[1] - 1))
+        words_NC[finished_N] = EOS
+        return Candidates(words_NC, gains_NC)
+
+    def _and_what_must_be_said(
+        self, paths: Paths, logits_NV: Tensor, top_NC: Tensor, words_NC: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        tokens_NT = paths.tokens_BKT.flatten(0, 1)
+        must_M = torch.tensor(sorted(set(self._constraints.must)), device=logits_NV.device)
+        must_NM = must_M.expand(len(tokens_NT), -1)
+        there_NM = (words_NC.unsqueeze(2) == must_M).any(dim=1)
+        useful_NM = self._constraints.missing_NM(tokens_NT) & ~there_NM
+        must_logits_NM = logits_NV.gather(1, must_NM).masked_fill(~useful_NM, -torch.inf)
+        return torch.cat([top_NC, must_logits_NM], dim=1), torch.cat([words_NC, must_NM], dim=1)
+
+    def _options(
+        self, paths: Paths, places: slice, words_BkC: Tensor, gains_BkC: Tensor, said_BV: Tensor | None
+    ) -> Options:
+        """What one group may choose from."""
+        B, k, C = words_BkC.shape
+        finished_Bk1 = paths.finished_BK[:, places].unsqueeze(2)
+        penalties_BkC = torch.zeros_like(gains_BkC)
+        if said_BV is not None:
+            times_BkC = said_BV.gather(1, words_BkC.flatten(1)).view(B, k, C)
+            penalties_BkC = self._strength * times_BkC.masked_fill(finished_Bk1, 0.0)
+        totals_BkC = paths.totals_BK[:, places].unsqueeze(2) + gains_BkC - penalties_BkC
+        lengths_Bk1 = paths.lengths_BK[:, places].unsqueeze(2) + ~finished_Bk1
+        scores_BkC = totals_BkC / self._length(lengths_Bk1)
+        parents_k1 = torch.arange(places.start, places.stop, device=words_BkC.device).unsqueeze(1)
+        leaves = (parents_k1.expand(B, k, C), words_BkC, gains_BkC, penalties_BkC, scores_BkC)
+        return Options(*(leaf.flatten(1) for leaf in leaves))
+
+    def _best(self, paths: Paths, options: Options) -> tuple[Choice, Tensor]:
+        """The best of a group, and their places among its options."""
+        count = min(self._size, options.scores_BX.shape[1])
+        if self._constraints.must:
+            chosen_Bk = allot(options.scores_BX, self._said_BX(paths, options), count)
+        else:
+            chosen_Bk = options.scores_BX.topk(count, dim=1).indices
+        parents_Bk, words_Bk, gains_Bk, penalties_Bk, scores_Bk = (
+            leaf.gather(1, chosen_Bk) for leaf in options
+        )
+        totals_Bk = paths.totals_BK.gather(1, parents_Bk) + gains_Bk - penalties_Bk
+        return Choice(parents_Bk, words_Bk, gains_Bk, totals_Bk, scores_Bk), chosen_Bk
+
+    def _said_BX(self, paths: Paths, options: Options) -> Tensor:
+        """How many of the words that must be said each option would have said."""
+        B, K = paths.scores_BK.shape
+        missing_BKM = self._constraints.missing_NM(paths.tokens_BKT.flatten(0, 1)).view(B, K, -1)
+        must_M = torch.tensor(sorted(set(self._constraints.must)), device=missing_BKM.device)
+        images_B1 = torch.arange(B, device=must_M.device).unsqueeze(1)
+        missing_BXM = missing_BKM[images_B1, options.parents_BX]
+        now_BXM = missing_BXM & (options.words_BX.unsqueeze(2) == must_M)
+        return (~missing_BXM | now_BXM).sum(dim=2)

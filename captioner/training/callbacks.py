@@ -1,0 +1,119 @@
+"""What happens around training: keeping the best model, and stopping when asked to."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor
+
+from captioner.training.task import Task
+from captioner.models.folder import save_model
+from captioner.training.optimization import better
+
+RESUME_FILE = "last.ckpt"
+
+
+class Interrupted(Exception):  # noqa: N818 (no error: what the user asked for)
+    """Training was stopped by Ctrl-C, after all was saved."""
+
+
+class KeepBest(pl.Callback):
+    """Writes the model folder whenever the monitored figure of validation is the best so far."""
+
+    def __init__(self, folder: Path, monitor: str, card: dict[str, Any]) -> None:
+        self.folder = folder
+        self.monitor = monitor
+        self.card = card
+        self.best: float | None = None
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare, and save if better."""
+        figure = trainer.callback_metrics.get(self.monitor)
+        if trainer.sanity_checking or not isinstance(figure, Tensor):
+            return
+        value = float(figure)
+        sign = -1 if better(self.monitor) == "min" else 1
+        if self.best is None or sign * value > sign * self.best:
+            self.best = value
+            self.save(trainer, pl_module)
+
+    def save(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the model as it is now, with the figures of its validation."""
+        if trainer.is_global_zero and isinstance(pl_module, Task):
+            figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+            epoch = trainer.current_epoch + 1
+            save_model(pl_module, self.folder, self.card | {"epoch": epoch, "validation": figures})
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best figure."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on comparing with it."""
+        self.best = state_dict["best"]
+
+
+class StopOnRequest(pl.Callback):
+    """Ctrl-C ends training after the update under way, with a resume file and a model folder written.
+
+    A second Ctrl-C ends it at once.
+    """
+
+    def __init__(self, folder: Path, keep_best: KeepBest) -> None:
+        self.folder = folder
+        self.keep_best = keep_best
+        self.asked = False
+        self.saved = False
+        self._former: Callable[[int, FrameType | None], Any] | int | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listen."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            self.asked = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            print("\nStopping after this update (Ctrl-C again: at once) ...", flush=True)
+
+        self._former = signal.signal(signal.SIGINT, ask)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save, if asked; after the last update of an epoch, its validation comes first."""
+        if self.asked and not trainer.is_last_batch:
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save again: a validation in the middle of an epoch belongs to the update before it."""
+        if self.saved:
+            self._save(trainer)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Leave, once saved: only now are the figures of the last update written."""
+        if self.saved:
+            self._leave(trainer, pl_module)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave, if asked: the resume file was written at the end of the epoch before."""
+        if self.asked:
+            self._leave(trainer, pl_module)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        trainer.save_checkpoint(self.folder / RESUME_FILE)
+        self.saved = True
+
+    def _leave(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.keep_best.best is None:
+            self.keep_best.save(trainer, pl_module)
+        raise Interrupted
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Listen no more."""
+        if self._former is not None:
+            signal.signal(signal.SIGINT, self._former)
+            self._former = None

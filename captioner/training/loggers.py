@@ -1,0 +1,71 @@
+"""Where the figures of a run are written."""
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger
+
+from captioner.training.metrics_file import MetricsFile
+from captioner.errors import UserError, nearest
+
+
+def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
+    """`metrics.csv` always, TensorBoard if it is installed, wandb where `names` asks for it.
+
+    Without a key or WANDB_MODE, wandb writes a run on disk that `wandb sync` can send later.
+
+    Raises:
+        UserError: a name that is not csv, tensorboard or wandb, or TensorBoard asked for and absent.
+    """
+    known = ("csv", "tensorboard", "wandb")
+    for name in names:
+        if name not in known:
+            raise UserError(f"There is no logger {name!r}. {nearest(name, known)}")
+    loggers: list[Logger] = [MetricsFile(folder / "metrics.csv")]
+    has_tensorboard = any(importlib.util.find_spec(m) for m in ("tensorboard", "tensorboardX"))
+    if "tensorboard" in names and not has_tensorboard:
+        raise UserError("logger=tensorboard needs the package: pip install tensorboard")
+    if has_tensorboard:
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+    if "wandb" in names:
+        from pytorch_lightning.loggers import WandbLogger
+
+        (folder / "wandb").mkdir(parents=True, exist_ok=True)
+        loggers.append(WandbLogger(project="captioner", save_dir=folder, offline=_wandb_is_offline()))
+    return loggers
+
+
+class SampleTable(pl.Callback):
+    """Shows wandb a few validation pictures with what the model wrote and what people wrote."""
+
+    def __init__(self, samples: Sequence[tuple[int, Any, list[str]]]) -> None:
+        self.samples = samples  # image id, picture, references
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Log the table, while the task still has what it wrote."""
+        from pytorch_lightning.loggers import WandbLogger
+
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and not trainer.sanity_checking:
+                import wandb
+
+                rows = [
+                    [wandb.Image(picture), " ".join(pl_module.written[image_id].words), "\n".join(references)]
+                    for image_id, picture, references in self.samples
+                    if image_id in pl_module.written
+                ]
+                logger.log_table("val/samples", columns=["image", "caption", "references"], data=rows)
+
+
+def _wandb_is_offline() -> bool:
+    if "WANDB_MODE" in os.environ:
+        return os.environ["WANDB_MODE"] == "offline"
+    import wandb
+
+    return not (os.environ.get("WANDB_API_KEY") or wandb.api.api_key)

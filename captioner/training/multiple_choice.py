@@ -1,0 +1,114 @@
+"""What the tasks of Visual7W share: a decoder that reads questions, and the accuracy of what is chosen."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from PIL import Image
+from torch import Tensor
+
+from captioner.config import Config
+from captioner.data.questions.multiple_choice import Asked, ChoosingData
+from captioner.data.questions.base import QUESTION_SETS
+from captioner.decoders.base import DECODERS, FACTS
+from captioner.encoders.base import ENCODERS
+from captioner.errors import UserError
+from captioner.metrics.answers.choice_accuracy import Truth, choice_accuracy
+from captioner.training.task import TASKS, from_all_processes, refuse_unused
+from captioner.models.image_model import PictureTask, make_encoder
+from captioner.vocabulary import Vocabulary
+
+UNUSED = ("sentence", "head", "search", "training.captions_per_image")
+
+
+class ChoosingTask(PictureTask):
+    """A task that chooses one of a question's choices. Subclasses are final, with their own batches."""
+
+    data_class: ClassVar[type[ChoosingData[Any]]]
+
+    def __init__(self, config: Config, vocabulary: Vocabulary, looks: bool = True) -> None:
+        super().__init__(config, vocabulary)
+        self.encoder = make_encoder(config.encoder) if looks else None
+        self.decoder = DECODERS.build(
+            config.decoder,
+            feature_dim=self.encoder.feature_dim if self.encoder else 0,
+            num_locations=math.prod(self.encoder.grid) if self.encoder else 0,
+            vocab_size=len(vocabulary),
+        )
+        self.choices: dict[int, list[str]] = {}
+        self.truth: dict[int, Truth] = {}
+        self.chosen: dict[int, str] = {}
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a mistake in the data, the encoder or the decoder."""
+        QUESTION_SETS.check(config.data)
+        ENCODERS.check(config.encoder)
+        DECODERS.check(config.decoder, facts=FACTS)
+        refuse_unused(config, UNUSED)
+
+    @classmethod
+    def prepare(cls, config: Config, cache: Path) -> tuple[Self, ChoosingData[Any]]:
+        """Read the questions for their words; pictures are read when they are needed."""
+        source = QUESTION_SETS.build(config.data)
+        data = cls.data_class(source, source.tables(), cache / "features")
+        vocabulary = data.vocabulary(config.vocabulary.min_count, config.vocabulary.max_size)
+        task = TASKS.build(config.task, config=config, vocabulary=vocabulary)
+        assert isinstance(task, cls)
+        task.connect(data)
+        task.choices, task.truth = data.choices("val"), data.truth("val")
+        return task, data
+
+    @abstractmethod
+    def connect(self, data: Any) -> None:
+        """Tell the data who will look at pictures and read questions, and how."""
+
+    @abstractmethod
+    def batch(
+        self, features_BLF: Tensor, images: Sequence[Image.Image | None], asked: Sequence[Sequence[Asked]]
+    ) -> Any:
+        """An encoded batch of questions about each of some pictures (None where the model does not look)."""
+
+    @abstractmethod
+    def preferences(self, batch: Any) -> dict[int, list[float]]:
+        """Of each question of an encoded batch, how much each choice is preferred: log-probabilities."""
+
+    def describe(self, data: ChoosingData[Any]) -> list[str]:
+        """Questions, words, and what the encoder makes of a picture."""
+        sizes = ", ".join(f"{split} {len(rows):,}" for split, rows in data.tables.items())
+        name = self.config.data["name"]
+        return [
+            f"data       {name}: questions {sizes}; {len(self.vocabulary):,} words",
+            self.describe_encoder(),
+        ]
+
+    def observe(self, batch: Any) -> None:
+        """Choose an answer to each question."""
+        for question_id, preferred in self.preferences(batch).items():
+            self.chosen[question_id] = self.choices[question_id][most_preferred(preferred)]
+
+    def sum_up(self) -> dict[str, float]:
+        """Accuracy, over all and by type."""
+        chosen = from_all_processes(self.chosen)
+        self.chosen = {}
+        truth = {question_id: self.truth[question_id] for question_id in chosen}
+        return choice_accuracy(chosen, truth).as_dict() if chosen else {}
+
+
+def most_preferred(preferred: Sequence[float]) -> int:
+    """The first of those that are preferred most, to five digits: rounding alone decides nothing."""
+    return max(range(len(preferred)), key=lambda i: round(preferred[i], 5))
+
+
+def as_choosing(task: Any, folder: object) -> ChoosingTask:
+    """The task of a loaded model, if it chooses answers.
+
+    Raises:
+        UserError: it does something else.
+    """
+    if not isinstance(task, ChoosingTask):
+        found = task.config.task["name"]
+        raise UserError(f"{folder} holds a model for the task {found}, which does not choose answers.")
+    return task

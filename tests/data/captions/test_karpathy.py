@@ -1,0 +1,89 @@
+"""Karpathy's split files: the parts, restval, and entries broken on purpose."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from captioner.data.captions.karpathy import KarpathySplits
+from captioner.errors import UserError
+
+
+def entry(number: int, split: str, **more: object) -> dict[str, Any]:
+    sentences = [
+        {"raw": f" Dog {number}, no {k}.\n", "tokens": ["dog"], "imgid": number} for k in range(number % 3)
+    ]
+    return {"imgid": number, "filename": f"{number}.jpg", "split": split, "sentences": sentences, **more}
+
+
+FLICKR = {
+    "dataset": "flickr8k",
+    "images": [entry(0, "test"), entry(1, "train"), entry(2, "train"), entry(5, "val")],
+}
+COCO = {
+    "dataset": "coco",
+    "images": [
+        entry(number, split, filepath=filepath, cocoid=1000 - number)
+        for number, (split, filepath) in enumerate(
+            [("test", "val2014"), ("restval", "val2014"), ("train", "train2014"), ("val", "val2014")]
+        )
+    ],
+}
+
+
+def read(folder: Path, content: object, **options: Any) -> dict[str, list[dict[str, Any]]]:
+    (folder / "dataset.json").write_text(json.dumps(content))
+    tables = KarpathySplits(str(folder / "dataset.json"), str(folder), **options).tables()
+    return {split: rows.to_list() for split, rows in tables.items()}
+
+
+def test_flickr_by_imgid(tmp_path: Path) -> None:
+    tables = read(tmp_path, FLICKR)
+    ids = {split: [row["image_id"] for row in rows] for split, rows in tables.items()}
+    assert ids == {"train": [1, 2], "val": [5], "test": [0]}
+    assert tables["val"][0] == {
+        "image_id": 5,
+        "path": str(tmp_path / "5.jpg"),
+        "captions": ["Dog 5, no 0.", "Dog 5, no 1."],
+    }
+
+
+def test_coco_by_cocoid_with_and_without_restval(tmp_path: Path) -> None:
+    tables = read(tmp_path, COCO)
+    assert [row["image_id"] for row in tables["train"]] == [999, 998]
+    assert tables["train"][1]["path"] == str(tmp_path / "train2014" / "2.jpg")
+    assert [row["image_id"] for row in read(tmp_path, COCO, restval=False)["train"]] == [998]
+
+
+def changed(**values: object) -> dict[str, Any]:
+    content = copy.deepcopy(FLICKR)
+    content["images"][2].update(values)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "no list 'images'"),
+        ({"images": 3}, "no list 'images'"),
+        (changed(split="trian"), r"images\[2\] is in split 'trian'\. Did you mean train"),
+        (changed(imgid=1), "two pictures have the id 1"),
+        (changed(sentences=[{"tokens": []}]), r"images\[2\].*KeyError: 'raw'"),
+        (changed(sentences=None), r"images\[2\].*TypeError"),
+        (changed(imgid=None), r"images\[2\].*TypeError"),
+        ({"images": [3]}, r"images\[0\].*AttributeError"),
+    ],
+)
+def test_another_shape_is_said(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, content)
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no file .*x\.json.*36 MB.*file="):
+        KarpathySplits(str(tmp_path / "x.json"), str(tmp_path)).tables()
+    (tmp_path / "x.json").write_text(json.dumps(FLICKR))
+    with pytest.raises(UserError, match=r"no folder of pictures .*gone.*images="):
+        KarpathySplits(str(tmp_path / "x.json"), str(tmp_path / "gone")).tables()

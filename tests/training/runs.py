@@ -1,0 +1,52 @@
+"""What tests of training look at in a run's folder, and how they stop one."""
+
+import csv
+
+import torch
+
+from captioner.training.callbacks import StopOnRequest
+
+
+def rows(folder):
+    """metrics.csv, a mapping for each row."""
+    with (folder / "metrics.csv").open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def newest(folder):
+    """What a run is gone on with from."""
+    return torch.load(folder / "last.ckpt", weights_only=True)
+
+
+CARRIED_ON = (
+    *("state_dict", "optimizer_states", "lr_schedulers", "carried", "newest", "rng", "means"),
+    *("epoch", "global_step", "TextData"),
+)
+"""Of a resume file of the character model, all that its training goes on with; TextData is the position."""
+
+
+def assert_same(one, other):
+    """Bit for bit, in whatever they are nested."""
+    assert type(one) is type(other)
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        assert_same(list(one.values()), list(other.values()))
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other)
+        for pair in zip(one, other, strict=True):
+            assert_same(*pair)
+    else:
+        assert one == other
+
+
+def stop_after(monkeypatch, updates):
+    """Ctrl-C while that update is made."""
+    real = StopOnRequest.on_train_batch_end
+
+    def ask(self, trainer, *rest):
+        self.asked = trainer.global_step == updates
+        real(self, trainer, *rest)
+
+    monkeypatch.setattr(StopOnRequest, "on_train_batch_end", ask)

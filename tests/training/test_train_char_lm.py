@@ -1,0 +1,202 @@
+"""Training the character model end to end: what is left behind, going on, and a loss that is no number."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import ROOT, TEXT
+from runs import CARRIED_ON, assert_same, newest, rows, stop_after
+from safetensors.torch import load_file
+
+from captioner.app import train as app
+from captioner.paths import config_file
+from captioner.inference.char_lm import Writer
+from captioner.config import load
+from captioner.errors import UserError
+from captioner.search.sample import Sample
+from captioner.training.char_lm import CharLM
+from captioner.models.folder import load_model
+from captioner.models.prompt import Opened, nothing_shown
+
+
+@pytest.mark.parametrize("when", [0.3, 1.0, 1.6])
+def test_going_on_equals_not_having_stopped_bit_for_bit(tiny_text, tmp_path, monkeypatch, when):
+    """Stopped in the first epoch, at its end, in the second: weights, streams' state, losses."""
+    whole = app.train(tiny_text, tmp_path / "whole")
+    an_epoch = newest(tmp_path / "whole")["global_step"] // 2
+    assert an_epoch > 5
+    with monkeypatch.context() as patch:
+        stop_after(patch, int(when * an_epoch))
+        assert app.train(tiny_text, tmp_path / "parts").interrupted
+    before = newest(tmp_path / "parts")
+    assert [tuple(leaf.shape) for leaf in before["carried"]] == [(7, 9)] * 4
+    resumed = app.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
+    one, other = newest(tmp_path / "whole"), newest(tmp_path / "parts")
+    assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
+    assert resumed.best == whole.best
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
+def test_a_validation_in_the_middle_of_an_epoch_belongs_to_the_update_before_it(
+    tiny_text, tmp_path, monkeypatch
+):
+    tiny_text.trainer["val_check_interval"] = 4
+    whole = app.train(tiny_text, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 4)
+        assert app.train(tiny_text, tmp_path / "parts").interrupted
+    (first,) = (row["val/loss"] for row in rows(tmp_path / "parts") if row["val/loss"])
+    assert newest(tmp_path / "parts")["callbacks"]["KeepBest"]["best"] == pytest.approx(float(first))
+    assert app.train(tiny_text, tmp_path / "parts", resume=True).best == whole.best
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+
+from captioner.app import train as app
+from captioner.config import load
+from captioner.training.callbacks import StopOnRequest
+
+def kill(self, trainer, *rest):
+    if trainer.global_step == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+StopOnRequest.on_train_batch_end = kill
+app.train(load(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def test_a_run_that_is_killed_goes_on_from_its_last_epoch_bit_for_bit(tiny_text, tmp_path):
+    """SIGKILL in the middle of the second epoch of three: nothing in the process can act on it."""
+    tiny_text.trainer["max_epochs"] = 3
+    app.train(tiny_text, tmp_path / "whole")
+    an_epoch = newest(tmp_path / "whole")["global_step"] // 3
+    (tmp_path / "config.yaml").write_text(tiny_text.to_yaml())
+    words = [tmp_path / "config.yaml", tmp_path / "killed", an_epoch + an_epoch // 2]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert newest(tmp_path / "killed")["global_step"] == an_epoch
+    left = rows(tmp_path / "killed")
+    assert len(left) == an_epoch + an_epoch // 2 - 1, "of updates that will be done again too"
+    app.train(load(tmp_path / "killed/config.yaml"), tmp_path / "killed", resume=True)
+    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
+    one, other = newest(tmp_path / "whole"), newest(tmp_path / "killed")
+    assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
+    best = [load_file(tmp_path / name / "model/model.safetensors") for name in ("whole", "killed")]
+    assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
+
+
+def test_a_run_leaves_the_same_folders_as_any(tiny_text, tmp_path):
+    tiny_text.task["sample_every"] = 8
+    result = app.train(tiny_text, tmp_path / "run")
+    assert load(tmp_path / "run/config.yaml") == tiny_text
+    assert {f.name for f in result.model.iterdir()} == {
+        "model.safetensors", "config.yaml", "vocabulary.json", "card.json",
+    }  # fmt: skip
+    card = json.loads((result.model / "card.json").read_text())
+    assert card["text"]["characters"] == len(TEXT)
+    assert card["validation"]["val/loss_low"] < card["validation"]["val/loss"]
+    assert {"train/loss_step", "train/bits_per_character_step", "val/bits_per_character"} <= set(
+        rows(tmp_path / "run")[0]
+    )
+    samples = (tmp_path / "run/samples.txt").read_text()
+    assert samples.startswith("---- update 8 ----\n")
+    task = load_model(result.model)
+    assert isinstance(task, CharLM)
+    assert task.alphabet.symbols == sorted(set(TEXT))
+    assert task.text == card["text"]
+
+
+def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, tmp_path):
+    tiny_text.task["sample_every"] = 12
+    tiny_text.data["val_fraction"] = 0.0
+    tiny_text.trainer["max_steps"] = 12
+    result = app.train(tiny_text, tmp_path / "run")
+    left, task = newest(tmp_path / "run"), load_model(result.model).eval()
+    assert task.alphabet.decode([left["newest"]]) == TEXT[12 * 20]
+    first = tuple(leaf[:1] for leaf in left["carried"])
+    draw, nothing = Sample(max_length=200, seed=12), nothing_shown(task.decoder, 1)
+    ((found,),) = draw(Opened(task.decoder, left["newest"], first), nothing)
+    ((other,),) = draw(Opened(task.decoder, left["newest"]), nothing)
+    written = (tmp_path / "run/samples.txt").read_text()
+    assert written == f"---- update 12 ----\n{task.alphabet.decode(found.tokens)}\n\n"
+    assert found.tokens != other.tokens
+
+
+def test_a_text_can_open_from_where_training_ended(tiny_text, tmp_path):
+    tiny_text.task["opening"] = "carried"
+    tiny_text.trainer["max_steps"] = 12
+    result = app.train(tiny_text, tmp_path / "run")
+    left, writer = newest(tmp_path / "run"), Writer(result.model)
+    opened = writer.task.opened
+    assert writer.task.alphabet.decode([opened.opening]) == TEXT[12 * 20]
+    assert_same(opened.state, tuple(leaf[:1] for leaf in left["carried"]))
+    decoder, text = writer.task.decoder, TEXT[: 3 * 20]
+    tokens_T = torch.tensor([left["newest"], *writer.task.alphabet.encode(text).tolist()])
+    with torch.inference_mode():
+        logits_TV = decoder.predict((), (decoder.read(tokens_T[None, :-1], opened.state).outputs_NTH[0],))
+        nats_T = F.cross_entropy(logits_TV, tokens_T[1:], reduction="none")
+    np.testing.assert_allclose(writer.surprise(text), nats_T.numpy(), rtol=1e-5)
+    (written,) = Writer(result.model, {"name": "greedy", "max_length": 1}).write()
+    assert writer.task.alphabet.encode(written.text).tolist() == [int(logits_TV[0].argmax())]
+    assert [len(one.text) for one in Writer(result.model, {"max_length": 9}, n_best=2).write()] == [9, 9]
+    writer.task.opening = None
+    assert writer.task.opened.opening == writer.task.line_feed
+    assert abs(writer.surprise(text)[0] - float(nats_T[0])) > 1e-3
+
+
+def test_samples_do_not_change_training(tiny_text, tmp_path):
+    app.train(tiny_text, tmp_path / "quiet")
+    tiny_text.task["sample_every"] = 3
+    app.train(tiny_text, tmp_path / "loud")
+    one, other = newest(tmp_path / "quiet")["state_dict"], newest(tmp_path / "loud")["state_dict"]
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_samples_of_min_char_rnn_turn_from_gibberish_into_words(tiny_text, tmp_path):
+    """As the lecture shows: the share of what is between spaces that stands in the text too."""
+    changes = [f"data.path={tmp_path / 'text.txt'}", "task.sample_every=50", "trainer.max_steps=500"]
+    recipe = load(ROOT / "configs/recipes/min_char_rnn.yaml", changes)
+    recipe.trainer |= {"max_epochs": -1, "enable_progress_bar": False}
+    app.train(recipe, tmp_path / "run")
+    parts = re.split(r"---- update (\d+) ----\n", (tmp_path / "run/samples.txt").read_text())[1:]
+    assert [int(update) for update in parts[::2]] == list(range(50, 501, 50))
+    words = set(TEXT.split())
+    shares = [sum(word in words for word in text.split()) / len(text.split()) for text in parts[1::2]]
+    assert shares[0] < 0.3
+    assert sum(shares[-4:]) / 4 > 0.6
+
+
+def test_text_is_learnt_by_heart(tiny_text, tmp_path):
+    tiny_text.decoder["dropout"] = 0.0
+    tiny_text.decoder["cell"] = {"name": "lstm", "hidden_dim": 48}
+    tiny_text.trainer["max_epochs"] = 15
+    tiny_text.optimizer["lr"] = 0.02
+    (tmp_path / "text.txt").write_text("to be, or not to be: that is the question.\n" * 100)
+    assert app.train(tiny_text, tmp_path / "run").best < 0.1
+
+
+def test_several_devices_are_refused(tiny_text, tmp_path):
+    task, _ = CharLM.prepare(tiny_text, tmp_path)
+
+    class Two:
+        world_size = 2
+
+    task._trainer = Two()
+    task._fabric = None
+    with pytest.raises(UserError, match=r"trainer.devices=1"):
+        task.setup("fit")
+
+
+def test_the_command_line_writes_the_task_with_a_hyphen_or_as_in_the_config():
+    assert config_file("char-lm") == config_file("char_lm") == ROOT / "configs/char-lm.yaml"
+    with pytest.raises(UserError, match="Did you mean char-lm"):
+        config_file("char-lmm")
