@@ -10,7 +10,7 @@ makes these products and nothing else. A side runs once more before each time it
 as it leaves it itself. Ratios are medians of the ratios of single rounds. On one thread of a CPU the time is
 the processor's, so that other work on the machine counts little.
 
-Each size runs in a process of its own, where large blocks of memory go back to the system when they are free
+Each size runs in a process of its own, where large preactivations of memory go back to the system when they are free
 and cost their zeros when they come again: at the small size a fifth of nn.LSTM's time. `--keep-memory` has
 them kept, as training does, for all sides.
 """
@@ -75,7 +75,7 @@ def limit_side(cell: Recurrence, x_NTE: Tensor) -> Side:
     cell = cell.to(x_NTE.device)
     N, T, H = x_NTE.shape
     weight_GE = cell.input.weight.detach()
-    recurrent = [matrix_KH.detach() for matrix_KH in cell.matrices().values()]
+    recurrent = [matrix_KH.detach() for matrix_KH in cell.recurrent_weights().values()]
     x_ME, h_NH = x_NTE.detach().flatten(0, 1), torch.randn(N, H, device=x_NTE.device)
     grad_MG = torch.randn(N * T, len(weight_GE), device=x_NTE.device)
     grads = [torch.randn(N * T, len(matrix_KH), device=x_NTE.device) for matrix_KH in recurrent]

@@ -36,7 +36,7 @@ def measure(text: str | bytes, source: Text, split: str, order: int) -> list[Lik
     parts = source.cut_to_read(split, len(numbers), batch_size=1).parts
     (train,), (part,) = parts["train"], parts[split]
     model = NGramModel(numbers[train.start : train.start + train.length + 1], len(alphabet.symbols), order)
-    nats_KT = model.surprise(numbers[part.start : part.start + part.length + 1])[:, 1:]
+    nats_KT = model.nll(numbers[part.start : part.start + part.length + 1])[:, 1:]
     return [likelihood(nats_T) for nats_T in nats_KT]
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from captioner.decoders.base import Decoder, Started, Step
+from captioner.decoders.base import Decoder, DecoderStart, DecoderStep
 from captioner.decoders.show_attend_tell import ShowAttendTell
 from captioner.decoders.show_tell import ShowTell
 from captioner.search.beam import Beam
@@ -43,13 +43,13 @@ class Ending:
         self.decoder = decoder
         self.lengths_B = lengths_B
 
-    def start(self, features_BLF: Tensor) -> Started:
+    def start(self, features_BLF: Tensor) -> DecoderStart:
         """The decoder's, with a count of words beside."""
         memory, state = self.decoder.start(features_BLF)
         words_B = torch.zeros(len(features_BLF), dtype=torch.long, device=features_BLF.device)
-        return Started((memory, self.lengths_B), (state, words_B))
+        return DecoderStart((memory, self.lengths_B), (state, words_B))
 
-    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
+    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> DecoderStep:
         """The decoder's, with the end certain or impossible."""
         step = self.decoder.step(tokens_N, state[0], memory[0])
         length_N = memory[1].repeat_interleave(len(tokens_N) // len(memory[1]))
@@ -73,7 +73,7 @@ def one_picture(decoder: Any, features_LF: Tensor, length: int) -> list[int]:
     scores_k = torch.zeros(k, device=features_LF.device)
     complete: list[tuple[float, list[int]]] = []
     for t in range(LONGEST):
-        if decoder.attends:  # the keys, again at every word
+        if decoder.has_attention:  # the keys, again at every word
             memory = memory._replace(prepared_BLA=decoder.attention.prepare(memory.features_BLF))
         step = decoder.step(sentences[:, -1], state, memory)
         logits_kV = step.logits_NV

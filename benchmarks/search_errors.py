@@ -15,16 +15,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.evaluation.caption import split_of
-from captioner.inference.generate import Caption, as_captioner, generate
-from captioner.paths import last_run
-from captioner.data.captions.base import DATASETS
+from captioner.beams import last_run
+
+from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.encoders.encoding import Pictures
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES
-from captioner.search.override import changed
-from captioner.training.caption import CaptionTask
+from captioner.evaluation.caption import split_of
+from captioner.inference.generate import Caption, as_captioner, generate
 from captioner.models.folder import load_model
+from captioner.search.base import SEARCHES
+from captioner.search.override import override_search
+from captioner.training.caption import CaptionTask
 
 SEARCHED: dict[str, dict[str, Any]] = {
     "greedy": {"name": "greedy"},
@@ -54,7 +55,7 @@ class Row(NamedTuple):
 
 def row(name: str, answers: Sequence[Caption], exact: Sequence[Caption]) -> Row:
     """Compare answers for the same pictures."""
-    missing = [best.log_probability - own.log_probability for own, best in zip(answers, exact, strict=True)]
+    missing = [best.log_prob - own.log_prob for own, best in zip(answers, exact, strict=True)]
     words = [len(caption.words) for caption in answers]
     n = len(answers)
     errors = sum(nats > TOLERANCE for nats in missing)
@@ -63,7 +64,7 @@ def row(name: str, answers: Sequence[Caption], exact: Sequence[Caption]) -> Row:
 
 def answers(task: CaptionTask, pictures: Pictures, changes: Mapping[str, Any]) -> dict[str, Caption]:
     """The first caption of every picture that can be read."""
-    config = changed(task.config.search, changes)
+    config = override_search(task.config.search, changes)
     search = SEARCHES.build(config, vocabulary=task.vocabulary)
     return {one.name: one.captions[0] for one in generate(task, search, pictures) if not one.problem}
 
@@ -80,7 +81,7 @@ def main() -> None:
     try:
         folder = options.model or last_run(Path("runs"), "caption", "model") / "model"
         task = as_captioner(load_model(folder), folder)
-        pictures = split_of(DATASETS.build(task.config.data), options.split, options.limit).pictures
+        pictures = split_of(CAPTION_SOURCES.build(task.config.data), options.split, options.limit).pictures
         exactly = {"name": "exact", "length_rule": "none", "max_steps": options.max_steps}
         started = time.perf_counter()
         exact = answers(task, pictures, exactly)

@@ -25,13 +25,13 @@ from pathlib import Path
 import torch
 from ngrams import measure, table
 
-from captioner.training.train import train
 from captioner.cells.base import CELLS
 from captioner.config import Component, Config, TrainingConfig
 from captioner.data.text.alphabet import Alphabet
 from captioner.data.text.corpus import CORPORA
 from captioner.decoders.base import DECODERS
 from captioner.models.folder import read_card
+from captioner.training.train import train
 
 UNITS, STREAMS, CHUNK = 128, 25, 50
 RATE, UNGATED_RATE = 1e-2, 3e-3  # nothing in an Elman cell damps a large step

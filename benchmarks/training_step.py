@@ -74,13 +74,13 @@ def main() -> None:
     features_BLF = torch.randn(N // K, L, F_, device=device)
     tokens_NT = torch.randint(4, V, (N, T + 1), device=device)
     inputs_BKT, targets_N = tokens_NT[:, :-1].reshape(N // K, K, T), tokens_NT[:, 1:].flatten()
-    counts_BKT = torch.ones_like(inputs_BKT, dtype=torch.bool)
+    mask_BKT = torch.ones_like(inputs_BKT, dtype=torch.bool)
     repeated_NLF = features_BLF.repeat_interleave(K, dim=0)
     steps: dict[str, Callable[[], Tensor]] = {
         "loop over words": lambda: F.cross_entropy(
             loop(repeated_NLF, tokens_NT[:, :-1]).flatten(0, 1), targets_N
         ),
-        "captioner": lambda: F.cross_entropy(ours(features_BLF, inputs_BKT, counts_BKT).logits_MV, targets_N),
+        "captioner": lambda: F.cross_entropy(ours(features_BLF, inputs_BKT, mask_BKT).logits_MV, targets_N),
     }
     times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds + 1):

@@ -60,7 +60,7 @@ class Config:
     data: Component
     decoder: Component = field(default_factory=dict)
     encoder: Component = field(default_factory=dict)
-    sentence: Component = field(default_factory=dict)
+    text_encoder: Component = field(default_factory=dict)
     head: Component = field(default_factory=dict)
     search: Component = field(default_factory=dict)
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)

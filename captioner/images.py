@@ -180,9 +180,9 @@ class Preprocessing:
 
     def __call__(self, image: Image.Image) -> Tensor:
         """pixels_CHW, float32, of an RGB picture."""
-        return self._normalised(self.shown(image))
+        return self.normalize(self.encoder_view(image))
 
-    def shown(self, image: Image.Image) -> Image.Image:
+    def encoder_view(self, image: Image.Image) -> Image.Image:
         """The part of the picture that an encoder sees, before normalising; maps are drawn over this."""
         resized = self._resized(image, self.resize_size or self.size)
         return self._square(
@@ -203,7 +203,7 @@ class Preprocessing:
         square = self._square(resized, left, top)
         if flip and torch.rand((), generator=generator) < 0.5:
             square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return self._normalised(square)
+        return self.normalize(square)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, as JSON and YAML hold them."""
@@ -244,7 +244,7 @@ class Preprocessing:
     def _square(self, image: Image.Image, left: int, top: int) -> Image.Image:
         return image.crop((left, top, left + self.size, top + self.size))
 
-    def _normalised(self, image: Image.Image) -> Tensor:
+    def normalize(self, image: Image.Image) -> Tensor:
         pixels_CHW = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float() / self.scale
         mean_C11, std_C11 = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
         return pixels_CHW.sub_(mean_C11).div_(std_C11)

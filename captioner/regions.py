@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from captioner.images import Preprocessing
 
 
-def seen_box(
+def box_in_encoder_view(
     box: Sequence[float], picture_size: tuple[int, int], preprocessing: Preprocessing
 ) -> list[float]:
     """x, y, width and height in pixels to left, top, right, bottom as parts of what the encoder sees.

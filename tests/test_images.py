@@ -187,7 +187,7 @@ def test_squashing_and_bicubic_and_caffes_scale_equal_pillow():
     cut = PICTURE.resize((25, 25), Image.Resampling.BICUBIC).crop((2, 2, 23, 23))
     expected = np.asarray(cut, dtype=np.float32) - np.array([123.68, 116.779, 103.939], dtype=np.float32)
     assert np.array_equal(ours(PICTURE).permute(1, 2, 0).numpy(), expected)
-    assert ours.shown(PICTURE).tobytes() == cut.tobytes()
+    assert ours.encoder_view(PICTURE).tobytes() == cut.tobytes()
     assert Preprocessing(21)(PICTURE).shape == (3, 21, 21)
 
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from captioner.images import Preprocessing
-from captioner.regions import Pointer, box_weights, seen_box
+from captioner.regions import Pointer, box_in_encoder_view, box_weights
 
 GRID = (3, 5)
 
@@ -20,9 +20,9 @@ def test_a_box_covers_what_was_painted_there(resize, resize_size, picture_size):
     x, y, width, height = map(round, box)
     picture.paste("white", (x, y, x + width, y + height))
     preprocessing = Preprocessing(60, resize, resize_size)
-    shown = np.asarray(preprocessing.shown(picture))[..., 0] > 127
+    shown = np.asarray(preprocessing.encoder_view(picture))[..., 0] > 127
     left, top, right, bottom = (
-        60 * edge for edge in seen_box([x, y, width, height], picture_size, preprocessing)
+        60 * edge for edge in box_in_encoder_view([x, y, width, height], picture_size, preprocessing)
     )
     rows, columns = shown.nonzero()
     assert rows.min() == pytest.approx(max(top, 0), abs=1)

@@ -26,5 +26,5 @@ def test_an_error_is_an_answer_that_is_less_probable_than_the_best(benchmark):
     assert str(found) == "| one | 50% | 0.88 | 1.5 | 2 |"
 
 
-def caption(text, log_probability):
-    return Caption(text.split(), log_probability, [], True, None, log_probability, 0, None)
+def caption(text, log_prob):
+    return Caption(text.split(), log_prob, [], True, None, log_prob, 0, None)

@@ -7,13 +7,13 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
-from captioner.training.train import check
 from captioner.config import load
 from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS
+from captioner.models.folder import _without_weight_files
 from captioner.search.base import SEARCHES
 from captioner.training.task import TASKS
-from captioner.models.folder import _without_weight_files
+from captioner.training.train import check
 from captioner.vocabulary import SPECIAL, Vocabulary
 
 FILES = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -94,6 +94,6 @@ def test_its_parts_answer_a_question(file):
     card = {"answers": ["yes", "no", "2"]}
     task = TASKS.build(config.task, config=config, vocabulary=Vocabulary(SPECIAL), card=card).eval()
     with torch.inference_mode():
-        features_BLF = task.look([Image.new("RGB", (64, 48))])
+        features_BLF = task.encode_images([Image.new("RGB", (64, 48))])
         answered = task.ask(features_BLF, [0, 0], ["Why?", "What is it?"])
     assert answered.logits_NV.shape == (2, 3)

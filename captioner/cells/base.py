@@ -14,7 +14,7 @@ State = tuple[Tensor, ...]
 """What a cell remembers: `num_states` tensors (N, H), the first of them its output h."""
 
 
-class Ran(NamedTuple):
+class CellOutput(NamedTuple):
     """A sequence run through a cell."""
 
     outputs_NTH: Tensor
@@ -55,7 +55,7 @@ class Cell(nn.Module, ABC):
         """The state after one more input."""
 
     @abstractmethod
-    def forward(self, x_NTE: Tensor, state: State) -> Ran:
+    def forward(self, x_NTE: Tensor, state: State) -> CellOutput:
         """Run a whole sequence, T at least 1, by the quickest exact way."""
 
     @abstractmethod

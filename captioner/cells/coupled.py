@@ -5,14 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from captioner.cells.base import CELLS, Ran, State
-from captioner.cells.fused import run_kernel
-from captioner.cells.lstm_base import MemoryCell, scan
-from captioner.cells.recurrence import Add, Blocks, Moment
+from captioner.cells.base import CELLS, CellOutput, State
+from captioner.cells.fused import run_fused
+from captioner.cells.lstm_base import LSTMBase, scan
+from captioner.cells.recurrence import CellStep, PreActivations, RecurrentMatmul
 
 
 @CELLS.register("coupled")
-class CoupledLSTMCell(MemoryCell):
+class CoupledLSTMCell(LSTMBase):
     r"""LSTM with coupled input and forget gates (CIFG in Greff et al., 2015; no peepholes); gates f, o, g.
 
         f, o = sigmoid(W x + U h + b)             forget and output gates
@@ -24,18 +24,20 @@ class CoupledLSTMCell(MemoryCell):
     """
 
     gates = ("f", "o", "g")
-    products: ClassVar = {"recurrent": gates}
+    recurrent_matrices: ClassVar = {"recurrent": gates}
     fused_on = frozenset({"cuda"})
 
-    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+    def cell_step(
+        self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
+    ) -> CellStep:
         """One step by the equations above."""
         h_NH, c_NH = state
-        f_NH, o_NH, g_NH = add(blocks[0], h_NH, "recurrent").chunk(3, dim=-1)
+        f_NH, o_NH, g_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").chunk(3, dim=-1)
         f_NH, o_NH, g_NH = f_NH.sigmoid(), o_NH.sigmoid(), g_NH.tanh()
         c_NH = torch.lerp(g_NH, c_NH, f_NH)
-        return Moment((o_NH * c_NH.tanh(), c_NH), (f_NH, o_NH, g_NH))
+        return CellStep((o_NH * c_NH.tanh(), c_NH), (f_NH, o_NH, g_NH))
 
-    def fused(self, x_NTE: Tensor, state: State) -> Ran:
+    def fused(self, x_NTE: Tensor, state: State) -> CellOutput:
         """A plain LSTM whose input gate has the forget gate's weights negated: sigmoid(-a) = 1 - sigmoid(a).
 
         It makes a fourth gate, so that it pays on a GPU only.
@@ -47,8 +49,8 @@ class CoupledLSTMCell(MemoryCell):
 
         weights = (self.input.weight, self.recurrent.weight, self.input.bias)
         W_4HE, U_4HH, b_4H = map(four_gates, weights)
-        return run_kernel(torch.lstm, self, x_NTE, state, (W_4HE, U_4HH, b_4H))
+        return run_fused(torch.lstm, self, x_NTE, state, (W_4HE, U_4HH, b_4H))
 
-    def memory(self, gates: dict[str, Tensor], state: State) -> State:
+    def recover_states(self, gates: dict[str, Tensor], state: State) -> State:
         """Memory c at every time."""
         return (scan(gates["f"], (1 - gates["f"]) * gates["g"], state[1]),)

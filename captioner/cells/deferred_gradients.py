@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-class LateProducts:
+class DeferredWeightGradients:
     """The products a_t + u_t W^T of a piece of a sequence, where a_t is known for all times beforehand.
 
     Autograd would make the gradient of W at every step: T small products, and T sums of matrices as large

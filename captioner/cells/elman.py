@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from captioner.cells.base import CELLS, Ran, State
+from captioner.cells.base import CELLS, CellOutput, State
+from captioner.cells.fused import run_fused
 from captioner.cells.init import Init
-from captioner.cells.fused import run_kernel
-from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
+from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
 
 
 @CELLS.register("elman")
@@ -22,7 +22,7 @@ class ElmanCell(Recurrence):
 
     num_states = 1
     gates = ("h",)
-    products: ClassVar = {"recurrent": gates}
+    recurrent_matrices: ClassVar = {"recurrent": gates}
     fused_on = frozenset({"cuda"})
 
     def __init__(
@@ -36,13 +36,15 @@ class ElmanCell(Recurrence):
         super().__init__(input_dim, hidden_dim, 0.0, init, init_scale)
         self.nonlinearity = nonlinearity
 
-    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+    def cell_step(
+        self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
+    ) -> CellStep:
         """One step by the equation above."""
-        sum_NH = add(blocks[0], state[0], "recurrent")
+        sum_NH = recurrent_matmul(preactivations[0], state[0], "recurrent")
         h_NH = sum_NH.tanh() if self.nonlinearity == "tanh" else sum_NH.relu()
-        return Moment((h_NH,), (h_NH,))
+        return CellStep((h_NH,), (h_NH,))
 
-    def fused(self, x_NTE: Tensor, state: State) -> Ran:
+    def fused(self, x_NTE: Tensor, state: State) -> CellOutput:
         """The same in torch's kernel, whose second bias is held at zero."""
         kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
-        return run_kernel(kernel, self, x_NTE, state)
+        return run_fused(kernel, self, x_NTE, state)

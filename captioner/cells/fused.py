@@ -6,18 +6,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from captioner.cells.base import Ran, State
+from captioner.cells.base import CellOutput, State
 from captioner.cells.recurrence import Recurrence
 
 
-def run_kernel(
+def run_fused(
     kernel: Callable[..., Any],
     cell: Recurrence,
     x_NTE: Tensor,
     state: State,
     weights: tuple[Tensor, Tensor, Tensor] | None = None,
     second_bias_G: Tensor | None = None,
-) -> Ran:
+) -> CellOutput:
     """A whole sequence by `torch.lstm`, `torch.gru`, `torch.rnn_tanh` or `torch.rnn_relu`.
 
     Args:
@@ -43,4 +43,4 @@ def run_kernel(
     )
     # In mixed precision the kernel's state is half; what follows, outside autocast too, takes it as it began.
     after = (leaf.squeeze(0).to(before.dtype) for leaf, before in zip(last, state, strict=True))
-    return Ran(outputs_NTH, tuple(after))
+    return CellOutput(outputs_NTH, tuple(after))

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 
 from captioner.cells.base import CELLS, State
-from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
+from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
 
 
 @CELLS.register("gru")
@@ -22,12 +22,14 @@ class GRUCell(Recurrence):
 
     num_states = 1
     gates = ("r", "z", "n")
-    products: ClassVar = {"recurrent": ("r", "z"), "candidate": ("n",)}
-    keeps = ("z", 1.0)
+    recurrent_matrices: ClassVar = {"recurrent": ("r", "z"), "candidate": ("n",)}
+    forget_gate = ("z", 1.0)
 
-    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+    def cell_step(
+        self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
+    ) -> CellStep:
         """One step by the equations above."""
         (h_NH,) = state
-        r_NH, z_NH = add(blocks[0], h_NH, "recurrent").sigmoid().chunk(2, dim=-1)
-        n_NH = add(blocks[1], r_NH * h_NH, "candidate").tanh()
-        return Moment((torch.lerp(n_NH, h_NH, z_NH),), (r_NH, z_NH, n_NH))
+        r_NH, z_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").sigmoid().chunk(2, dim=-1)
+        n_NH = recurrent_matmul(preactivations[1], r_NH * h_NH, "candidate").tanh()
+        return CellStep((torch.lerp(n_NH, h_NH, z_NH),), (r_NH, z_NH, n_NH))

@@ -5,9 +5,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from captioner.cells.base import CELLS, Ran, State
-from captioner.cells.fused import run_kernel
-from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
+from captioner.cells.base import CELLS, CellOutput, State
+from captioner.cells.fused import run_fused
+from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
 
 
 @CELLS.register("gru_torch")
@@ -24,29 +24,31 @@ class TorchGRUCell(Recurrence):
 
     num_states = 1
     gates = ("r", "z", "n")
-    products: ClassVar = {"recurrent": gates}
-    keeps = ("z", 1.0)
+    recurrent_matrices: ClassVar = {"recurrent": gates}
+    forget_gate = ("z", 1.0)
     fused_on = frozenset({"cuda"})
 
     def add_parameters(self) -> None:
         """The bias d."""
         self.reset_bias = nn.Parameter(torch.zeros(self.hidden_dim))
 
-    def blocks(self, projected: Tensor) -> Blocks:
+    def preactivations(self, projected: Tensor) -> PreActivations:
         """What U h is added to: the gates' part and the bias d; then the candidate's part."""
         gates, candidate = torch.split(projected, [2 * self.hidden_dim, self.hidden_dim], dim=-1)
         return torch.cat([gates, self.reset_bias.expand_as(candidate)], dim=-1), candidate
 
-    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+    def cell_step(
+        self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
+    ) -> CellStep:
         """One step by the equations above."""
         (h_NH,) = state
-        r_NH, z_NH, inner_NH = add(blocks[0], h_NH, "recurrent").chunk(3, dim=-1)
+        r_NH, z_NH, inner_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").chunk(3, dim=-1)
         r_NH, z_NH = r_NH.sigmoid(), z_NH.sigmoid()
-        n_NH = (blocks[1] + r_NH * inner_NH).tanh()
-        return Moment((torch.lerp(n_NH, h_NH, z_NH),), (r_NH, z_NH, n_NH))
+        n_NH = (preactivations[1] + r_NH * inner_NH).tanh()
+        return CellStep((torch.lerp(n_NH, h_NH, z_NH),), (r_NH, z_NH, n_NH))
 
-    def fused(self, x_NTE: Tensor, state: State) -> Ran:
+    def fused(self, x_NTE: Tensor, state: State) -> CellOutput:
         """The same in torch's kernel; of its second bias only the candidate's part is not held at zero."""
         zeros_2H = self.reset_bias.new_zeros(2 * self.hidden_dim)
         second_bias_3H = torch.cat([zeros_2H, self.reset_bias])
-        return run_kernel(torch.gru, self, x_NTE, state, second_bias_G=second_bias_3H)
+        return run_fused(torch.gru, self, x_NTE, state, second_bias_G=second_bias_3H)

@@ -5,14 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from captioner.cells.base import CELLS, Ran, State
-from captioner.cells.fused import run_kernel
-from captioner.cells.lstm_base import MemoryCell, scan
-from captioner.cells.recurrence import Add, Blocks, Moment
+from captioner.cells.base import CELLS, CellOutput, State
+from captioner.cells.fused import run_fused
+from captioner.cells.lstm_base import LSTMBase, scan
+from captioner.cells.recurrence import CellStep, PreActivations, RecurrentMatmul
 
 
 @CELLS.register("lstm")
-class LSTMCell(MemoryCell):
+class LSTMCell(LSTMBase):
     r"""LSTM with forget gate (Hochreiter and Schmidhuber, 1997; Gers et al., 2000); gates i, f, g, o.
 
         i, f, o = sigmoid(W x + U h + b)          input, forget and output gates
@@ -24,21 +24,23 @@ class LSTMCell(MemoryCell):
     """
 
     gates = ("i", "f", "g", "o")
-    products: ClassVar = {"recurrent": gates}
+    recurrent_matrices: ClassVar = {"recurrent": gates}
     fused_on = frozenset({"cpu", "cuda"})
 
-    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+    def cell_step(
+        self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
+    ) -> CellStep:
         """One step by the equations above."""
         h_NH, c_NH = state
-        i_NH, f_NH, g_NH, o_NH = add(blocks[0], h_NH, "recurrent").chunk(4, dim=-1)
+        i_NH, f_NH, g_NH, o_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").chunk(4, dim=-1)
         i_NH, f_NH, g_NH, o_NH = i_NH.sigmoid(), f_NH.sigmoid(), g_NH.tanh(), o_NH.sigmoid()
         c_NH = f_NH * c_NH + i_NH * g_NH
-        return Moment((o_NH * c_NH.tanh(), c_NH), (i_NH, f_NH, g_NH, o_NH))
+        return CellStep((o_NH * c_NH.tanh(), c_NH), (i_NH, f_NH, g_NH, o_NH))
 
-    def fused(self, x_NTE: Tensor, state: State) -> Ran:
+    def fused(self, x_NTE: Tensor, state: State) -> CellOutput:
         """The same in torch's kernel, whose second bias is held at zero."""
-        return run_kernel(torch.lstm, self, x_NTE, state)
+        return run_fused(torch.lstm, self, x_NTE, state)
 
-    def memory(self, gates: dict[str, Tensor], state: State) -> State:
+    def recover_states(self, gates: dict[str, Tensor], state: State) -> State:
         """Memory c at every time."""
         return (scan(gates["f"], gates["i"] * gates["g"], state[1]),)

@@ -7,14 +7,14 @@ from captioner.cells.init import Init
 from captioner.cells.recurrence import Recurrence
 
 
-class MemoryCell(Recurrence):
+class LSTMBase(Recurrence):
     """A cell whose state is its output h and a memory c, kept by a gate f.
 
     The bias of f starts at `forget_bias` (Jozefowicz et al., 2015, find 1 to be best).
     """
 
     num_states = 2
-    keeps = ("f", 1.0)
+    forget_gate = ("f", 1.0)
 
     def __init__(
         self,

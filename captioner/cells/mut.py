@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, State
 from captioner.cells.init import Init, initialise
-from captioner.cells.recurrence import Add, Blocks, Moment, Recurrence
+from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
 
 
-class RawInputCell(Recurrence):
+class IdentityInputCell(Recurrence):
     """A cell with a gate that takes the input itself, which must then be as large as the state.
 
     An input of another size goes first through one matrix, e = V x, and e stands for x in every gate. What
@@ -28,7 +28,7 @@ class RawInputCell(Recurrence):
         super().__init__(hidden_dim, hidden_dim, forget_bias, init, init_scale)
         self.input_dim = input_dim
         self.projected_dim = hidden_dim
-        self.raw_bias = nn.Parameter(torch.zeros(hidden_dim))
+        self.identity_bias = nn.Parameter(torch.zeros(hidden_dim))
         self.enter: nn.Module = nn.Identity()
         if input_dim != hidden_dim:
             self.enter = nn.Linear(input_dim, hidden_dim, bias=False)
@@ -41,7 +41,7 @@ class RawInputCell(Recurrence):
 
 
 @CELLS.register("mut1")
-class MUT1Cell(RawInputCell):
+class MUT1Cell(IdentityInputCell):
     r"""MUT1 (Jozefowicz et al., 2015); gates r, n, z.
 
         z  = sigmoid(W x + b)                     how much is new
@@ -54,25 +54,27 @@ class MUT1Cell(RawInputCell):
 
     num_states = 1
     gates = ("r", "n", "z")
-    products: ClassVar = {"recurrent": ("r",), "candidate": ("n",)}
-    raw = "n"
-    keeps = ("z", -1.0)
+    recurrent_matrices: ClassVar = {"recurrent": ("r",), "candidate": ("n",)}
+    identity_input_gate = "n"
+    forget_gate = ("z", -1.0)
 
-    def blocks(self, projected: Tensor) -> Blocks:
+    def preactivations(self, projected: Tensor) -> PreActivations:
         """What r and n have of the input; z, which has nothing else."""
         r, z = self.input(projected).chunk(2, dim=-1)
-        return r, projected.tanh() + self.raw_bias, z.sigmoid()
+        return r, projected.tanh() + self.identity_bias, z.sigmoid()
 
-    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+    def cell_step(
+        self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
+    ) -> CellStep:
         """One step by the equations above."""
-        (h_NH,), z_NH = state, blocks[2]
-        r_NH = add(blocks[0], h_NH, "recurrent").sigmoid()
-        n_NH = add(blocks[1], r_NH * h_NH, "candidate").tanh()
-        return Moment((torch.lerp(h_NH, n_NH, z_NH),), (r_NH, n_NH, z_NH))
+        (h_NH,), z_NH = state, preactivations[2]
+        r_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").sigmoid()
+        n_NH = recurrent_matmul(preactivations[1], r_NH * h_NH, "candidate").tanh()
+        return CellStep((torch.lerp(h_NH, n_NH, z_NH),), (r_NH, n_NH, z_NH))
 
 
 @CELLS.register("mut2")
-class MUT2Cell(RawInputCell):
+class MUT2Cell(IdentityInputCell):
     r"""MUT2 (Jozefowicz et al., 2015); gates z, r, n.
 
         z  = sigmoid(W x + U h + b)               how much is new
@@ -85,21 +87,23 @@ class MUT2Cell(RawInputCell):
 
     num_states = 1
     gates = ("z", "r", "n")
-    products: ClassVar = {"recurrent": ("z", "r"), "candidate": ("n",)}
-    raw = "r"
-    keeps = ("z", -1.0)
+    recurrent_matrices: ClassVar = {"recurrent": ("z", "r"), "candidate": ("n",)}
+    identity_input_gate = "r"
+    forget_gate = ("z", -1.0)
 
-    def blocks(self, projected: Tensor) -> Blocks:
+    def preactivations(self, projected: Tensor) -> PreActivations:
         """What z and r, and n, have of the input."""
         z, n = self.input(projected).chunk(2, dim=-1)
-        return torch.cat([z, projected + self.raw_bias], dim=-1), n
+        return torch.cat([z, projected + self.identity_bias], dim=-1), n
 
-    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+    def cell_step(
+        self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
+    ) -> CellStep:
         """One step by the equations above."""
         (h_NH,) = state
-        z_NH, r_NH = add(blocks[0], h_NH, "recurrent").sigmoid().chunk(2, dim=-1)
-        n_NH = add(blocks[1], r_NH * h_NH, "candidate").tanh()
-        return Moment((torch.lerp(h_NH, n_NH, z_NH),), (z_NH, r_NH, n_NH))
+        z_NH, r_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").sigmoid().chunk(2, dim=-1)
+        n_NH = recurrent_matmul(preactivations[1], r_NH * h_NH, "candidate").tanh()
+        return CellStep((torch.lerp(h_NH, n_NH, z_NH),), (z_NH, r_NH, n_NH))
 
 
 @CELLS.register("mut3")
@@ -116,13 +120,15 @@ class MUT3Cell(Recurrence):
 
     num_states = 1
     gates = ("z", "r", "n")
-    products: ClassVar = {"update": ("z",), "recurrent": ("r",), "candidate": ("n",)}
-    keeps = ("z", -1.0)
+    recurrent_matrices: ClassVar = {"update": ("z",), "recurrent": ("r",), "candidate": ("n",)}
+    forget_gate = ("z", -1.0)
 
-    def recur(self, blocks: Blocks, state: State, add: Add) -> Moment:
+    def cell_step(
+        self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
+    ) -> CellStep:
         """One step by the equations above."""
         (h_NH,) = state
-        z_NH = add(blocks[0], h_NH.tanh(), "update").sigmoid()
-        r_NH = add(blocks[1], h_NH, "recurrent").sigmoid()
-        n_NH = add(blocks[2], r_NH * h_NH, "candidate").tanh()
-        return Moment((torch.lerp(h_NH, n_NH, z_NH),), (z_NH, r_NH, n_NH))
+        z_NH = recurrent_matmul(preactivations[0], h_NH.tanh(), "update").sigmoid()
+        r_NH = recurrent_matmul(preactivations[1], h_NH, "recurrent").sigmoid()
+        n_NH = recurrent_matmul(preactivations[2], r_NH * h_NH, "candidate").tanh()
+        return CellStep((torch.lerp(h_NH, n_NH, z_NH),), (z_NH, r_NH, n_NH))

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from captioner.cells.base import CELLS, Cell, Ran, State, Trace
+from captioner.cells.base import CELLS, Cell, CellOutput, State, Trace
 from captioner.cells.recurrence import Recurrence
 from captioner.errors import UserError
 from captioner.registry import Inner
@@ -82,27 +82,27 @@ class StackedCell(Cell):
 
         def run(layer: Recurrence, u_NH: Tensor, old: State) -> tuple[Tensor, State]:
             projected = u_NH if layer is self.layers[0] else layer.project(u_NH)
-            new = self._settle(layer.step(projected, old), old)
+            new = self._zoneout(layer.step(projected, old), old)
             return new[0], new
 
         masks = self._masks(state)
         return self._joined(*self._climb(projected_NG, state, masks, run)) + masks
 
-    def forward(self, x_NTE: Tensor, state: State) -> Ran:
+    def forward(self, x_NTE: Tensor, state: State) -> CellOutput:
         """Run a whole sequence, layer by layer; masks that `state` does not carry are drawn for this run."""
 
         def run(layer: Recurrence, u_NTH: Tensor, old: State) -> tuple[Tensor, State]:
-            return layer.unroll(u_NTH, old, self._settle) if any(self.rates) else layer(u_NTH, old)
+            return layer.unroll(u_NTH, old, self._zoneout) if any(self.rates) else layer(u_NTH, old)
 
         outputs_NTH, after = self._climb(x_NTE, state, self._masks(state), run)
-        return Ran(outputs_NTH, self._joined(outputs_NTH[:, -1], after))
+        return CellOutput(outputs_NTH, self._joined(outputs_NTH[:, -1], after))
 
     def trace(self, x_NTE: Tensor, state: State) -> Trace:
         """Every gate and state; gates are named by layer and gate: `1.i` is the first layer's input gate."""
         gates: list[dict[str, Tensor]] = []
 
         def run(layer: Recurrence, u_NTH: Tensor, old: State) -> tuple[Tensor, State]:
-            traced = layer.trace(u_NTH, old, self._settle if any(self.rates) else None)
+            traced = layer.trace(u_NTH, old, self._zoneout if any(self.rates) else None)
             gates.append(traced.gates)
             return traced.states[0], traced.states
 
@@ -143,7 +143,7 @@ class StackedCell(Cell):
             return y * (mask_NH if y.dim() == 2 else mask_NH.unsqueeze(1))
         return F.dropout(y, self.dropout, self.training)
 
-    def _settle(self, new: State, old: State) -> State:
+    def _zoneout(self, new: State, old: State) -> State:
         """Zoneout."""
         return tuple(
             _zoned(fresh, kept, rate, self.training) if rate else fresh

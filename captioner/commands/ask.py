@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.paths import last_run, task_name
-from captioner.commands.printing.answers import as_json, as_text
 from captioner.commands.options.attention_files import check_drawing, numbered
+from captioner.commands.printing.answers import as_json, as_text
 from captioner.errors import UserError
+from captioner.paths import last_run, task_name
 
 if TYPE_CHECKING:
-    from captioner.inference.vqa import Answerer, Asked, Reply
     from captioner.inference.visual7w import Chooser
+    from captioner.inference.vqa import Answerer, Asked, Reply
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     questions = _questions(arguments)
     answerer = _answerer(model, arguments.top)
     if arguments.attention:
-        answerer.check_attends()
+        answerer.check_has_attention()
     unanswered = 0
     for number, reply in enumerate(answerer(questions), start=1):
         if reply.problem:
@@ -82,14 +82,14 @@ def _tell(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
 
 
 def _answerer(model: Path, top: int) -> "Answerer | Chooser":
-    from captioner.inference.vqa import Answerer
     from captioner.inference.visual7w import Chooser
-    from captioner.training.task import TASKS
-    from captioner.training.multiple_choice import ChoosingTask
+    from captioner.inference.vqa import Answerer
     from captioner.models.folder import trained_task
+    from captioner.training.multiple_choice import MultipleChoiceTask
+    from captioner.training.task import TASKS
 
     kind = TASKS[trained_task(model)]
-    chooses = isinstance(kind, type) and issubclass(kind, ChoosingTask)
+    chooses = isinstance(kind, type) and issubclass(kind, MultipleChoiceTask)
     return Chooser(model, top) if chooses else Answerer(model, top)
 
 
@@ -115,8 +115,8 @@ def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "l
 
 
 def _pairs(file: Path, choices: Sequence[str]) -> "list[Asked]":
-    from captioner.inference.vqa import Asked
     from captioner.data.formats.image_list import Columns, read_list, texts_of
+    from captioner.inference.vqa import Asked
 
     found = []
     for line in read_list(file, Columns(("question",), optional=("choices",))):

@@ -6,7 +6,7 @@
   python scripts/caption.py photo.jpg --attention looked.png
   python scripts/caption.py photo.jpg --search sample --temperature 0.7 --n-best 5
   python scripts/caption.py photo.jpg --search diverse --beam 6 --groups 3 --n-best 3 --tree tree.html
-  python scripts/caption.py photo.jpg --prefix "there is" --must red --no-repeat-ngram 3 --words
+  python scripts/caption.py photo.jpg --prefix "there is" --required-words red --no-repeat-ngram 3 --words
   python scripts/caption.py photo.jpg --model runs/one/model --model runs/two/model
 
 Prints a caption a picture; a picture that cannot be read is named and left out.
@@ -18,11 +18,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.paths import last_run
-from captioner.commands.printing.captions import as_json, as_text
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.search import add_search_arguments, search_changes
+from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
+from captioner.paths import last_run
 
 if TYPE_CHECKING:
     from captioner.inference.caption import Captioner
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
     if arguments.attention:
-        captioner.check_attends()
+        captioner.check_has_attention()
     unreadable = 0
     for number, captioned in enumerate(captioner(files, record=bool(arguments.tree)), start=1):
         if captioned.problem:

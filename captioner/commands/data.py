@@ -19,12 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.paths import config_file
 from captioner.config import Component, Config, load, parse_overrides
 from captioner.errors import UserError, nearest
+from captioner.paths import config_file
 
 if TYPE_CHECKING:
-    from captioner.data.checks.captions import Report
+    from captioner.data.checks.captions import CaptionReport
     from captioner.data.checks.pairs import PairReport
     from captioner.data.checks.questions import QuestionReport
     from captioner.data.checks.text import TextReport
@@ -68,19 +68,19 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _task_for(data: Component) -> str:
     """Whose data this is, where that is not said."""
-    from captioner.data.translation.base import PAIR_SETS
-    from captioner.data.questions.base import QUESTION_SETS
+    from captioner.data.questions.base import QUESTION_SOURCES
     from captioner.data.text.corpus import CORPORA
+    from captioner.data.translation.base import PAIR_SOURCES
 
-    kinds = {"char_lm": list(CORPORA), "vqa": list(QUESTION_SETS), "translate": list(PAIR_SETS)}
+    kinds = {"char_lm": list(CORPORA), "vqa": list(QUESTION_SOURCES), "translate": list(PAIR_SOURCES)}
     return next((task for task, names in kinds.items() if data.get("name") in names), "caption")
 
 
-def _captions(config: Config) -> "Report":
-    from captioner.data.captions.base import DATASETS
+def _captions(config: Config) -> "CaptionReport":
+    from captioner.data.captions.base import CAPTION_SOURCES
     from captioner.data.checks.captions import check
 
-    return check(DATASETS.build(config.data), config.vocabulary.min_count)
+    return check(CAPTION_SOURCES.build(config.data), config.vocabulary.min_count)
 
 
 def _text(config: Config) -> "TextReport":
@@ -92,20 +92,20 @@ def _text(config: Config) -> "TextReport":
 
 def _questions(config: Config) -> "QuestionReport":
     from captioner.data.checks.questions import check_questions
-    from captioner.data.questions.base import QUESTION_SETS
+    from captioner.data.questions.base import QUESTION_SOURCES
 
     num_answers = config.task.get("num_answers", NUM_ANSWERS)
-    return check_questions(QUESTION_SETS.build(config.data), config.vocabulary.min_count, num_answers)
+    return check_questions(QUESTION_SOURCES.build(config.data), config.vocabulary.min_count, num_answers)
 
 
 def _pairs(config: Config) -> "PairReport":
     from captioner.data.checks.pairs import check_pairs
-    from captioner.data.translation.base import PAIR_SETS
+    from captioner.data.translation.base import PAIR_SOURCES
     from captioner.search.base import Search
 
     unit = config.task.get("unit", "characters")
     longest = config.search.get("max_length", Search.max_length)
-    return check_pairs(PAIR_SETS.build(config.data), unit, config.vocabulary.min_count, longest)
+    return check_pairs(PAIR_SOURCES.build(config.data), unit, config.vocabulary.min_count, longest)
 
 
 CHECKS: dict[str, Callable[[Config], object]] = {

@@ -22,11 +22,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from captioner.paths import last_run, task_name
 from captioner.commands.options.search import add_search_arguments, search_changes, search_flags
 from captioner.commands.printing.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
+from captioner.paths import last_run, task_name
 
 OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "windows_seed")
 """What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""

@@ -11,8 +11,8 @@ same passages. Writes a picture and, beside it, every number as JSON.
 import argparse
 from pathlib import Path
 
-from captioner.paths import last_run
 from captioner.errors import UserError
+from captioner.paths import last_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

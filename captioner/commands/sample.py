@@ -5,8 +5,8 @@
   python scripts/sample.py --prompt "import " --search greedy
   python scripts/sample.py --n-best 5 --top-k 10 --top-p 0.95 --seed 1
   python scripts/sample.py --search beam --beam 10 --prompt "class " --max-length 100 --tree tree.html
-  python scripts/sample.py --without "lambda" --no-repeat-ngram 12 --json
-  python scripts/sample.py --score my_script.py --html surprise.html
+  python scripts/sample.py --banned-words "lambda" --no-repeat-ngram 12 --json
+  python scripts/sample.py --score my_script.py --html nll.html
   python scripts/sample.py --score my_script.py --json > characters.jsonl
 
 A single text, sampled or greedy, is shown as it is written; several are written side by side and shown one
@@ -20,14 +20,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.paths import last_run
-from captioner.commands.printing.captions import spelt_out
 from captioner.commands.options.search import add_search_arguments, search_changes
+from captioner.commands.printing.captions import spelt_out
 from captioner.errors import UserError
-from captioner.search.text_rules import MEANINGLESS
+from captioner.paths import last_run
+from captioner.search.text_rules import SENTENCE_ONLY
 
 if TYPE_CHECKING:
-    from captioner.inference.char_lm import Writer, Written
+    from captioner.inference.char_lm import GeneratedText, Writer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--score", type=Path, metavar="FILE", help="how surprising is this text?")
     parser.add_argument("--window", type=int, metavar="N", help="score with at most N characters in view")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the scored text as a heat map")
-    add_search_arguments(parser, "character", leave_out={"max_length", *MEANINGLESS})
+    add_search_arguments(parser, "character", leave_out={"max_length", *SENTENCE_ONLY})
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -87,23 +87,23 @@ def _write(writer: "Writer", arguments: argparse.Namespace) -> None:
         print(_with_symbols(one) if arguments.words else one.text)
 
 
-def _with_symbols(written: "Written") -> str:
+def _with_symbols(written: "GeneratedText") -> str:
     """The text, its log-probability, and that of every character."""
     symbols = [repr(symbol)[1:-1] for symbol in written.symbols]
-    figures = spelt_out(symbols, written.symbol_log_probabilities)
-    return f"{written.text}\n{written.log_probability:8.2f}  {figures}"
+    figures = spelt_out(symbols, written.symbol_log_probs)
+    return f"{written.text}\n{written.log_prob:8.2f}  {figures}"
 
 
 def _score(writer: "Writer", arguments: argparse.Namespace) -> None:
     import numpy as np
 
-    from captioner.data.text.corpus import Text
-    from captioner.insight.nll_page import write_surprise_page
+    from captioner.data.text.corpus import Corpus
+    from captioner.insight.nll_page import write_nll_page
     from captioner.metrics.text.likelihood import likelihood
 
     unit = writer.task.alphabet.unit
-    text = Text(str(arguments.score), unit=unit).read()
-    nats = writer.surprise(text, arguments.window)
+    text = Corpus(str(arguments.score), unit=unit).read()
+    nats = writer.nll(text, arguments.window)
     if arguments.json:
         shown = writer.task.alphabet.names(writer.task.alphabet.encode(text))
         for symbol, value in zip(shown, nats.tolist(), strict=True):
@@ -118,6 +118,6 @@ def _score(writer: "Writer", arguments: argparse.Namespace) -> None:
     ]
     if arguments.html:
         as_text = text if isinstance(text, str) else text.decode("latin-1")
-        write_surprise_page(arguments.html, str(arguments.score), as_text, nats)
+        write_nll_page(arguments.html, str(arguments.score), as_text, nats)
         lines.append(f"heat map         {arguments.html}")
     print("\n".join(lines), file=sys.stderr if arguments.json else sys.stdout)

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 from captioner.commands.printing.tables import score_table
 
 if TYPE_CHECKING:
-    from captioner.evaluation.caption_files import Scored
+    from captioner.evaluation.caption_files import ScoredCaptions
     from captioner.metrics.significance import Comparison
 
 
@@ -67,7 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Score, write, print."""
-    from captioner.evaluation.caption_files import Request, results_of, score_files, store_frequencies, write_results
+    from captioner.evaluation.caption_files import (
+        Request,
+        results_of,
+        score_files,
+        store_frequencies,
+        write_results,
+    )
 
     candidates: Path = arguments.candidates
     request = Request(
@@ -97,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"results         {folder / 'results.json'}\nby image        {folder / 'per_image.csv'}")
 
 
-def _table(scored: "Scored") -> str:
+def _table(scored: "ScoredCaptions") -> str:
     columns = {
         "score": scored.figures,
         "95% low": {name: interval.low for name, interval in scored.intervals.items()},
@@ -106,7 +112,7 @@ def _table(scored: "Scored") -> str:
     return score_table(columns, f"{scored.scores.num_images} images")
 
 
-def _comparison_table(scored: "Scored", candidates: Path, other: Path) -> str:
+def _comparison_table(scored: "ScoredCaptions", candidates: Path, other: Path) -> str:
     found: dict[str, Comparison] = scored.comparison
     columns = {
         "other": scored.other_figures,
@@ -119,7 +125,7 @@ def _comparison_table(scored: "Scored", candidates: Path, other: Path) -> str:
     return f"{score_table(columns, f'{candidates.stem} over {other.stem}')}\n{about}"
 
 
-def _tokenizer(scored: "Scored") -> str:
+def _tokenizer(scored: "ScoredCaptions") -> str:
     scores = scored.scores
     doubt = f", unsure of {scores.num_unsure} captions" if scores.num_unsure else ""
     if doubt and scores.tokenizer != "python":

@@ -26,7 +26,7 @@ from captioner.commands.printing.tables import score_table
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
-    from captioner.evaluation.answer_files import Scored
+    from captioner.evaluation.answer_files import ScoredAnswers
     from captioner.metrics.answers.vqa_accuracy import AnswerScores
 
 
@@ -78,12 +78,12 @@ def _run_sets(arguments: argparse.Namespace) -> None:
         print(found.note)
 
 
-def _table(scored: "Scored") -> str:
+def _table(scored: "ScoredAnswers") -> str:
     columns = {str(name): _figures(scored, scores) for name, scores in scored.scores.items()}
     return score_table(columns, f"{len(scored.truth):,} questions", 2)
 
 
-def _figures(scored: "Scored", scores: "AnswerScores") -> dict[str, float]:
+def _figures(scored: "ScoredAnswers", scores: "AnswerScores") -> dict[str, float]:
     answer_types = Counter(human.answer_type for human in scored.truth.values())
     question_types = Counter(human.question_type for human in scored.truth.values())
     return {
@@ -93,7 +93,7 @@ def _figures(scored: "Scored", scores: "AnswerScores") -> dict[str, float]:
     }
 
 
-def _rules(scored: "Scored") -> str:
+def _rules(scored: "ScoredAnswers") -> str:
     from captioner.evaluation.answer_files import effects
 
     found = {rule: effect for rule, effect in effects(scored.explanations).items() if any(effect)}
@@ -104,7 +104,7 @@ def _rules(scored: "Scored") -> str:
     return score_table(columns, "rules at work", 0)
 
 
-def _explained(scored: "Scored", question_id: int, truth: Path) -> str:
+def _explained(scored: "ScoredAnswers", question_id: int, truth: Path) -> str:
     if question_id not in scored.truth:
         raise UserError(f"There is no question {question_id} in {truth}.")
     why = scored.explanations[question_id]

@@ -13,9 +13,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from captioner.paths import config_file, last_run, new_run, task_name
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.paths import config_file, last_run, new_run, task_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

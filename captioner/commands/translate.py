@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.paths import last_run
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.errors import UserError
+from captioner.paths import last_run
 
 if TYPE_CHECKING:
     from captioner.inference.translate import Translated, Translation
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     translator = Translator(model, search_changes(arguments), arguments.n_best)
     if arguments.attention:
-        translator.check_attends()
+        translator.check_has_attention()
     left_out = 0
     for number, translated in enumerate(translator(texts), start=1):
         if translated.problem:
@@ -85,7 +85,7 @@ def _texts(arguments: argparse.Namespace) -> list[str]:
 def _as_text(translated: "Translated") -> str:
     if len(translated.translations) <= 1:
         return "".join(map(_marked, translated.translations))
-    lines = [f"{one.log_probability:8.2f}  {_marked(one)}" for one in translated.translations]
+    lines = [f"{one.log_prob:8.2f}  {_marked(one)}" for one in translated.translations]
     return "\n".join([translated.source, *lines])
 
 
@@ -93,7 +93,7 @@ def _as_json(translated: "Translated") -> str:
     translations = [
         {
             "translation": one.text,
-            "log_probability": one.log_probability,
+            "log_prob": one.log_prob,
             "score": one.score,
             "finished": one.finished,
         }

@@ -18,7 +18,7 @@ class PictureSource(Protocol):
         """What `load_image` reads for a path of a split."""
 
 
-class Seen(NamedTuple):
+class ReadPictures(NamedTuple):
     """Those of some pictures that there is something to see of."""
 
     good: list[int]  # their places in what was asked for
@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 class Pictures(Protocol):
     """A way to see pictures: `Pixels`, `Stored` or `Unseen`."""
 
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> Seen:
+    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ReadPictures:
         """The pictures of `paths`; all that is random about one may depend on its seed alone."""
 
 
@@ -47,7 +47,7 @@ class Pixels:
         self.augment = augment
         self.unreadable: dict[str, str] = {}
 
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> Seen:
+    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ReadPictures:
         """Which of `paths` could be read, and their images_BCHW."""
         good: list[int] = []
         images: list[Tensor] = []
@@ -64,7 +64,7 @@ class Pixels:
                 images.append(self.preprocessing.augmented(image, torch.Generator().manual_seed(seed)))
             else:
                 images.append(self.preprocessing(image))
-        return Seen(good, torch.stack(images) if images else torch.zeros(0, 3, 1, 1))
+        return ReadPictures(good, torch.stack(images) if images else torch.zeros(0, 3, 1, 1))
 
 
 class Stored:
@@ -73,15 +73,15 @@ class Stored:
     def __init__(self, store: FeatureStore) -> None:
         self.store = store
 
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> Seen:
+    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ReadPictures:
         """Which of `paths` are in the store, and their features_BLF."""
         good = [place for place, path in enumerate(paths) if path in self.store]
-        return Seen(good, self.store.read([paths[place] for place in good]))
+        return ReadPictures(good, self.store.read([paths[place] for place in good]))
 
 
 class Unseen:
     """No pictures, for a model that does not look: no place of each, L=0."""
 
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> Seen:
+    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ReadPictures:
         """All of `paths`, and nothing of them."""
-        return Seen(list(range(len(paths))), torch.zeros(len(paths), 0, 0))
+        return ReadPictures(list(range(len(paths))), torch.zeros(len(paths), 0, 0))

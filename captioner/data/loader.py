@@ -12,13 +12,13 @@ Made = TypeVar("Made", covariant=True)
 Item = TypeVar("Item")
 
 
-class Place(NamedTuple):
+class SampleIndex(NamedTuple):
     """An item of an epoch: all that is random about it may depend on these two and the seed."""
 
     epoch: int
     number: int
 
-    def chance(self, seed: int) -> int:
+    def rng_seed(self, seed: int) -> int:
         """A seed for what is random about the item, another in every epoch."""
         return ((seed * 1_000_003 + self.epoch) * 1_000_003 + self.number) % 2**63
 
@@ -28,7 +28,7 @@ class Batches(Protocol[Made]):
 
     def __len__(self) -> int: ...
 
-    def __getitems__(self, places: list[Place]) -> Made: ...
+    def __getitems__(self, places: list[SampleIndex]) -> Made: ...
 
 
 class ResumableLoader(Generic[Batch]):
@@ -36,9 +36,9 @@ class ResumableLoader(Generic[Batch]):
 
     Each of `num_replicas` processes sees every `num_replicas`-th item; the last batches are filled up
     with items from the start of the order, so that all processes have the same number. Without `shuffle`
-    every pass has the same order, and is whole unless the loader `goes_on` where it was stopped.
+    every pass has the same order, and is whole unless the loader `resumes` where it was stopped.
 
-    `groups` has a number for every item; a batch then holds items of one number (sentences of one length,
+    `length_buckets` has a number for every item; a batch then holds items of one number (sentences of one length,
     say, which need no padding), and processes take turns at batches.
     """
 
@@ -48,8 +48,8 @@ class ResumableLoader(Generic[Batch]):
         batch_size: int,
         *,
         shuffle: bool,
-        goes_on: bool | None = None,
-        groups: Sequence[int] | None = None,
+        resumes: bool | None = None,
+        length_buckets: Sequence[int] | None = None,
         seed: int = 0,
         num_workers: int = 0,
         rank: int = 0,
@@ -58,8 +58,8 @@ class ResumableLoader(Generic[Batch]):
         self.items = items
         self.batch_size = batch_size
         self.shuffle = shuffle
-        self.goes_on = shuffle if goes_on is None else goes_on
-        self.groups = groups
+        self.resumes = shuffle if resumes is None else resumes
+        self.length_buckets = length_buckets
         self.seed = seed
         self.num_workers = num_workers
         self.rank = rank
@@ -68,14 +68,14 @@ class ResumableLoader(Generic[Batch]):
         self.position = 0
 
     def __len__(self) -> int:
-        if self.groups is not None:
-            batches = sum(-(-size // self.batch_size) for size in Counter(self.groups).values())
+        if self.length_buckets is not None:
+            batches = sum(-(-size // self.batch_size) for size in Counter(self.length_buckets).values())
             return -(-batches // self.num_replicas)
         share = -(-len(self.items) // self.num_replicas)
         return -(-share // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        if not self.goes_on:
+        if not self.resumes:
             self.epoch = self.position = 0
         elif self.position >= len(self):
             self.epoch, self.position = self.epoch + 1, 0
@@ -92,14 +92,14 @@ class ResumableLoader(Generic[Batch]):
             self.position += 1
             yield batch
 
-    def _epoch_batches(self) -> list[list[Place]]:
+    def _epoch_batches(self) -> list[list[SampleIndex]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = [Place(self.epoch, number) for number in self._order(len(self.items), generator)]
-        if self.groups is None:
+        order = [SampleIndex(self.epoch, number) for number in self._order(len(self.items), generator)]
+        if self.length_buckets is None:
             return _cut(self._mine(order), self.batch_size)
-        grouped: dict[int, list[Place]] = {}
+        grouped: dict[int, list[SampleIndex]] = {}
         for place in order:
-            grouped.setdefault(self.groups[place.number], []).append(place)
+            grouped.setdefault(self.length_buckets[place.number], []).append(place)
         batches = [batch for own in grouped.values() for batch in _cut(own, self.batch_size)]
         return self._mine([batches[number] for number in self._order(len(batches), generator)])
 
@@ -122,7 +122,7 @@ class ResumableLoader(Generic[Batch]):
         self.epoch, self.position = state_dict["epoch"], state_dict["position"]
 
 
-def _cut(places: list[Place], size: int) -> list[list[Place]]:
+def _cut(places: list[SampleIndex], size: int) -> list[list[SampleIndex]]:
     return [places[i : i + size] for i in range(0, len(places), size)]
 
 

@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 
 from captioner.config import TrainingConfig
 from captioner.data.captions.batches import CaptionBatch, CaptionItems, with_captions
-from captioner.data.loader import Batch, Batches, ResumableLoader
 from captioner.data.images import Pictures, PictureSource, Pixels, Stored, Unseen
+from captioner.data.loader import Batch, Batches, ResumableLoader
 from captioner.data.splits import rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
@@ -40,7 +40,7 @@ class ResumableData(pl.LightningDataModule, Generic[Batch]):
         seed: int,
         *,
         shuffle: bool,
-        groups: Sequence[int] | None = None,
+        length_buckets: Sequence[int] | None = None,
     ) -> ResumableLoader[Batch]:
         """A loader over this process's share of the items."""
         rank, replicas = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -48,7 +48,7 @@ class ResumableData(pl.LightningDataModule, Generic[Batch]):
             items,
             training.batch_size,
             shuffle=shuffle,
-            groups=groups,
+            length_buckets=length_buckets,
             seed=seed,
             num_workers=training.num_workers,
             rank=rank,

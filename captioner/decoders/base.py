@@ -4,8 +4,8 @@ B images, K rows an image, N = B*K rows (row n belongs to image n // K), T time,
 L locations, F feature, V vocabulary.
 
 Teacher forcing, search and likelihood all stand on four parts that a decoder writes. Each part is work that
-can be lifted out of time as a whole: `embed` is one product for all words of all captions, `predict` one for
-all positions that count; only `advance` is done word by word.
+can be lifted out of time as a whole: `embed` is one product for all words of all captions, `logits` one for
+all positions that count; only `recurrent_step` is done word by word.
 """
 
 from abc import ABC, abstractmethod
@@ -21,38 +21,38 @@ from captioner.registry import Registry
 from captioner.tree import Tree, first_rows, repeat_rows
 
 
-class Started(NamedTuple):
+class DecoderStart(NamedTuple):
     """Before the first word: what stays the same for an image, and the state of its row."""
 
     memory: Tree  # leaves (B, ...)
     state: Tree  # leaves (B, ...), one row an image
 
 
-class Advanced(NamedTuple):
+class StepOutput(NamedTuple):
     """The recurrence after one more word."""
 
-    output: tuple[Tensor, ...]  # what `predict` needs of this moment, leaves (N, ...), h_NH the first
+    output: tuple[Tensor, ...]  # what `logits` needs of this moment, leaves (N, ...), h_NH the first
     state: Tree
     alphas_NL: Tensor | None = None
 
 
-class Step(NamedTuple):
+class DecoderStep(NamedTuple):
     """One word read, the next one scored."""
 
     logits_NV: Tensor
     state: Tree
-    alphas_NL: Tensor | None = None  # where the decoder looked, if it looks
+    alphas_NL: Tensor | None = None  # where the decoder looked, if it uses_image
 
 
-class Followed(NamedTuple):
-    """Whole sentences read: what `embed` and `advance` gave at the positions that count, row by row."""
+class Unrolled(NamedTuple):
+    """Whole sentences read: what `embed` and `recurrent_step` gave at the positions that count, row by row."""
 
     embedded: tuple[Tensor, ...]  # leaves (M, ...)
     output: tuple[Tensor, ...]
     alphas_NTL: Tensor | None  # zero where nothing counts
 
 
-class Forced(NamedTuple):
+class TeacherForced(NamedTuple):
     """Teacher forcing over whole captions."""
 
     logits_MV: Tensor  # at the positions that count, row by row
@@ -66,13 +66,13 @@ class Decoder(nn.Module, ABC):
     between calls, so search may reorder, fork and undo.
     """
 
-    looks: ClassVar[bool] = True
-    attends: ClassVar[bool] = False
+    uses_image: ClassVar[bool] = True
+    has_attention: ClassVar[bool] = False
     vocab_size: int
     cell: Cell
 
     @abstractmethod
-    def start(self, features_BLF: Tensor) -> Started:
+    def start(self, features_BLF: Tensor) -> DecoderStart:
         """Memory and state before the first word."""
 
     @abstractmethod
@@ -80,26 +80,26 @@ class Decoder(nn.Module, ABC):
         """All that depends on the words alone: (...,) integers to leaves (..., *)."""
 
     @abstractmethod
-    def advance(self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree) -> Advanced:
+    def recurrent_step(self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree) -> StepOutput:
         """The recurrence: one embedded word for each of N rows, N a multiple of the B images of `memory`."""
 
     @abstractmethod
-    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
-        """logits_MV of the next word at any M positions, from what `embed` and `advance` gave there."""
+    def logits(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+        """logits_MV of the next word at any M positions, from what `embed` and `recurrent_step` gave there."""
 
-    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
+    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> DecoderStep:
         """Read one word in every row; score the next ones."""
         embedded = self.embed(tokens_N)
-        output, state, alphas_NL = self.advance(embedded, state, memory)
-        return Step(self.predict(embedded, output), state, alphas_NL)
+        output, state, alphas_NL = self.recurrent_step(embedded, state, memory)
+        return DecoderStep(self.logits(embedded, output), state, alphas_NL)
 
-    def forward(self, features_BLF: Tensor, tokens_BKT: Tensor, counts_BKT: Tensor) -> Forced:
-        """Teacher forcing: feed the words `tokens_BKT`, score the next word where `counts_BKT` is true."""
-        embedded, output, alphas_NTL = self.follow(features_BLF, tokens_BKT, counts_BKT)
-        return Forced(self.predict(embedded, output), alphas_NTL)
+    def forward(self, features_BLF: Tensor, tokens_BKT: Tensor, mask_BKT: Tensor) -> TeacherForced:
+        """Teacher forcing: feed the words `tokens_BKT`, score the next word where `mask_BKT` is true."""
+        embedded, output, alphas_NTL = self.unroll_hidden(features_BLF, tokens_BKT, mask_BKT)
+        return TeacherForced(self.logits(embedded, output), alphas_NTL)
 
-    def follow(self, features_BLF: Tensor, tokens_BKT: Tensor, counts_BKT: Tensor) -> Followed:
-        """Read the words `tokens_BKT`, and keep what came of them where `counts_BKT` is true.
+    def unroll_hidden(self, features_BLF: Tensor, tokens_BKT: Tensor, mask_BKT: Tensor) -> Unrolled:
+        """Read the words `tokens_BKT`, and keep what came of them where `mask_BKT` is true.
 
         Each row counts up to some time and not after it, and a question that is only read not before it.
         Cheapest when images come with the longest captions first: an image whose rows have all ended is
@@ -108,47 +108,47 @@ class Decoder(nn.Module, ABC):
         memory, state = self.start(features_BLF)
         embedded = self.embed(tokens_BKT.flatten(0, 1))
         state = repeat_rows(state, tokens_BKT.shape[1])
-        output, alphas_NTL = self.unroll(embedded, state, memory, counts_BKT)
-        counts_NT = counts_BKT.flatten(0, 1)
-        return Followed(tuple(leaf[counts_NT] for leaf in embedded), output, alphas_NTL)
+        output, alphas_NTL = self.unroll(embedded, state, memory, mask_BKT)
+        mask_NT = mask_BKT.flatten(0, 1)
+        return Unrolled(tuple(leaf[mask_NT] for leaf in embedded), output, alphas_NTL)
 
     def unroll(
-        self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree, counts_BKT: Tensor
+        self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree, mask_BKT: Tensor
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
-        """`advance` through time: outputs at the positions that count, leaves (M, ...), and alphas_NTL."""
-        B, K, _ = counts_BKT.shape
-        steps: list[Advanced] = []
+        """`recurrent_step` through time: outputs at the positions that count, leaves (M, ...), and alphas_NTL."""
+        B, K, _ = mask_BKT.shape
+        steps: list[StepOutput] = []
         now = [leaf.unbind(dim=1) for leaf in embedded]
-        for t, images in enumerate(_images_under_way(counts_BKT)):
+        for t, images in enumerate(_images_under_way(mask_BKT)):
             if images < B:
                 memory, state = first_rows(memory, images), first_rows(state, images * K)
                 B = images
-            steps.append(self.advance(tuple(leaf[t][: B * K] for leaf in now), state, memory))
+            steps.append(self.recurrent_step(tuple(leaf[t][: B * K] for leaf in now), state, memory))
             state = steps[-1].state
-        rows_M, times_M = counts_BKT.flatten(0, 1).nonzero(as_tuple=True)
+        rows_M, times_M = mask_BKT.flatten(0, 1).nonzero(as_tuple=True)
         starts_T = torch.tensor([0, *(len(s.output[0]) for s in steps)], device=rows_M.device).cumsum(0)
         outputs = tuple(
             torch.cat(leaf)[starts_T[times_M] + rows_M]
             for leaf in zip(*(s.output for s in steps), strict=True)
         )
         alphas = [s.alphas_NL for s in steps if s.alphas_NL is not None]
-        return outputs, _stack_padded(alphas, counts_BKT) if alphas else None
+        return outputs, _stack_padded(alphas, mask_BKT) if alphas else None
 
 
-def _images_under_way(counts_BKT: Tensor) -> list[int]:
+def _images_under_way(mask_BKT: Tensor) -> list[int]:
     """For each time until all rows have ended: how many of the first images must still be computed."""
-    number_B1 = torch.arange(1, len(counts_BKT) + 1, device=counts_BKT.device).unsqueeze(1)
-    counting_T = (counts_BKT.any(dim=1) * number_B1).amax(dim=0)
+    number_B1 = torch.arange(1, len(mask_BKT) + 1, device=mask_BKT.device).unsqueeze(1)
+    counting_T = (mask_BKT.any(dim=1) * number_B1).amax(dim=0)
     numbers: list[int] = counting_T.flip(0).cummax(dim=0).values.flip(0).tolist()  # or will be, later on
     return numbers[: numbers.index(0)] if 0 in numbers else numbers
 
 
-def _stack_padded(alphas: list[Tensor], counts_BKT: Tensor) -> Tensor:
+def _stack_padded(alphas: list[Tensor], mask_BKT: Tensor) -> Tensor:
     """alphas_NTL from steps with fewer and fewer rows; zero where nothing counts."""
-    B, K, T = counts_BKT.shape
+    B, K, T = mask_BKT.shape
     padded = [F.pad(a_NL, (0, 0, 0, B * K - len(a_NL))) for a_NL in alphas]
     alphas_NTL = F.pad(torch.stack(padded, dim=1), (0, 0, 0, T - len(alphas)))
-    return alphas_NTL * counts_BKT.flatten(0, 1).unsqueeze(-1)
+    return alphas_NTL * mask_BKT.flatten(0, 1).unsqueeze(-1)
 
 
 DECODERS: Registry[Decoder] = Registry("decoder", "captioner.decoders")

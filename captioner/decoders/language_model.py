@@ -11,19 +11,19 @@ from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.cells.init import initialise
-from captioner.decoders.base import DECODERS, Started
-from captioner.decoders.recurrent import PlainDecoder
+from captioner.decoders.base import DECODERS, DecoderStart
+from captioner.decoders.recurrent import RecurrentDecoder
 from captioner.errors import UserError
 from captioner.vocabulary import SPECIAL
 
 
-class Symbol(NamedTuple):
+class EmbeddedToken(NamedTuple):
     """A character or a word as the cell reads it."""
 
     symbol: Tensor  # (..., E)
 
 
-class Reading(NamedTuple):
+class EncodedText(NamedTuple):
     """A text that was read."""
 
     outputs_NTH: Tensor
@@ -31,7 +31,7 @@ class Reading(NamedTuple):
 
 
 @DECODERS.register("language_model")
-class LanguageModel(PlainDecoder):
+class LanguageModel(RecurrentDecoder):
     r"""What comes next, from what was read alone (Karpathy, 2015, min-char-rnn and char-rnn).
 
         x_t     = W_e s_t                          s_t itself, one-hot, where `embed_dim` is null
@@ -43,7 +43,7 @@ class LanguageModel(PlainDecoder):
     0. An `endless` text, a fact of the task, has no special words: never said, and read as nothing.
     """
 
-    looks = False
+    uses_image = False
 
     def __init__(
         self,
@@ -68,23 +68,23 @@ class LanguageModel(PlainDecoder):
         initialise([self.output.weight], [], self.cell.hidden_dim, init, init_scale)
         nn.init.zeros_(self.output.bias)
 
-    def start(self, features_BLF: Tensor) -> Started:
+    def start(self, features_BLF: Tensor) -> DecoderStart:
         """Nothing read yet."""
-        return Started((), self.cell.zero_state(features_BLF))
+        return DecoderStart((), self.cell.zero_state(features_BLF))
 
-    def embed(self, tokens: Tensor) -> Symbol:
+    def embed(self, tokens: Tensor) -> EmbeddedToken:
         """(...,) to x (..., E)."""
         if self.symbols is None:
             one_hot = F.one_hot(tokens.long(), self.vocab_size)[..., self.unsaid :]
-            return Symbol(one_hot.to(self.output.weight.dtype))
+            return EmbeddedToken(one_hot.to(self.output.weight.dtype))
         said = (tokens >= self.unsaid).unsqueeze(-1)
-        return Symbol(self.symbols((tokens - self.unsaid).clamp(min=0)) * said)
+        return EmbeddedToken(self.symbols((tokens - self.unsaid).clamp(min=0)) * said)
 
-    def read(self, tokens_NT: Tensor, state: State) -> Reading:
+    def read(self, tokens_NT: Tensor, state: State) -> EncodedText:
         """Read on from a state: outputs at every time, and the state after the last."""
-        return Reading(*self.cell(self.embed(tokens_NT).symbol, state))
+        return EncodedText(*self.cell(self.embed(tokens_NT).symbol, state))
 
-    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+    def logits(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
         """logits_MV = W_o h + b, and -inf for what is never said."""
         logits: Tensor = self.output(self.dropout(output[0]))
         return F.pad(logits, (self.unsaid, 0), value=-torch.inf) if self.unsaid else logits

@@ -3,23 +3,23 @@
 from torch import Tensor
 
 from captioner.cells.base import Cell, State
-from captioner.decoders.base import Advanced, Decoder
+from captioner.decoders.base import Decoder, StepOutput
 from captioner.tree import Tree
 
 
-class PlainDecoder(Decoder):
-    """Shown nothing at a step but the word: `embed` gives what the `cell` reads, `predict` is given its h."""
+class RecurrentDecoder(Decoder):
+    """Shown nothing at a step but the word: `embed` gives what the `cell` reads, `logits` is given its h."""
 
     cell: Cell
 
-    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Tree) -> Advanced:
+    def recurrent_step(self, embedded: tuple[Tensor, ...], state: State, memory: Tree) -> StepOutput:
         """One step of the cell."""
         state = self.cell.step(self.cell.project(embedded[0]), state)
-        return Advanced((state[0],), state)
+        return StepOutput((state[0],), state)
 
     def unroll(
-        self, embedded: tuple[Tensor, ...], state: State, memory: Tree, counts_BKT: Tensor
+        self, embedded: tuple[Tensor, ...], state: State, memory: Tree, mask_BKT: Tensor
     ) -> tuple[tuple[Tensor, ...], None]:
         """The cell's own whole-sequence path."""
         outputs_NTH, _ = self.cell(embedded[0], state)
-        return (outputs_NTH[counts_BKT.flatten(0, 1)],), None
+        return (outputs_NTH[mask_BKT.flatten(0, 1)],), None

@@ -9,24 +9,24 @@ from torch import Tensor, nn
 
 from captioner.attention import AdditiveAttention
 from captioner.cells.base import CELLS, CellConfig, State
-from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
+from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
 
 
-class Annotations(NamedTuple):
+class AttentionMemory(NamedTuple):
     """What stays of an image."""
 
     features_BLF: Tensor
     prepared_BLA: Tensor
 
 
-class Word(NamedTuple):
+class EmbeddedWord(NamedTuple):
     """A word, and its part of the cell's gates."""
 
     word: Tensor  # (..., E)
     projected: Tensor  # (..., G)
 
 
-class Seen(NamedTuple):
+class AttentionOutput(NamedTuple):
     """What a moment gives to the output."""
 
     h_NH: Tensor
@@ -45,11 +45,11 @@ class ShowAttendTell(Decoder):
 
     The paper is the default; what later code made popular is an option: `gate="vector"` (a gate for each
     feature) or `"none"`; `output="hidden"` (softmax(L_o h_t)); `activation="relu"` in the attention.
-    `dropout` acts on the sum before L_o. Word vectors start in U(-embed_scale, embed_scale), and
+    `dropout` acts on the sum before L_o. EmbeddedWord vectors start in U(-embed_scale, embed_scale), and
     `score_gain` is the attention's.
     """
 
-    attends = True
+    has_attention = True
 
     def __init__(
         self,
@@ -84,26 +84,28 @@ class ShowAttendTell(Decoder):
         self.context_to_output = nn.Linear(feature_dim, embed_dim, bias=False) if deep else None
         self.output = nn.Linear(embed_dim if deep else hidden_dim, vocab_size)
 
-    def start(self, features_BLF: Tensor) -> Started:
+    def start(self, features_BLF: Tensor) -> DecoderStart:
         """What attention keeps of each image, and the cell's state from the mean annotation."""
         state = self.init(features_BLF.mean(dim=1)).tanh().chunk(self.cell.num_states, dim=-1)
-        return Started(Annotations(features_BLF, self.attention.prepare(features_BLF)), state)
+        return DecoderStart(AttentionMemory(features_BLF, self.attention.prepare(features_BLF)), state)
 
-    def embed(self, tokens: Tensor) -> Word:
+    def embed(self, tokens: Tensor) -> EmbeddedWord:
         """(...,) to E y (..., E) and its part of the gates (..., G)."""
         word = self.words(tokens)
-        return Word(word, self.cell.project(word))
+        return EmbeddedWord(word, self.cell.project(word))
 
-    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Annotations) -> Advanced:
-        """Attend, gate, recur."""
+    def recurrent_step(
+        self, embedded: tuple[Tensor, ...], state: State, memory: AttentionMemory
+    ) -> StepOutput:
+        """Attend, gate, cell_step."""
         h_NH = state[0]
         context_NF, alphas_NL = self.attention(memory.features_BLF, memory.prepared_BLA, h_NH)
         if self.gate is not None:
             context_NF = self.gate(h_NH).sigmoid() * context_NF
         state = self.cell.step(embedded[1] + self.context_to_cell(context_NF), state)
-        return Advanced(Seen(state[0], context_NF), state, alphas_NL)
+        return StepOutput(AttentionOutput(state[0], context_NF), state, alphas_NL)
 
-    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+    def logits(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
         """logits_MV by the deep output, or from h alone."""
         h_MH, context_MF = output
         summed = h_MH

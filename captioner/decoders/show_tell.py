@@ -5,18 +5,18 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, CellConfig
-from captioner.decoders.base import DECODERS, Started
-from captioner.decoders.recurrent import PlainDecoder
+from captioner.decoders.base import DECODERS, DecoderStart
+from captioner.decoders.recurrent import RecurrentDecoder
 
 
-class Word(NamedTuple):
+class ShowTellWord(NamedTuple):
     """A word as the cell reads it."""
 
     word: Tensor  # (..., E)
 
 
 @DECODERS.register("show_tell")
-class ShowTell(PlainDecoder):
+class ShowTell(RecurrentDecoder):
     r"""The image is the first word (Vinyals et al., 2015, eq. 10-12; NeuralTalk2, Karpathy).
 
         x_{-1} = W_I mean_l(a_l)                       the image, once
@@ -49,16 +49,16 @@ class ShowTell(PlainDecoder):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.cell.hidden_dim, vocab_size)
 
-    def start(self, features_BLF: Tensor) -> Started:
+    def start(self, features_BLF: Tensor) -> DecoderStart:
         """The cell after it has read the image; nothing of the image is kept beside."""
         image_BE = self.dropout(self.image_norm(self.image(features_BLF.mean(dim=1))))
-        return Started((), self.cell.step(self.cell.project(image_BE), self.cell.zero_state(image_BE)))
+        return DecoderStart((), self.cell.step(self.cell.project(image_BE), self.cell.zero_state(image_BE)))
 
-    def embed(self, tokens: Tensor) -> Word:
+    def embed(self, tokens: Tensor) -> ShowTellWord:
         """(...,) to x (..., E)."""
-        return Word(self.dropout(self.words(tokens)))
+        return ShowTellWord(self.dropout(self.words(tokens)))
 
-    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+    def logits(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
         """logits_MV = W_o h + b."""
         logits_MV: Tensor = self.output(self.dropout(output[0]))
         return logits_MV

@@ -9,24 +9,24 @@ from torch import Tensor, nn
 
 from captioner.attention import AdditiveAttention, LocatedAttention
 from captioner.cells.base import CELLS, CellConfig, State
-from captioner.decoders.base import DECODERS, Advanced, Decoder, Started
+from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
 from captioner.errors import UserError
 
 
-class Annotations(NamedTuple):
+class Visual7WMemory(NamedTuple):
     """What stays of an image."""
 
     features_BLF: Tensor
     prepared: Tensor  # (B, L, A), or (B, L) of the located attention
 
 
-class Word(NamedTuple):
+class Visual7WWord(NamedTuple):
     """A word's part of the cell's gates."""
 
     projected: Tensor  # (..., G)
 
 
-class Seen(NamedTuple):
+class Visual7WOutput(NamedTuple):
     """What a moment gives to the output."""
 
     h_NH: Tensor
@@ -49,14 +49,14 @@ class Visual7WDecoder(Decoder):
     `score_gain`), or `located`, that code's own. With `output="deep"` the last line is
     softmax(W_o(h_t + W_s sum_l alpha_tl a_l) + b), after Xu et al.: what is seen last is told without a way
     through the cell, and encoder and attention learn several times as fast from nothing. `dropout` acts on
-    what W_o is given. Word vectors start in U(-embed_scale, embed_scale).
+    what W_o is given. Visual7WWord vectors start in U(-embed_scale, embed_scale).
 
     Raises:
         UserError: `attention_dim` or `score_gain` beside the located attention, or features of which it is
             not known how many there are.
     """
 
-    attends = True
+    has_attention = True
 
     def __init__(
         self,
@@ -98,25 +98,27 @@ class Visual7WDecoder(Decoder):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.cell.hidden_dim, vocab_size)
 
-    def start(self, features_BLF: Tensor) -> Started:
+    def start(self, features_BLF: Tensor) -> DecoderStart:
         """What attention keeps of each image, and the cell after it has read the image."""
-        memory = Annotations(features_BLF, self.attention.prepare(features_BLF))
+        memory = Visual7WMemory(features_BLF, self.attention.prepare(features_BLF))
         image_BE = self.image(features_BLF.mean(dim=1)).relu()
-        image = Word(self.cell.project(image_BE))
-        return Started(memory, self.advance(image, self.cell.zero_state(image_BE), memory).state)
+        image = Visual7WWord(self.cell.project(image_BE))
+        return DecoderStart(memory, self.recurrent_step(image, self.cell.zero_state(image_BE), memory).state)
 
-    def embed(self, tokens: Tensor) -> Word:
+    def embed(self, tokens: Tensor) -> Visual7WWord:
         """(...,) to a word's part of the gates (..., G)."""
-        return Word(self.cell.project(self.words(tokens)))
+        return Visual7WWord(self.cell.project(self.words(tokens)))
 
-    def advance(self, embedded: tuple[Tensor, ...], state: State, memory: Annotations) -> Advanced:
-        """Attend, recur."""
+    def recurrent_step(
+        self, embedded: tuple[Tensor, ...], state: State, memory: Visual7WMemory
+    ) -> StepOutput:
+        """Attend, cell_step."""
         context_NF, alphas_NL = self.attention(memory.features_BLF, memory.prepared, state[0])
         context_NC = self.context(context_NF).relu()
         state = self.cell.step(embedded[0] + self.context_to_cell(context_NC), state)
-        return Advanced(Seen(state[0], context_NF), state, alphas_NL)
+        return StepOutput(Visual7WOutput(state[0], context_NF), state, alphas_NL)
 
-    def predict(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
+    def logits(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
         """logits_MV = W_o h + b, or deep."""
         told_MH, context_MF = output
         if self.context_to_output is not None:

@@ -114,7 +114,7 @@ class FeatureStore:
     def verify(self, chunks: int | None = None) -> None:
         """Compare the features with their checksums: all of them, or `chunks` batches evenly spaced.
 
-        Opening a store checks 16 batches, the first and the last among them.
+        PromptState a store checks 16 batches, the first and the last among them.
 
         Raises:
             UserError: the file is too short, or other than what was written.
@@ -159,7 +159,7 @@ def open_store(
 
     Those it lacks, and those whose file has changed since (size, time), are computed now, in float32 on
     `device`, and kept in 16 bits. Pictures that cannot be read are named and left out; they are tried again
-    at the next opening. Processes that open the same store at once wait for each other.
+    at the next prompt_state. Processes that open the same store at once wait for each other.
 
     Raises:
         UserError: the encoder is being trained, the disk is too small, the store is damaged, or a feature

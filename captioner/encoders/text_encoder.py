@@ -5,18 +5,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from captioner.cells.base import CELLS, Cell, CellConfig, Ran
+from captioner.cells.base import CELLS, Cell, CellConfig, CellOutput
 from captioner.errors import UserError
 
 
-class ReadSentence(NamedTuple):
+class EncodedSentence(NamedTuple):
     """A sentence that was read."""
 
     outputs_NTF: Tensor  # after every word; of both directions, where there are two
     state_NS: Tensor  # all that is remembered after the last: h, c, ... of every layer
 
 
-class SentenceEncoder(nn.Module):
+class TextEncoder(nn.Module):
     r"""A cell reads a sentence, word by word.
 
         x_t = dropout(W_e s_t),  with `squash` tanh of it        (Antol et al., 2015, for questions)
@@ -24,7 +24,7 @@ class SentenceEncoder(nn.Module):
 
     A second cell reads from the end with `bidirectional` (Schuster and Paliwal, 1997), and `reverse`
     hands the words over last first (Sutskever et al., 2014). The sentences of a batch have one length, so
-    that nothing is padded and a row does not depend on its batch: see the `groups` of `data.loader`.
+    that nothing is padded and a row does not depend on its batch: see the `length_buckets` of `data.loader`.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class SentenceEncoder(nn.Module):
     ) -> None:
         super().__init__()
         if embed_dim < 1:
-            raise UserError(f"sentence: embed_dim must be at least 1, not {embed_dim}.")
+            raise UserError(f"text_encoder: embed_dim must be at least 1, not {embed_dim}.")
         if bidirectional and reverse:
-            raise UserError("sentence: reverse has no meaning where both directions are read.")
+            raise UserError("text_encoder: reverse has no meaning where both directions are read.")
         self.words = nn.Embedding(vocab_size, embed_dim)
         self.dropout = nn.Dropout(dropout)
         self.squash = squash
@@ -51,18 +51,18 @@ class SentenceEncoder(nn.Module):
         self.state_dim = cells[0].num_states * self.feature_dim
         self.cells = nn.ModuleList(cells)
 
-    def forward(self, tokens_NT: Tensor) -> ReadSentence:
+    def forward(self, tokens_NT: Tensor) -> EncodedSentence:
         """Read sentences of one length, at least one word."""
         x_NTE = self.dropout(self.words(tokens_NT))
         x_NTE = x_NTE.tanh() if self.squash else x_NTE
         ways = [self.reverse, True][: len(self.cells)]
         read = [self._read(cell, x_NTE, back) for cell, back in zip(self.cells, ways, strict=True)]
         outputs_NTF = torch.cat([one.outputs_NTH for one in read], dim=-1)
-        return ReadSentence(outputs_NTF, torch.cat([leaf for one in read for leaf in one.state], dim=-1))
+        return EncodedSentence(outputs_NTF, torch.cat([leaf for one in read for leaf in one.state], dim=-1))
 
-    def _read(self, cell: nn.Module, x_NTE: Tensor, back: bool) -> Ran:
+    def _read(self, cell: nn.Module, x_NTE: Tensor, back: bool) -> CellOutput:
         """Outputs in the order of the words, however they were read."""
         assert isinstance(cell, Cell)
         x_NTE = x_NTE.flip(1) if back else x_NTE
         outputs_NTH, state = cell(x_NTE, cell.zero_state(x_NTE[:, 0]))
-        return Ran(outputs_NTH.flip(1) if back else outputs_NTH, state[: cell.num_states])
+        return CellOutput(outputs_NTH.flip(1) if back else outputs_NTH, state[: cell.num_states])

@@ -13,7 +13,13 @@ from captioner.data.files import read_text
 from captioner.data.formats.vqa import read_annotations, read_questions
 from captioner.data.formats.vqa_results import check_vqa_results, read_vqa_results
 from captioner.errors import UserError
-from captioner.metrics.answers.answer_sets import NO_WORDNET, answer_list, set_accuracy, wordnet_likeness, wups_scores
+from captioner.metrics.answers.answer_sets import (
+    NO_WORDNET,
+    answer_list,
+    set_accuracy,
+    wordnet_likeness,
+    wups_scores,
+)
 from captioner.metrics.answers.normalization import RULES
 from captioner.metrics.answers.vqa_accuracy import (
     VERSIONS,
@@ -27,13 +33,13 @@ from captioner.metrics.answers.vqa_accuracy import (
 
 
 class Effect(NamedTuple):
-    """Of a rule: how many answers it changed, and how many accuracies would be others without it."""
+    """Of a rule: how many answers it override_search, and how many accuracies would be others without it."""
 
-    changed: int
+    override_search: int
     decided: int
 
 
-class Scored(NamedTuple):
+class ScoredAnswers(NamedTuple):
     """What was found, by question id and by version of the accuracy.
 
     Attributes:
@@ -51,7 +57,7 @@ class Scored(NamedTuple):
     explanations: dict[int, Explanation]
 
 
-def score_answers(results: Path, annotations: Path, questions: Path | None = None) -> Scored:
+def score_answers(results: Path, annotations: Path, questions: Path | None = None) -> ScoredAnswers:
     """Score a VQA results file against what people answered.
 
     With a file of questions an answer must be one of the choices, where the questions have some.
@@ -70,7 +76,7 @@ def score_answers(results: Path, annotations: Path, questions: Path | None = Non
         )
         for question_id, entry in answered.items()
     }
-    return Scored(
+    return ScoredAnswers(
         said,
         truth,
         {question_id: entry["question"] for question_id, entry in asked.items()},
@@ -81,11 +87,11 @@ def score_answers(results: Path, annotations: Path, questions: Path | None = Non
 
 def effects(explanations: Mapping[int, Explanation]) -> dict[str, Effect]:
     """What each rule did over all questions, and what it did that nothing is normalised where all agree."""
-    changed = Counter(change.rule for one in explanations.values() for change in one.changes)
+    override_search = Counter(change.rule for one in explanations.values() for change in one.changes)
     decided = Counter(rule for one in explanations.values() for rule in one.decisive)
     as_written = [one for one in explanations.values() if one.is_unanimous]
     others = sum(one.lenient != one.compared.accuracy for one in as_written)
-    found = {rule: Effect(changed[rule], decided[rule]) for rule in RULES}
+    found = {rule: Effect(override_search[rule], decided[rule]) for rule in RULES}
     return found | {"as written where all people agree": Effect(len(as_written), others)}
 
 
@@ -121,7 +127,7 @@ def score_sets(said: Path, right: Path) -> SetsScored:
     )
 
 
-def results_of(results: Path, annotations: Path, scored: Scored) -> dict[str, Any]:
+def results_of(results: Path, annotations: Path, scored: ScoredAnswers) -> dict[str, Any]:
     """Everything that was found and all that it depends on, for results.json."""
     return {
         "results": str(results),
@@ -138,7 +144,7 @@ def results_of(results: Path, annotations: Path, scored: Scored) -> dict[str, An
     }
 
 
-def write_results(folder: Path, results: Mapping[str, Any], scored: Scored) -> None:
+def write_results(folder: Path, results: Mapping[str, Any], scored: ScoredAnswers) -> None:
     """`results.json`, and `per_question.csv` with a line for each question.
 
     Raises:

@@ -28,7 +28,7 @@ class Evaluation(NamedTuple):
 EVALUATIONS: Registry[Evaluation] = Registry("evaluation", "captioner.app.evaluation")
 """By the name of the task: `evaluate(model, output, *, split, data, progress, ...) -> Evaluation`.
 
-`model` and `output` are folders, `split` has a default, `data` is what was changed on the command line or
+`model` and `output` are folders, `split` has a default, `data` is what was override_search on the command line or
 None, `progress` wraps an iterable, for a bar. Keyword arguments beside these are the options that the task
 has: each is a flag of the same name in `captioner.commands.evaluate`; other flags are refused for the task.
 `results.json` in `output` holds all that the figures depend on (`write_results`).

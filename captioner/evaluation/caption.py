@@ -5,26 +5,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.evaluation.base import EVALUATIONS, Evaluation, left_out, write_results
-from captioner.inference.generate import Captioned, as_captioner, generate
-from captioner.evaluation.scene_metrics import share_looked_at, share_true
 from captioner.config import Component
-from captioner.data.captions.base import DATASETS, CaptionSource
+from captioner.data.captions.base import CAPTION_SOURCES, CaptionSource
 from captioner.data.captions.coco import write_coco_results
-from captioner.data.module import CaptionData
 from captioner.data.captions.scenes import Scenes
+from captioner.data.module import CaptionData
 from captioner.encoders.encoding import Pictures
 from captioner.errors import UserError
+from captioner.evaluation.base import EVALUATIONS, Evaluation, left_out, write_results
+from captioner.evaluation.scene_metrics import share_looked_at, share_true
+from captioner.inference.generate import Captioned, as_captioner, generate
 from captioner.insight.attention_map import draw_attention
-from captioner.insight.samples_page import Sample, page_note, shown_on_page, write_samples_page
+from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
 from captioner.metrics.diversity import diversity
 from captioner.metrics.n_best import n_best_scores
 from captioner.metrics.scores import CaptionScores, score_captions
 from captioner.metrics.tokenization.tokenize import tokenize_all
-from captioner.search.base import SEARCHES
-from captioner.search.override import changed
-from captioner.training.caption import CaptionTask
 from captioner.models.folder import load_model
+from captioner.search.base import SEARCHES
+from captioner.search.override import override_search
+from captioner.training.caption import CaptionTask
 
 DRAWN_SAMPLES = 12
 
@@ -56,8 +56,8 @@ def evaluate(
     """
     task = as_captioner(load_model(model), model)
     data = data or task.config.data
-    decoding = changed(task.config.search, search or {}, n_best)
-    source = DATASETS.build(data)
+    decoding = override_search(task.config.search, search or {}, n_best)
+    source = CAPTION_SOURCES.build(data)
     asked = split_of(source, split, limit)
     started = time.monotonic()
     reader = SEARCHES.build(decoding, vocabulary=task.vocabulary)
@@ -176,15 +176,17 @@ def _write_samples(
     for number, image_id in enumerate(chosen):
         captioned = good[image_id]
         caption = captioned.captions[0]
-        assert captioned.shown is not None
+        assert captioned.encoder_view is not None
         if caption.alphas_TL is not None and caption.words and number < DRAWN_SAMPLES:
             (output / "attention").mkdir(exist_ok=True)
-            figure = draw_attention(captioned.shown, caption.words, caption.alphas_TL, task.encoder.grid)
+            figure = draw_attention(
+                captioned.encoder_view, caption.words, caption.alphas_TL, task.encoder.grid
+            )
             figure.save(output / "attention" / f"{image_id}.png")
         samples.append(
-            Sample(
+            PageSample(
                 image_id,
-                captioned.shown,
+                captioned.encoder_view,
                 caption.text,
                 caption.words,
                 caption.alphas_TL.tolist() if caption.alphas_TL is not None and caption.words else None,

@@ -49,7 +49,7 @@ class Request:
     num_draws: int = NUM_DRAWS
 
 
-class Scored(NamedTuple):
+class ScoredCaptions(NamedTuple):
     """The scores of the candidates, and of another captioner's if asked for."""
 
     captions: Captions
@@ -61,7 +61,7 @@ class Scored(NamedTuple):
     comparison: dict[str, Comparison]
 
 
-def score_files(request: Request) -> Scored:
+def score_files(request: Request) -> ScoredCaptions:
     """Read, check, score.
 
     Raises:
@@ -92,11 +92,11 @@ def score_files(request: Request) -> Scored:
         figures["novel"] = variety["novel"]
     between = intervals(scores.statistics, request.num_draws)
     if not request.other:
-        return Scored(captions, scores, figures, variety, between, {}, {})
+        return ScoredCaptions(captions, scores, figures, variety, between, {}, {})
     in_order = {image: others[image] for image in captions}
     other = score_captions(in_order, references, request.tokenizer, frequencies)
     comparison = compare(scores.statistics, other.statistics, request.num_draws)
-    return Scored(captions, scores, figures, variety, between, other.as_dict(), comparison)
+    return ScoredCaptions(captions, scores, figures, variety, between, other.as_dict(), comparison)
 
 
 def _variety(tokens: list[list[str]], request: Request) -> dict[str, float]:
@@ -142,7 +142,7 @@ def _some(images: Sequence[str]) -> str:
     return f"image {images[0]}" + (f" and {len(images) - 1} others" if len(images) > 1 else "")
 
 
-def results_of(request: Request, scored: Scored) -> dict[str, Any]:
+def results_of(request: Request, scored: ScoredCaptions) -> dict[str, Any]:
     """Everything that was found and all that it depends on, for results.json."""
     scores = scored.scores
     results: dict[str, Any] = {
@@ -171,7 +171,7 @@ def results_of(request: Request, scored: Scored) -> dict[str, Any]:
     return results | {"versions": {package: version(package) for package in ("captioner", "numpy")}}
 
 
-def write_results(folder: Path, results: Mapping[str, Any], scored: Scored) -> None:
+def write_results(folder: Path, results: Mapping[str, Any], scored: ScoredCaptions) -> None:
     """`results.json`, and `per_image.csv` with a line for each image.
 
     Raises:

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from captioner.config import Component
+from captioner.data.loader import SampleIndex
+from captioner.data.text.alphabet import Numbers
+from captioner.data.text.corpus import CORPORA, fingerprint
+from captioner.data.text.streams import Chunks, Stream, divide
+from captioner.errors import UserError
 from captioner.evaluation.base import EVALUATIONS, Evaluation, write_results
 from captioner.inference.char_lm import Writer
-from captioner.config import Component
-from captioner.data.text.alphabet import Numbers
-from captioner.data.loader import Place
-from captioner.data.text.streams import Chunks, Stream, divide
-from captioner.data.text.corpus import CORPORA, fingerprint
-from captioner.errors import UserError
 from captioner.metrics.text.likelihood import Array, Likelihood, likelihood
+from captioner.models.prompt import nll
 from captioner.training.char_lm import CharLM
-from captioner.models.prompt import surprise
 from captioner.vocabulary import PAD
 
 NUM_WINDOWS = 1000
@@ -38,7 +38,7 @@ def evaluate(
     windows_seed: int | None = None,
     progress: Any = iter,
 ) -> Evaluation:
-    """The mean surprise of a split's symbols, each after all that come before it in the split.
+    """The mean nll of a split's symbols, each after all that come before it in the split.
 
     `data` are changes to the data of the training. The split is read as one stream from a zero state, or as
     `validation_streams` of `data`; the first symbol is not predicted. `windows` adds nanoGPT's estimate
@@ -58,7 +58,7 @@ def evaluate(
     about = {"model": str(model), "data": part.data, "split": split, "text": part.text, **_results(found)}
     notes = [] if part.text == writer.task.text or "path" in (data or {}) else [OTHER_TEXT.format(split)]
     if draws and starts is not None:
-        nats_NT = writer.surprise_in_windows(part.numbers, starts, draws.length, progress)
+        nats_NT = writer.nll_in_windows(part.numbers, starts, draws.length, progress)
         short = likelihood(nats_NT.flatten(), block=draws.length)
         for name, figures in _columns(split, short).items():
             columns[name] |= {f"windows_{key}": value for key, value in figures.items()}
@@ -109,9 +109,9 @@ def _carried(writer: Writer, part: _Part, progress: Any) -> Array:
     """Nats of every symbol of the split, in text order."""
     streams = divide(part.stretches, part.num_streams, whole=True)
     longest = max(stream.length for stream in streams)
-    whole = Chunks(part.numbers, streams, longest, whole=True).__getitems__([Place(0, 0)])
+    whole = Chunks(part.numbers, streams, longest, whole=True).__getitems__([SampleIndex(0, 0)])
     tokens_NT = whole.tokens_NT.to(writer.task.device)
-    nats_NT = surprise(writer.task.opened, tokens_NT, progress)
+    nats_NT = nll(writer.task.prompted, tokens_NT, progress)
     return np.asarray(nats_NT[tokens_NT[:, 1:] != PAD].double().cpu())
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from captioner.config import Component
+from captioner.data.splits import rows_of
+from captioner.data.translation.base import PAIR_SOURCES, PairRow
+from captioner.data.translation.symbols import Symbols
 from captioner.evaluation.base import EVALUATIONS, Evaluation, write_results
 from captioner.inference.translate import Translator
-from captioner.config import Component
-from captioner.data.translation.base import PAIR_SETS, PairRow
-from captioner.data.splits import rows_of
-from captioner.data.translation.symbols import Symbols
 from captioner.metrics.text.edit_distance import matches
 from captioner.vocabulary import UNK
 
@@ -51,7 +51,7 @@ def evaluate(
     translator = Translator(model, search)
     own = translator.task.config.data
     data = data if data and "name" in data else own | (data or {})
-    rows: list[PairRow] = list(rows_of(PAIR_SETS.build(data).tables(), split))[:limit]
+    rows: list[PairRow] = list(rows_of(PAIR_SOURCES.build(data).tables(), split))[:limit]
     started = time.monotonic()
     found = progress(translator([row["source"] for row in rows], unknown=True))
     compared = [_Compared(row, one.text) for row, one in zip(rows, found, strict=True)]

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.inference.visual7w import Chosen, choose
-from captioner.evaluation.base import EVALUATIONS, Evaluation, grey_picture, left_out, write_results
 from captioner.config import Component
-from captioner.data.questions.multiple_choice import Asked, asked_of_pictures
-from captioner.data.questions.base import QUESTION_SETS, QuestionSource
 from captioner.data.formats.visual7w_results import Result, write_visual7w_results
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource
+from captioner.data.questions.multiple_choice import MultipleChoiceQuestion, asked_of_pictures
 from captioner.errors import UserError
+from captioner.evaluation.base import EVALUATIONS, Evaluation, grey_picture, left_out, write_results
 from captioner.images import ImageSource
+from captioner.inference.visual7w import Chosen, choose
 from captioner.metrics.answers.choice_accuracy import ChoiceScores, Truth, choice_accuracy
-from captioner.training.multiple_choice import ChoosingTask, as_choosing
 from captioner.models.folder import load_model
+from captioner.training.multiple_choice import MultipleChoiceTask, as_multiple_choice
 
 
 @EVALUATIONS.register("visual7w_pointing")
@@ -41,9 +41,9 @@ def evaluate(
     Raises:
         UserError: no model, no such split, no picture of it can be read.
     """
-    task = as_choosing(load_model(model), model)
+    task = as_multiple_choice(load_model(model), model)
     data = data or task.config.data
-    shown = _split(task, QUESTION_SETS.build(data), split, limit)
+    shown = _split(task, QUESTION_SOURCES.build(data), split, limit)
     started = time.monotonic()
     found = list(progress(choose(task, shown.pictures, shown.asked)))
     seconds = time.monotonic() - started
@@ -69,11 +69,11 @@ def evaluate(
 
 class _Split(NamedTuple):
     pictures: dict[str, ImageSource]
-    asked: dict[str, list[Asked]]
+    asked: dict[str, list[MultipleChoiceQuestion]]
     truth: dict[int, Truth]
 
 
-def _split(task: ChoosingTask, source: QuestionSource, split: str, limit: int | None) -> _Split:
+def _split(task: MultipleChoiceTask, source: QuestionSource, split: str, limit: int | None) -> _Split:
     data = task.data_class(source, source.tables(), Path())
     rows = data.table(split)
     asked = asked_of_pictures(rows.select(range(min(limit or len(rows), len(rows)))))

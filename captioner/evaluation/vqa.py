@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.inference.vqa import Asked, Reply, answer, draw_glances, glance_titles
-from captioner.evaluation.base import EVALUATIONS, Evaluation, grey_picture, left_out, write_results
 from captioner.config import Component
-from captioner.data.questions.batches import QuestionData
-from captioner.data.questions.base import QUESTION_SETS, QuestionSource
 from captioner.data.formats.vqa_results import write_vqa_results
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource
+from captioner.data.questions.batches import QuestionData
 from captioner.errors import UserError
-from captioner.insight.samples_page import Sample, page_note, shown_on_page, write_samples_page
-from captioner.metrics.answers.measures import MEASURES
+from captioner.evaluation.base import EVALUATIONS, Evaluation, grey_picture, left_out, write_results
+from captioner.inference.vqa import Asked, Reply, answer, draw_glimpses, glimpse_titles
+from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
 from captioner.metrics.answers.answer_sets import NO_WORDNET, wordnet_likeness, wups_scores
+from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import AnswerScores, HumanAnswers
 from captioner.models.folder import load_model
 from captioner.training.vqa import VQA, as_vqa
@@ -48,7 +48,7 @@ def evaluate(
     """
     task = as_vqa(load_model(model), model)
     data = data or task.config.data
-    source = QUESTION_SETS.build(data)
+    source = QUESTION_SOURCES.build(data)
     asked, truth = _split(source, split, limit)
     started = time.monotonic()
     said, problems = _said(task, progress, asked, truth)
@@ -156,13 +156,13 @@ def _write_samples(
 ) -> dict[str, Path]:
     """The page, and the first of its questions with where the model looked; nothing if it does not look."""
     chosen = shown_on_page(found.per_question or dict.fromkeys(asked, 0.0))
-    samples: list[Sample] = []
+    samples: list[PageSample] = []
     for question_id, reply in zip(chosen, answer(task, [asked[i] for i in chosen]), strict=True):
-        if reply.shown is None or not reply.answers:
+        if reply.encoder_view is None or not reply.answers:
             continue
         if reply.alphas_GL is not None and len(samples) < DRAWN_SAMPLES:
             (output / "attention").mkdir(exist_ok=True)
-            draw_glances(task, reply).save(output / "attention" / f"{question_id}.png")
+            draw_glimpses(task, reply).save(output / "attention" / f"{question_id}.png")
         samples.append(_sample(task, question_id, reply, truth[question_id], found))
     if not samples:
         return {}
@@ -172,16 +172,16 @@ def _write_samples(
     return {"samples page": output / "samples.html"} | drawn
 
 
-def _sample(task: VQA, question_id: int, reply: Reply, human: HumanAnswers, found: _Scored) -> Sample:
+def _sample(task: VQA, question_id: int, reply: Reply, human: HumanAnswers, found: _Scored) -> PageSample:
     people = Counter(human.answers)
     score = {"accuracy": found.per_question[question_id] / 100} if question_id in found.per_question else {}
     alphas_GL = reply.alphas_GL
-    assert reply.shown is not None
-    return Sample(
+    assert reply.encoder_view is not None
+    return PageSample(
         image_id=question_id,
-        image=reply.shown,
+        image=reply.encoder_view,
         caption=reply.answers[0].text,
-        words=() if alphas_GL is None else glance_titles(reply),
+        words=() if alphas_GL is None else glimpse_titles(reply),
         alphas=None if alphas_GL is None else alphas_GL.tolist(),
         grid=task.encoder.grid if task.encoder else (1, 1),
         references=[f"{count} x {text}" if count > 1 else text for text, count in people.most_common()],

@@ -1,6 +1,6 @@
 """A look at the places a question asks for.
 
-B images, N questions, G glances, L locations, F feature, H hidden, S question, A attention, V answers.
+B images, N questions, G glimpses, L locations, F feature, H hidden, S question, A attention, V answers.
 """
 
 from typing import Literal
@@ -16,7 +16,7 @@ from captioner.heads.layers import Embedding, Scores, projection
 
 @HEADS.register("attention")
 class Attention(Head):
-    r"""Soft attention over the locations, asked by the question; with several glances, stacked.
+    r"""Soft attention over the locations, asked by the question; with several glimpses, stacked.
 
         u_0     = tanh(W_q dropout(s))            s: h and c of every layer of the question's encoder
         alpha_g = softmax_l(v_g . tanh(K_g a_l + U_g u_{g-1}))
@@ -24,7 +24,7 @@ class Attention(Head):
         u_g     = u_{g-1} + W_g z_g * tanh(Q_g s)
         p       = softmax(W_o dropout(u_G))
 
-    The attention is that of Xu et al. (2015), with its `score_gain`. Each further glance is asked by what
+    The attention is that of Xu et al. (2015), with its `score_gain`. Each further glimpse is asked by what
     those before have shown, as in the stacked attention of Yang et al. (2016). They add W_g z_g itself; here
     it meets the question in a product as in Antol et al. (2015), who squash both factors: with this one free,
     features that are learnt together with the attention are learnt several times as fast. With `fusion` sum
@@ -34,10 +34,10 @@ class Attention(Head):
     and with `batch_norm` BN(W_g z_g) stands for W_g z_g in either, over the questions of a batch.
 
     Raises:
-        UserError: there is no glance.
+        UserError: there is no glimpse.
     """
 
-    attends = True
+    has_attention = True
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Attention(Head):
         num_answers: int,
         hidden_dim: int = 512,
         attention_dim: int = 512,
-        num_glances: int = 1,
+        num_glimpses: int = 1,
         num_layers: int = 0,
         dropout: float = 0.5,
         activation: Literal["tanh", "relu"] = "tanh",
@@ -55,16 +55,16 @@ class Attention(Head):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        if num_glances < 1:
-            raise UserError(f"head attention: num_glances must be at least 1, not {num_glances}.")
+        if num_glimpses < 1:
+            raise UserError(f"head attention: num_glimpses must be at least 1, not {num_glimpses}.")
         self.question = Embedding(state_dim, hidden_dim, dropout)
-        self.glances = nn.ModuleList(
-            Glance(
+        self.glimpses = nn.ModuleList(
+            Glimpse(
                 AdditiveAttention(feature_dim, hidden_dim, attention_dim, activation, score_gain),
                 projection(feature_dim, hidden_dim, batch_norm),
                 Embedding(state_dim, hidden_dim, dropout=0.0) if fusion == "product" else None,
             )
-            for _ in range(num_glances)
+            for _ in range(num_glimpses)
         )
         self.scores = Scores(hidden_dim, hidden_dim, num_answers, num_layers, dropout)
 
@@ -72,13 +72,13 @@ class Attention(Head):
         """Keys are made once an image, however many questions are about it."""
         u_NH = self.question(question_NS)
         alphas = []
-        for glance in self.glances:
-            u_NH, alphas_NL = glance(features_BLF, images_N, question_NS, u_NH)
+        for glimpse in self.glimpses:
+            u_NH, alphas_NL = glimpse(features_BLF, images_N, question_NS, u_NH)
             alphas.append(alphas_NL)
         return Answered(self.scores(u_NH), torch.stack(alphas, dim=1))
 
 
-class Glance(nn.Module):
+class Glimpse(nn.Module):
     """One look: u_{g-1} to u_g and alpha_g."""
 
     def __init__(self, attention: AdditiveAttention, seen: nn.Module, asked: Embedding | None) -> None:

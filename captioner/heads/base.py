@@ -1,6 +1,6 @@
 """What every head is: a picture and a question to the score of each answer.
 
-B images, N questions, G glances, L locations, F feature, S what is remembered of a question, V answers.
+B images, N questions, G glimpses, L locations, F feature, S what is remembered of a question, V answers.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ class Answered(NamedTuple):
     """How likely each answer is."""
 
     logits_NV: Tensor
-    alphas_NGL: Tensor | None = None  # where the head looked at each glance, if it looks at places
+    alphas_NGL: Tensor | None = None  # where the head looked at each glimpse, if it uses_image at places
 
 
 class Head(nn.Module, ABC):
@@ -28,9 +28,9 @@ class Head(nn.Module, ABC):
     (S=0).
     """
 
-    looks: ClassVar[bool] = True
-    reads: ClassVar[bool] = True
-    attends: ClassVar[bool] = False
+    uses_image: ClassVar[bool] = True
+    uses_question: ClassVar[bool] = True
+    has_attention: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from captioner.heads.base import HEADS, Answered, Head
-from captioner.heads.layers import Embedding, Scores, whole
+from captioner.heads.layers import Embedding, Scores, mean_pool
 
 
 @HEADS.register("concatenation")
@@ -39,6 +39,6 @@ class Concatenation(Head):
 
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
         """Each image is embedded once, however many questions are about it."""
-        image_BH = self.image(whole(features_BLF, self.normalise))
+        image_BH = self.image(mean_pool(features_BLF, self.normalise))
         image_NH = image_BH.index_select(0, images_N)
         return Answered(self.scores(torch.cat([image_NH, self.question(question_NS)], dim=-1)))

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from captioner.heads.base import HEADS, Answered, Head
-from captioner.heads.layers import Embedding, Scores, whole
+from captioner.heads.layers import Embedding, Scores, mean_pool
 
 
 @HEADS.register("image_only")
@@ -15,7 +15,7 @@ class ImageOnly(Head):
     With `batch_norm` tanh(BN(W_v dropout(f))) in place of tanh(W_v dropout(f)).
     """
 
-    reads = False
+    uses_question = False
 
     def __init__(
         self,
@@ -34,5 +34,5 @@ class ImageOnly(Head):
 
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
         """The same scores for every question about an image."""
-        logits_BV: Tensor = self.scores(self.image(whole(features_BLF, self.normalise)))
+        logits_BV: Tensor = self.scores(self.image(mean_pool(features_BLF, self.normalise)))
         return Answered(logits_BV.index_select(0, images_N))

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def whole(features_BLF: Tensor, normalise: bool) -> Tensor:
+def mean_pool(features_BLF: Tensor, normalise: bool) -> Tensor:
     """features_BF: the mean over the locations, of length one if `normalise` (norm I, Antol et al., 2015)."""
     features_BF = features_BLF.mean(dim=1)
     return F.normalize(features_BF, dim=-1) if normalise else features_BF

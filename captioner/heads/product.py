@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from captioner.heads.base import HEADS, Answered, Head
-from captioner.heads.layers import Embedding, Scores, whole
+from captioner.heads.layers import Embedding, Scores, mean_pool
 
 
 @HEADS.register("product")
@@ -37,5 +37,5 @@ class Product(Head):
 
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
         """Each image is embedded once, however many questions are about it."""
-        image_BH = self.image(whole(features_BLF, self.normalise))
+        image_BH = self.image(mean_pool(features_BLF, self.normalise))
         return Answered(self.scores(image_BH.index_select(0, images_N) * self.question(question_NS)))

@@ -15,7 +15,7 @@ class QuestionOnly(Head):
     What other heads reach beyond this is what they see. Pictures are not read.
     """
 
-    looks = False
+    uses_image = False
 
     def __init__(
         self,

@@ -6,13 +6,13 @@ from typing import Any
 
 from PIL import Image
 
-from captioner.inference.generate import Captioned, as_captioner, generate
 from captioner.errors import UserError
+from captioner.inference.generate import Captioned, as_captioner, generate
 from captioner.insight.attention_map import draw_attention
 from captioner.insight.search_tree import write_search_tree
-from captioner.search.base import SEARCHES
-from captioner.search.override import changed, settings
 from captioner.models.folder import load_model
+from captioner.search.base import SEARCHES
+from captioner.search.override import override_search, search_settings
 
 
 class Captioner:
@@ -34,7 +34,7 @@ class Captioner:
                 raise UserError(f"{model} and {models[0]} have different words: they cannot speak as one.")
         self.model = models[0]
         self.n_best = n_best
-        self.decoding = changed(self.task.config.search, search or {}, n_best)
+        self.decoding = override_search(self.task.config.search, search or {}, n_best)
         self.search = SEARCHES.build(self.decoding, vocabulary=self.task.vocabulary)
 
     def __call__(self, files: Sequence[Path], record: bool = False) -> Iterator[Captioned]:
@@ -42,14 +42,14 @@ class Captioner:
         pictures = [(str(file), file) for file in files]
         return generate(self.task, self.search, pictures, self.n_best, others=self.others, record=record)
 
-    def check_attends(self) -> None:
+    def check_has_attention(self) -> None:
         """Make sure there is something to draw.
 
         Raises:
             UserError: a decoder does not attend, or they look at different places.
         """
         for task in (self.task, *self.others):
-            if not task.decoder.attends:
+            if not task.decoder.has_attention:
                 name = task.config.decoder["name"]
                 where = f"{self.model} holds a {name} decoder"
                 raise UserError(f"{where}, which does not look at places: no attention to draw.")
@@ -59,9 +59,11 @@ class Captioner:
     def draw(self, captioned: Captioned) -> Image.Image:
         """The picture, and for each word of its first caption where the model looked."""
         caption = captioned.captions[0]
-        assert captioned.shown is not None
+        assert captioned.encoder_view is not None
         assert caption.alphas_TL is not None
-        return draw_attention(captioned.shown, caption.words, caption.alphas_TL, self.task.encoder.grid)
+        return draw_attention(
+            captioned.encoder_view, caption.words, caption.alphas_TL, self.task.encoder.grid
+        )
 
     def write_tree(self, captioned: Captioned, file: Path) -> None:
         """A page that plays the search of a picture captioned with `record`."""
@@ -70,7 +72,11 @@ class Captioner:
             Path(captioned.name).name,
             captioned.events,
             self.task.vocabulary.words,
-            {"model": self.model, **settings(self.search, self.decoding["name"]), "n_best": self.n_best},
-            [(caption.text, caption.log_probability, caption.score) for caption in captioned.captions],
-            captioned.shown,
+            {
+                "model": self.model,
+                **search_settings(self.search, self.decoding["name"]),
+                "n_best": self.n_best,
+            },
+            [(caption.text, caption.log_prob, caption.score) for caption in captioned.captions],
+            captioned.encoder_view,
         )

@@ -14,25 +14,25 @@ from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.insight.search_tree import write_search_tree
 from captioner.metrics.text.likelihood import Array
-from captioner.search.base import SEARCHES
-from captioner.search.override import changed, settings
-from captioner.search.text_rules import check_endless
-from captioner.search.trace import Event, Recorder
-from captioner.training.char_lm import CharLM
 from captioner.models.folder import load_model
-from captioner.models.prompt import Opened, nothing_shown, surprise
+from captioner.models.prompt import PromptedLM, nll, no_image
+from captioner.search.base import SEARCHES
+from captioner.search.override import override_search, search_settings
+from captioner.search.text_rules import check_text_rules
+from captioner.search.trace import SearchTrace, TraceEvent
+from captioner.training.char_lm import CharLM
 from captioner.vocabulary import SPECIAL
 
 WINDOWS_AT_ONCE = 64
 
 
-class Written(NamedTuple):
+class GeneratedText(NamedTuple):
     """A text with its prompt."""
 
     text: str
     symbols: list[str]  # its characters, or the digits of its bytes
-    log_probability: float
-    symbol_log_probabilities: list[float]
+    log_prob: float
+    symbol_log_probs: list[float]
     score: float  # what the search ranks by
     group: int  # of diverse beam search
 
@@ -57,8 +57,8 @@ class Writer:
         self.model = model
         self.task = task.to(best_device())
         self.n_best = n_best
-        self.decoding = changed(task.config.search, search or {}, n_best)
-        check_endless(self.decoding)
+        self.decoding = override_search(task.config.search, search or {}, n_best)
+        check_text_rules(self.decoding)
         self.search = SEARCHES.build(self.decoding, vocabulary=task.alphabet)
 
     @property
@@ -66,7 +66,7 @@ class Writer:
         """Whether a text is written for good character by character."""
         return self.n_best == 1 and self.decoding["name"] in ("greedy", "sample")
 
-    def write(self, prompt: str = "", hear: Callable[[str], None] | None = None) -> list[Written]:
+    def write(self, prompt: str = "", hear: Callable[[str], None] | None = None) -> list[GeneratedText]:
         """Texts that go on from the prompt, `max_length` characters of it, the best first.
 
         The prompt is the `prefix` of the search: its probability counts, and so do its characters where
@@ -78,35 +78,39 @@ class Writer:
         """
         return self._read_out(prompt, _Listener(self.task.alphabet, hear) if hear else None)
 
-    def write_tree(self, prompt: str, file: Path) -> list[Written]:
+    def write_tree(self, prompt: str, file: Path) -> list[GeneratedText]:
         """The same, and a page that plays the search."""
-        recorder = Recorder()
-        written = self._read_out(prompt, recorder)
-        told = {"model": self.model, **settings(self.search, self.decoding["name"]), "n_best": self.n_best}
-        answers = [(repr(one.text), one.log_probability, one.score) for one in written]
+        trace = SearchTrace()
+        written = self._read_out(prompt, trace)
+        told = {
+            "model": self.model,
+            **search_settings(self.search, self.decoding["name"]),
+            "n_best": self.n_best,
+        }
+        answers = [(repr(one.text), one.log_prob, one.score) for one in written]
         words = [word if word in SPECIAL else repr(word)[1:-1] for word in self.task.vocabulary.words]
-        write_search_tree(file, repr(prompt), recorder.events, words, told, answers)
+        write_search_tree(file, repr(prompt), trace.events, words, told, answers)
         return written
 
-    def _read_out(self, prompt: str, recorder: Recorder | None) -> list[Written]:
+    def _read_out(self, prompt: str, trace: SearchTrace | None) -> list[GeneratedText]:
         task, prefix = self.task, [prompt] if prompt else []
         length = self.search.max_length + len(task.alphabet.encode(prompt))
         search = replace(self.search, prefix=prefix, max_length=length)
-        features_BLF = nothing_shown(task.decoder, 1)
-        (found,) = search(task.opened, features_BLF, self.n_best, recorder)
+        features_BLF = no_image(task.decoder, 1)
+        (found,) = search(task.prompted, features_BLF, self.n_best, trace)
         return [
-            Written(
+            GeneratedText(
                 task.alphabet.decode(h.tokens),
                 task.alphabet.names(h.tokens),
-                h.log_probability,
-                h.word_log_probabilities,
+                h.log_prob,
+                h.word_log_probs,
                 h.score,
                 h.group,
             )
             for h in found
         ]
 
-    def surprise(self, text: str | bytes, window: int | None = None) -> Array:
+    def nll(self, text: str | bytes, window: int | None = None) -> Array:
         """-log p of every symbol of a text, in nats, each after all before it.
 
         `window` reads the text in pieces of so many symbols, each predicted with those of its own piece in
@@ -120,32 +124,32 @@ class Writer:
             raise UserError("The text is empty: there is nothing to score.")
         numbers = self.task.alphabet.encode(text)
         if window is None:
-            opened = self.task.opened
-            tokens_T = torch.tensor([opened.opening, *numbers.tolist()], device=self.task.device)
-            return np.asarray(surprise(opened, tokens_T[None])[0].double().cpu())
+            prompted = self.task.prompted
+            tokens_T = torch.tensor([prompted.prompt_state, *numbers.tolist()], device=self.task.device)
+            return np.asarray(nll(prompted, tokens_T[None])[0].double().cpu())
         if not 1 <= window < len(numbers):
             raise UserError(f"A window must be 1 to {len(numbers) - 1} for this text, not {window}.")
         nats = np.full(len(numbers), np.nan)
         starts = np.arange(0, len(numbers) - window, window)
-        nats[1 : 1 + len(starts) * window] = self.surprise_in_windows(numbers, starts, window).flatten()
+        nats[1 : 1 + len(starts) * window] = self.nll_in_windows(numbers, starts, window).flatten()
         return nats
 
-    def surprise_in_windows(
+    def nll_in_windows(
         self, numbers: Numbers, starts: NDArray[np.int64], window: int, progress: Any = iter
     ) -> Array:
         """A row for each start: nats of the `window` symbols after it, read from a zero state there.
 
         A window over the end goes on at the beginning. `progress` wraps the sequence of batches, for a bar.
         """
-        rows, zero = [], Opened(self.task.decoder, self.task.line_feed)
+        rows, zero = [], PromptedLM(self.task.decoder, self.task.line_feed)
         for some in progress(np.array_split(starts, -(-len(starts) // WINDOWS_AT_ONCE))):
             tokens = numbers.take(some[:, None] + np.arange(window + 1), mode="wrap").astype(np.int64)
-            found = surprise(zero, torch.from_numpy(tokens).to(self.task.device))
+            found = nll(zero, torch.from_numpy(tokens).to(self.task.device))
             rows.append(found.double().cpu().numpy())
         return np.concatenate(rows)
 
 
-class _Listener(Recorder):
+class _Listener(SearchTrace):
     """Hears the characters of a text that only grows."""
 
     def __init__(self, alphabet: Alphabet, hear: Callable[[str], None]) -> None:
@@ -153,6 +157,6 @@ class _Listener(Recorder):
         self._decode = alphabet.decoder()
         self._hear = hear
 
-    def add(self, event: Event) -> None:
+    def add(self, event: TraceEvent) -> None:
         """Tell of the character, and remember nothing."""
         self._hear(self._decode([next(one.token for one in event.candidates if one.kept)]))

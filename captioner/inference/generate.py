@@ -9,9 +9,9 @@ from PIL import Image
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.images import ImageSource, UnreadableImage, load_image
-from captioner.search.base import Hypothesis, Search, Steps
+from captioner.search.base import Hypothesis, Search, StepModel
 from captioner.search.ensemble import Ensemble
-from captioner.search.trace import Event, Recorder
+from captioner.search.trace import SearchTrace, TraceEvent
 from captioner.training.caption import CaptionTask
 
 BATCH_SIZE = 32
@@ -21,8 +21,8 @@ class Caption(NamedTuple):
     """A sentence for a picture."""
 
     words: list[str]
-    log_probability: float
-    word_log_probabilities: list[float]
+    log_prob: float
+    word_log_probs: list[float]
     finished: bool
     alphas_TL: Any | None  # a numpy array
     score: float  # what the search ranks by
@@ -40,9 +40,9 @@ class Captioned(NamedTuple):
 
     name: str
     captions: list[Caption]
-    shown: Image.Image | None  # what the encoder saw of it
+    encoder_view: Image.Image | None  # what the encoder saw of it
     problem: str | None
-    events: Sequence[Event] = ()  # what the search did, if that was recorded
+    events: Sequence[TraceEvent] = ()  # what the search did, if that was recorded
 
 
 def generate(
@@ -61,8 +61,8 @@ def generate(
     device = best_device()
     tasks = [one.to(device) for one in (task, *others)]
     for start in range(0, len(pictures), BATCH_SIZE):
-        recorder = Recorder() if record else None
-        yield from _batch(tasks, search, pictures[start : start + BATCH_SIZE], n_best, recorder)
+        trace = SearchTrace() if record else None
+        yield from _batch(tasks, search, pictures[start : start + BATCH_SIZE], n_best, trace)
 
 
 def _batch(
@@ -70,7 +70,7 @@ def _batch(
     search: Search,
     pictures: Sequence[tuple[str, ImageSource]],
     n_best: int,
-    recorder: Recorder | None,
+    trace: SearchTrace | None,
 ) -> list[Captioned]:
     read: list[Captioned] = []
     images: list[Image.Image] = []
@@ -80,30 +80,30 @@ def _batch(
         except UnreadableImage as problem:
             read.append(Captioned(name, [], None, str(problem)))
             continue
-        read.append(Captioned(name, [], tasks[0].encoder.preprocessing.shown(images[-1]), None))
+        read.append(Captioned(name, [], tasks[0].encoder.preprocessing.encoder_view(images[-1]), None))
     if not images:
         return read
     with torch.inference_mode():
-        features = tuple(task.look(images) for task in tasks)
+        features = tuple(task.encode_images(images) for task in tasks)
         several = len(tasks) > 1
-        model: Steps = Ensemble([task.decoder for task in tasks]) if several else tasks[0].decoder
-        found = search(model, features if several else features[0], n_best, recorder)
+        model: StepModel = Ensemble([task.decoder for task in tasks]) if several else tasks[0].decoder
+        found = search(model, features if several else features[0], n_best, trace)
     answers = iter(enumerate(found))
-    return [one if one.problem else _answered(tasks[0], one, *next(answers), recorder) for one in read]
+    return [one if one.problem else _answered(tasks[0], one, *next(answers), trace) for one in read]
 
 
 def _answered(
-    task: CaptionTask, one: Captioned, number: int, found: list[Hypothesis], recorder: Recorder | None
+    task: CaptionTask, one: Captioned, number: int, found: list[Hypothesis], trace: SearchTrace | None
 ) -> Captioned:
-    events = recorder.of_image(number) if recorder else ()
+    events = trace.of_image(number) if trace else ()
     return one._replace(captions=[_caption(task, h) for h in found], events=events)
 
 
 def _caption(task: CaptionTask, hypothesis: Hypothesis) -> Caption:
     return Caption(
         task.vocabulary.decode(hypothesis.tokens),
-        hypothesis.log_probability,
-        hypothesis.word_log_probabilities,
+        hypothesis.log_prob,
+        hypothesis.word_log_probs,
         hypothesis.finished,
         None if hypothesis.alphas_TL is None else hypothesis.alphas_TL.float().numpy(),
         hypothesis.score,

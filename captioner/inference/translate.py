@@ -8,9 +8,9 @@ import torch
 
 from captioner.device import best_device
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Hypothesis
-from captioner.search.override import changed
 from captioner.models.folder import load_model
+from captioner.search.base import SEARCHES, Hypothesis
+from captioner.search.override import override_search
 from captioner.training.translate import TranslateTask
 
 BATCH_SIZE = 64
@@ -22,7 +22,7 @@ class Translation(NamedTuple):
 
     symbols: list[str]
     text: str
-    log_probability: float
+    log_prob: float
     finished: bool
     alphas_TL: Any | None  # a numpy array
     score: float  # what the search ranks by
@@ -65,7 +65,7 @@ class Translator:
         changes = dict(search or {})
         if "prefix" in changes and self.symbols.unit == "characters":
             changes["prefix"] = [" ".join(changes["prefix"])]  # the command line parts it at spaces
-        self.decoding = changed(task.config.search, changes, n_best)
+        self.decoding = override_search(task.config.search, changes, n_best)
         self.search = SEARCHES.build(self.decoding, vocabulary=self.symbols)
 
     def __call__(self, texts: Sequence[str], unknown: bool = False) -> Iterator[Translated]:
@@ -78,14 +78,14 @@ class Translator:
         for start in range(0, len(texts), AT_ONCE):
             yield from self._translate(texts[start : start + AT_ONCE], encode)
 
-    def check_attends(self) -> None:
+    def check_has_attention(self) -> None:
         """Make sure that there is an alignment to show.
 
         Raises:
             UserError: the decoder does not look back at the source.
         """
-        if not self.task.decoder.attends or self.task.shown != "outputs":
-            what = f"{self.task.config.decoder['name']}, shown the encoder's {self.task.shown}"
+        if not self.task.decoder.has_attention or self.task.encoder_view != "outputs":
+            what = f"{self.task.config.decoder['name']}, shown the encoder's {self.task.encoder_view}"
             raise UserError(
                 f"The model's decoder ({what}) does not look back at the source: no alignment to draw."
             )
@@ -118,7 +118,7 @@ class Translator:
         return Translation(
             symbols,
             self.symbols.join(symbols),
-            hypothesis.log_probability,
+            hypothesis.log_prob,
             hypothesis.finished,
             None if hypothesis.alphas_TL is None else hypothesis.alphas_TL.float().numpy(),
             hypothesis.score,

@@ -9,17 +9,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from captioner.inference import vqa
-from captioner.inference.vqa import Looked, Reply, look_at
 from captioner.data.questions.multiple_choice import Asked, in_order
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.images import ImageSource
+from captioner.inference.vqa import Looked, Reply, look_at
 from captioner.insight.attention_map import draw_attention
-from captioner.training.multiple_choice import ChoosingTask, as_choosing, most_preferred
 from captioner.models.folder import load_model
+from captioner.training.multiple_choice import MultipleChoiceTask, as_multiple_choice, best_choice
 from captioner.training.visual7w import Visual7WTelling
-from captioner.training.vqa import Guess
+from captioner.training.vqa import Prediction
 from captioner.vocabulary import BOS
 
 BATCH_SIZE = 32
@@ -35,11 +34,11 @@ class Chosen(NamedTuple):
     @property
     def choice(self) -> str | None:
         """The one it prefers."""
-        return self.asked.choices[most_preferred(self.preferred)] if self.preferred else None
+        return self.asked.choices[best_choice(self.preferred)] if self.preferred else None
 
 
 def choose(
-    task: ChoosingTask, pictures: Mapping[str, ImageSource], asked: Mapping[str, Sequence[Asked]]
+    task: MultipleChoiceTask, pictures: Mapping[str, ImageSource], asked: Mapping[str, Sequence[Asked]]
 ) -> Iterator[Chosen]:
     """Choose for all questions about named pictures, picture after picture; no two questions have one id.
 
@@ -57,13 +56,13 @@ def choose(
 
 @torch.inference_mode()
 def _preferred(
-    task: ChoosingTask, looked: Mapping[str, Looked], asked: Mapping[str, Sequence[Asked]]
+    task: MultipleChoiceTask, looked: Mapping[str, Looked], asked: Mapping[str, Sequence[Asked]]
 ) -> dict[int, list[float]]:
     good = {name: one.image for name, one in looked.items() if not one.problem}
     if not good:
         return {}
     images = list(good.values())
-    return task.preferences(task.batch(task.look(images), images, [asked[name] for name in good]))
+    return task.preferences(task.batch(task.encode_images(images), images, [asked[name] for name in good]))
 
 
 class Chooser:
@@ -74,7 +73,7 @@ class Chooser:
     """
 
     def __init__(self, model: Path, n_best: int = 5) -> None:
-        self.task = as_choosing(load_model(model), model)
+        self.task = as_multiple_choice(load_model(model), model)
         self.model = model
         self.n_best = n_best
 
@@ -90,16 +89,16 @@ class Chooser:
         found = choose(self.task, {one.picture: one.source for one in questions}, asked)
         replies = {one.asked.question_id: one for one in found}
         for number, one in enumerate(questions):
-            guesses = self._guesses(replies[number])
-            yield Reply(one, guesses[: self.n_best], None, None, replies[number].problem)
+            predictions = self._predictions(replies[number])
+            yield Reply(one, predictions[: self.n_best], None, None, replies[number].problem)
 
-    def check_attends(self) -> None:
+    def check_has_attention(self) -> None:
         """Make sure there is something to draw.
 
         Raises:
             UserError: the model points at places, or does not attend.
         """
-        if not isinstance(self.task, Visual7WTelling) or not self.task.decoder.attends:
+        if not isinstance(self.task, Visual7WTelling) or not self.task.decoder.has_attention:
             raise UserError(f"{self.model} does not look at places as it answers: no attention to draw.")
 
     @torch.inference_mode()
@@ -111,16 +110,16 @@ class Chooser:
         image = look_at(task, reply.asked.source)
         (told,) = task.telling.sentences(Asked(0, reply.asked.question, [reply.answers[0].text], [], 0))
         read_T = torch.tensor(told.tokens[:-2], device=task.device)
-        alphas_TL = self._alphas(task.look([image.image]), read_T)
+        alphas_TL = self._alphas(task.encode_images([image.image]), read_T)
         times = [t for t, word in enumerate(told.tokens[1:-1]) if word != BOS]
         words = [task.vocabulary.words[told.tokens[t + 1]] for t in times]
-        assert image.shown is not None
-        return draw_attention(image.shown, words, alphas_TL[times].cpu().numpy(), task.encoder.grid)
+        assert image.encoder_view is not None
+        return draw_attention(image.encoder_view, words, alphas_TL[times].cpu().numpy(), task.encoder.grid)
 
     def _alphas(self, features_BLF: Tensor, read_T: Tensor) -> Tensor:
         """Where the model looked at each of the words it read."""
-        counts_BKT = torch.ones(1, 1, len(read_T), dtype=torch.bool, device=read_T.device)
-        alphas_NTL = self.task.decoder.follow(features_BLF, read_T[None, None], counts_BKT).alphas_NTL
+        mask_BKT = torch.ones(1, 1, len(read_T), dtype=torch.bool, device=read_T.device)
+        alphas_NTL = self.task.decoder.unroll_hidden(features_BLF, read_T[None, None], mask_BKT).alphas_NTL
         assert alphas_NTL is not None
         return alphas_NTL[0]
 
@@ -131,10 +130,12 @@ class Chooser:
         boxes = [_box(text) for text in choices] if self.task.data_class.points else []
         return in_order(number, one.question, choices, boxes)
 
-    def _guesses(self, found: Chosen) -> list[Guess]:
+    def _predictions(self, found: Chosen) -> list[Prediction]:
         likely = torch.tensor(found.preferred).softmax(dim=0).tolist()
-        guesses = [Guess(text, value) for text, value in zip(found.asked.choices, likely, strict=False)]
-        return sorted(guesses, key=lambda guess: -round(guess.probability, 5))
+        predictions = [
+            Prediction(text, value) for text, value in zip(found.asked.choices, likely, strict=False)
+        ]
+        return sorted(predictions, key=lambda prediction: -round(prediction.probability, 5))
 
 
 def _box(text: str) -> list[float]:

@@ -1,6 +1,6 @@
 """Questions about pictures to answers with a trained model: one way for evaluation and for the command line.
 
-N questions, G glances, L locations.
+N questions, G glimpses, L locations.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,8 @@ from captioner.errors import UserError
 from captioner.images import ImageSource, UnreadableImage, load_image
 from captioner.insight.attention_map import draw_attention
 from captioner.models.folder import load_model
-from captioner.models.image_model import PictureTask
-from captioner.training.vqa import VQA, Guess, as_vqa
+from captioner.models.image_model import ImageTask
+from captioner.training.vqa import VQA, Prediction, as_vqa
 
 BATCH_SIZE = 64
 NO_KNOWN_WORD = "{!r:.60} has no word that the model knows: it answers as if it could not read the question."
@@ -35,8 +35,8 @@ class Reply(NamedTuple):
     """What a model answers; or why it does not."""
 
     asked: Asked
-    answers: list[Guess]  # the best first
-    shown: Image.Image | None  # what the encoder saw of the picture
+    answers: list[Prediction]  # the best first
+    encoder_view: Image.Image | None  # what the encoder saw of the picture
     alphas_GL: Any | None  # a numpy array
     problem: str | None
     note: str | None = None  # what to know of the answers
@@ -46,7 +46,7 @@ class Looked(NamedTuple):
     """A picture as it is and as the encoder sees it, or what is wrong with it; all None if nobody looks."""
 
     image: Image.Image | None
-    shown: Image.Image | None
+    encoder_view: Image.Image | None
     problem: str | None
 
 
@@ -72,7 +72,7 @@ def _batch(task: VQA, questions: Sequence[Asked], n_best: int) -> list[Reply]:
     ]
 
 
-def look_at(task: PictureTask, source: ImageSource) -> Looked:
+def look_at(task: ImageTask, source: ImageSource) -> Looked:
     """Load a picture, if the task looks at any."""
     if task.encoder is None:
         return Looked(None, None, None)
@@ -80,7 +80,7 @@ def look_at(task: PictureTask, source: ImageSource) -> Looked:
         image = load_image(source)
     except UnreadableImage as problem:
         return Looked(None, None, str(problem))
-    return Looked(image, task.encoder.preprocessing.shown(image), None)
+    return Looked(image, task.encoder.preprocessing.encoder_view(image), None)
 
 
 def _answered(
@@ -89,13 +89,13 @@ def _answered(
     places = {name: b for b, name in enumerate(looked)}
     images = [places[asked.picture] for asked in questions]
     with torch.inference_mode():
-        features_BLF = task.look([one.image for one in looked.values()])
+        features_BLF = task.encode_images([one.image for one in looked.values()])
         logits_NV, alphas_NGL = task.ask(features_BLF, images, [asked.question for asked in questions])
     for n, asked in enumerate(questions):
         alphas_GL = None if alphas_NGL is None else alphas_NGL[n].float().cpu().numpy()
         best = task.best(logits_NV[n], n_best, asked.choices)
         note = None if task.knows_a_word(asked.question) else NO_KNOWN_WORD.format(asked.question)
-        yield Reply(asked, best, looked[asked.picture].shown, alphas_GL, None, note)
+        yield Reply(asked, best, looked[asked.picture].encoder_view, alphas_GL, None, note)
 
 
 class Answerer:
@@ -114,30 +114,30 @@ class Answerer:
         """Answers in the order of the questions."""
         return answer(self.task, questions, self.n_best)
 
-    def check_attends(self) -> None:
+    def check_has_attention(self) -> None:
         """Make sure there is something to draw.
 
         Raises:
             UserError: the head does not attend.
         """
-        if not self.task.head.attends:
+        if not self.task.head.has_attention:
             where = f"{self.model} holds a {self.task.config.head['name']} head"
             raise UserError(f"{where}, which does not look at places: no attention to draw.")
 
     def draw(self, reply: Reply) -> Image.Image:
-        """The picture, and where the model looked at each glance, with its answer above the last."""
-        return draw_glances(self.task, reply)
+        """The picture, and where the model looked at each glimpse, with its answer above the last."""
+        return draw_glimpses(self.task, reply)
 
 
-def draw_glances(task: VQA, reply: Reply) -> Image.Image:
-    """The picture, and where the model looked at each glance, with its answer above the last."""
-    assert reply.shown is not None
+def draw_glimpses(task: VQA, reply: Reply) -> Image.Image:
+    """The picture, and where the model looked at each glimpse, with its answer above the last."""
+    assert reply.encoder_view is not None
     assert reply.alphas_GL is not None
     assert task.encoder is not None
-    return draw_attention(reply.shown, glance_titles(reply), reply.alphas_GL, task.encoder.grid)
+    return draw_attention(reply.encoder_view, glimpse_titles(reply), reply.alphas_GL, task.encoder.grid)
 
 
-def glance_titles(reply: Reply) -> list[str]:
-    """A word for each glance; the answer for the last."""
+def glimpse_titles(reply: Reply) -> list[str]:
+    """A word for each glimpse; the answer for the last."""
     assert reply.alphas_GL is not None
-    return [*(f"glance {number}" for number in range(1, len(reply.alphas_GL))), reply.answers[0].text]
+    return [*(f"glimpse {number}" for number in range(1, len(reply.alphas_GL))), reply.answers[0].text]

@@ -87,8 +87,8 @@ def singular_values(cell: Cell) -> dict[str, Tensor]:
     values: dict[str, Tensor] = {}
     for number, layer in enumerate(layers.values(), 1):
         place = "" if isinstance(cell, Recurrence) else f"{number}."
-        for name, matrix_KH in layer.matrices().items():
+        for name, matrix_KH in layer.recurrent_weights().items():
             blocks = torch.split(matrix_KH.detach(), layer.hidden_dim)
-            for gate, block_HH in zip(layer.products[name], blocks, strict=True):
+            for gate, block_HH in zip(layer.recurrent_matrices[name], blocks, strict=True):
                 values[place + gate] = torch.linalg.svdvals(block_HH)
     return values

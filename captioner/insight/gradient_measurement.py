@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from captioner.inference.char_lm import Writer
 from captioner.cells.base import CELLS
 from captioner.cells.recurrence import Recurrence
 from captioner.data.text.alphabet import Alphabet
@@ -21,6 +20,7 @@ from captioner.data.text.corpus import CORPORA
 from captioner.decoders.base import DECODERS
 from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
+from captioner.inference.char_lm import Writer
 from captioner.insight.gradient_flow import Flow, gradient_norms, singular_values, update_norms
 
 
@@ -90,7 +90,7 @@ def _new(name: str, vocab_size: int, setup: Setup) -> LanguageModel:
 def _scale(cell: torch.nn.Module, largest: float) -> None:
     """Scale the recurrent matrix of every gate so that its largest singular value is as wanted."""
     for layer in (one for one in cell.modules() if isinstance(one, Recurrence)):
-        for matrix_KH in layer.matrices().values():
+        for matrix_KH in layer.recurrent_weights().values():
             for block_HH in torch.split(matrix_KH, layer.hidden_dim):
                 block_HH *= largest / torch.linalg.svdvals(block_HH)[0]
 
@@ -101,7 +101,7 @@ def _flow(decoder: LanguageModel, tokens_NT: Tensor, setup: Setup) -> Flow:
         x_NTE = decoder.embed(tokens_NT[:, :-1]).symbol
         h_NH = cell(x_NTE, cell.zero_state(x_NTE[:, 0])).state[0]
     h_NH = h_NH.detach().requires_grad_()
-    loss = F.cross_entropy(decoder.predict((), (h_NH,)), tokens_NT[:, -1], reduction="sum")
+    loss = F.cross_entropy(decoder.logits((), (h_NH,)), tokens_NT[:, -1], reduction="sum")
     (direction_NH,) = torch.autograd.grad(loss, h_NH)
     lengths = sorted({round(setup.steps ** (i / 12)) for i in range(13)})
     raw, clipped = update_norms(cell, x_NTE, direction_NH, lengths, setup.clip)

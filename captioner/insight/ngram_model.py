@@ -63,7 +63,7 @@ class NGramModel:
         self._own = [_estimate(level.times_M, level) for level in levels]
         self._below = [_estimate(level.before_M, level) for level in levels[:-1]]
 
-    def surprise(self, text: Ints) -> Array:
+    def nll(self, text: Ints) -> Array:
         """nats_KT: -log p of every character by the model of each order, with all before it in view."""
         q_T = np.full(len(text), 1 / self.num_symbols)
         ids_T = np.zeros(len(text), np.int64)  # of the n-gram that ends here, -1 for one never seen

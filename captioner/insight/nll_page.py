@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = 10  # one a bit of surprise, the last for all above
+LEVELS = 10  # one a bit of nll, the last for all above
 LIMIT = 200_000  # characters shown: more would be slow in a browser
 
 _PAGE = """<!doctype html>
@@ -21,13 +21,13 @@ pre {{ font: 14px/1.6 ui-monospace, monospace; white-space: pre-wrap; overflow-w
 </style>
 <h1>{title}</h1>
 <p>{summary}</p>
-<p>Bits of surprise: {legend}</p>
+<p>Bits of nll: {legend}</p>
 <pre>{text}</pre>
 </html>
 """
 
 
-def write_surprise_page(path: Path, title: str, text: str, nats: NDArray[np.float64]) -> None:
+def write_nll_page(path: Path, title: str, text: str, nats: NDArray[np.float64]) -> None:
     """Write the page. Darker is more surprising; NaN (not predicted) is grey. Point at a run for its bits.
 
     Args:

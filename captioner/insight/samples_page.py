@@ -21,11 +21,11 @@ _HINT = '<p class="hint">Point at a word, or tab to it, to see where the model l
 
 
 @dataclass(frozen=True)
-class Sample:
+class PageSample:
     """A picture and what was said of it.
 
     `words` and `alphas` (a row of weights per word, over the rows and columns of `grid`) are shown for a
-    captioner that attends; `alphas` is None for one that does not. Higher `scores` are better.
+    captioner that has_attention; `alphas` is None for one that does not. Higher `scores` are better.
     """
 
     image_id: int
@@ -40,7 +40,7 @@ class Sample:
 
 
 def write_samples_page(
-    path: Path, title: str, scores: Mapping[str, float], samples: Sequence[Sample]
+    path: Path, title: str, scores: Mapping[str, float], samples: Sequence[PageSample]
 ) -> None:
     """Write the page: the table of `scores`, then a card per sample, worst first by its first score.
 
@@ -93,7 +93,7 @@ def _option(value: str, text: str) -> str:
     return f'<option value="{escape(value)}">{escape(text)}</option>'
 
 
-def _card(sample: Sample) -> str:
+def _card(sample: PageSample) -> str:
     scores = {name: round(float(value), 6) for name, value in sample.scores.items()}
     rows, columns = sample.grid
     references = "".join(f"<li>{escape(reference)}</li>" for reference in sample.references)
@@ -111,7 +111,7 @@ def _card(sample: Sample) -> str:
     )
 
 
-def _caption(sample: Sample) -> str:
+def _caption(sample: PageSample) -> str:
     if sample.alphas is None:
         return escape(sample.caption)
     if np.shape(sample.alphas) != (len(sample.words), sample.grid[0] * sample.grid[1]):

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from captioner.search.trace import Candidate, Event
+from captioner.search.trace import Candidate, TraceEvent
 
 MAX_EVENTS = 600
 MAX_DROPPED = 30  # candidates of one choice that were not kept, the best of them
@@ -21,7 +21,7 @@ PICTURE = 240  # pixels, of the longer side
 def write_search_tree(
     path: Path,
     title: str,
-    events: Sequence[Event],
+    events: Sequence[TraceEvent],
     words: Sequence[str],
     settings: Mapping[str, Any],
     captions: Sequence[tuple[str, float, float]],
@@ -56,14 +56,14 @@ def write_search_tree(
     path.write_text(page, encoding="utf-8")
 
 
-def _shown(event: Event) -> list[Candidate]:
+def _shown(event: TraceEvent) -> list[Candidate]:
     """All that was kept, and the best of the rest."""
     dropped = sorted((c for c in event.candidates if not c.kept), key=lambda c: -c.score)
     return [c for c in event.candidates if c.kept] + dropped[:MAX_DROPPED]
 
 
 def _row(candidate: Candidate, words: Sequence[str]) -> list[Any]:
-    figures = (candidate.log_probability, candidate.total, candidate.penalty, candidate.score)
+    figures = (candidate.log_prob, candidate.total, candidate.penalty, candidate.score)
     return [
         candidate.parent,
         candidate.node,
@@ -77,9 +77,9 @@ def _setting(name: str, value: Any) -> str:
     return f"<div><dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd></div>"
 
 
-def _caption(text: str, log_probability: float, score: float) -> str:
-    figures = f"log p {log_probability:.2f}"
-    figures += f", score {score:.2f}" if abs(score - log_probability) > 5e-3 else ""
+def _caption(text: str, log_prob: float, score: float) -> str:
+    figures = f"log p {log_prob:.2f}"
+    figures += f", score {score:.2f}" if abs(score - log_prob) > 5e-3 else ""
     return f"<li>{escape(text)} <small>{figures}</small></li>"
 
 

@@ -10,8 +10,8 @@ from threading import Thread
 from typing import IO, NamedTuple
 
 from captioner.errors import UserError
-from captioner.metrics.tokenization.java import java_command
 from captioner.metrics.ngrams import Tokens
+from captioner.metrics.tokenization.java import java_command
 
 METEOR_JAR = "meteor/meteor-1.5.jar"
 _MEMORY = "-Xmx2G"

@@ -13,7 +13,7 @@ from captioner.images import Preprocessing
 from captioner.training.task import Task
 
 
-class PictureTask(Task):
+class ImageTask(Task):
     """A task with an encoder, or None where the model does not look. Subclasses are final, or abstract too.
 
     Batches have `pictures`, images_BCHW or features_BLF.
@@ -38,7 +38,7 @@ class PictureTask(Task):
         features_BLF: Tensor = self.encoder(pictures)
         return features_BLF
 
-    def look(self, images: Sequence[Image.Image | None]) -> Tensor:
+    def encode_images(self, images: Sequence[Image.Image | None]) -> Tensor:
         """features_BLF of pictures; of no locations where the model does not look."""
         if self.encoder is None:
             return torch.zeros(len(images), 0, 0, device=self.device)

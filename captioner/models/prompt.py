@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captioner.cells.base import State
-from captioner.decoders.base import Started, Step
+from captioner.decoders.base import DecoderStart, DecoderStep
 from captioner.decoders.language_model import LanguageModel
 from captioner.tree import Tree, map_tree, repeat_rows
 from captioner.vocabulary import BOS, PAD
@@ -18,7 +18,7 @@ from captioner.vocabulary import BOS, PAD
 CHUNK = 1000
 
 
-class Opening(nn.Module):
+class PromptState(nn.Module):
     """What texts follow, kept with the weights: a character, and what is remembered of all before it."""
 
     token: Tensor
@@ -26,7 +26,7 @@ class Opening(nn.Module):
     def __init__(self, decoder: LanguageModel, token: int) -> None:
         super().__init__()
         self.register_buffer("token", torch.tensor(token))
-        for i, leaf in enumerate(decoder.start(nothing_shown(decoder, 1)).state):
+        for i, leaf in enumerate(decoder.start(no_image(decoder, 1)).state):
             self.register_buffer(f"state_{i}", leaf.detach().clone())
 
     @property
@@ -40,60 +40,60 @@ class Opening(nn.Module):
             kept.copy_(new)
 
 
-class Opened:
+class PromptedLM:
     """A language model at the start of a text: any search reads it out, as if it had seen a picture.
 
     Args:
         decoder: the model.
-        opening: what a text is taken to follow.
+        prompt_state: what a text is taken to follow.
         state: what the model remembers of all before that, in one row; nothing by default.
     """
 
-    def __init__(self, decoder: LanguageModel, opening: int, state: State | None = None) -> None:
+    def __init__(self, decoder: LanguageModel, prompt_state: int, state: State | None = None) -> None:
         self.decoder = decoder
-        self.opening = opening
+        self.prompt_state = prompt_state
         self.state = state
 
-    def start(self, features_BLF: Tensor) -> Started:
+    def start(self, features_BLF: Tensor) -> DecoderStart:
         """Nothing read yet but what the state tells of."""
         started = self.decoder.start(features_BLF)
         if self.state is None:
             return started
         return started._replace(state=repeat_rows(self.state, len(features_BLF)))
 
-    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
+    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> DecoderStep:
         """Read one character in every row."""
-        return self.decoder.step(tokens_N.masked_fill(tokens_N == BOS, self.opening), state, memory)
+        return self.decoder.step(tokens_N.masked_fill(tokens_N == BOS, self.prompt_state), state, memory)
 
 
-def nothing_shown(decoder: LanguageModel, num_rows: int) -> Tensor:
+def no_image(decoder: LanguageModel, num_rows: int) -> Tensor:
     """features_BLF with L = 0."""
     return decoder.output.weight.new_zeros(num_rows, 0, 0)
 
 
 @torch.inference_mode()
-def surprise(opened: Opened, tokens_NT: Tensor, progress: Any = iter) -> Tensor:
-    """nats_NT: -log p of every character but the first, each row read from the opening's state to its end.
+def nll(prompted: PromptedLM, tokens_NT: Tensor, progress: Any = iter) -> Tensor:
+    """nats_NT: -log p of every character but the first, each row read from the prompt_state's state to its end.
 
     0 where it is PAD. `progress` wraps the sequence of chunks, for a bar.
     """
-    decoder = opened.decoder
-    _, state = opened.start(nothing_shown(decoder, len(tokens_NT)))
+    decoder = prompted.decoder
+    _, state = prompted.start(no_image(decoder, len(tokens_NT)))
     nats = []
     for begin in progress(range(0, tokens_NT.shape[1] - 1, CHUNK)):
         chunk_NT = tokens_NT[:, begin : begin + CHUNK + 1]
         outputs_NTH, state = decoder.read(chunk_NT[:, :-1], state)
-        nats.append(next_surprise(decoder, outputs_NTH, chunk_NT[:, 1:]))
+        nats.append(next_token_nll(decoder, outputs_NTH, chunk_NT[:, 1:]))
     return torch.cat(nats, dim=1)
 
 
-def next_surprise(decoder: LanguageModel, outputs_NTH: Tensor, targets_NT: Tensor) -> Tensor:
+def next_token_nll(decoder: LanguageModel, outputs_NTH: Tensor, targets_NT: Tensor) -> Tensor:
     """nats_NT of the targets, 0 where one is PAD."""
-    logits_MV = decoder.predict((), (outputs_NTH.flatten(0, 1),))
+    logits_MV = decoder.logits((), (outputs_NTH.flatten(0, 1),))
     nats_M = F.cross_entropy(logits_MV, targets_NT.flatten(), ignore_index=PAD, reduction="none")
     return nats_M.view_as(targets_NT)
 
 
-def detached(state: Tree) -> Tree:
+def detach_state(state: Tree) -> Tree:
     """The same values, through which no gradient flows."""
     return map_tree(lambda leaf: leaf.detach(), state)

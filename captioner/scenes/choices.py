@@ -18,7 +18,7 @@ _PLACES = {"left": "to the left", "right": "to the right", "above": "above", "be
 _ENDS = {"left": "on the left", "right": "on the right", "above": "at the top", "below": "at the bottom"}
 
 
-class Telling(NamedTuple):
+class TellingQuestion(NamedTuple):
     """A question, its answer in words, and the three wrong ones."""
 
     text: str
@@ -26,7 +26,7 @@ class Telling(NamedTuple):
     others: tuple[str, ...]
 
 
-class Pointing(NamedTuple):
+class PointingChoice(NamedTuple):
     """A question, the place that answers it, and the three wrong ones."""
 
     text: str
@@ -34,7 +34,7 @@ class Pointing(NamedTuple):
     others: tuple[Box, ...]
 
 
-def telling(scene: Scene, rng: Random) -> list[Telling]:
+def telling(scene: Scene, rng: Random) -> list[TellingQuestion]:
     """Colour, shape and place of both things, where these can be asked for unnamed, and a number or two."""
     asked = []
     for thing, other in itertools.permutations(scene.groups):
@@ -55,15 +55,17 @@ def telling(scene: Scene, rng: Random) -> list[Telling]:
     return asked
 
 
-def _telling(text: str, answer: str, answers: Iterable[str]) -> Telling:
-    return Telling(text, _sentence(answer), tuple(_sentence(other) for other in answers if other != answer))
+def _telling(text: str, answer: str, answers: Iterable[str]) -> TellingQuestion:
+    return TellingQuestion(
+        text, _sentence(answer), tuple(_sentence(other) for other in answers if other != answer)
+    )
 
 
 def _sentence(answer: str) -> str:
     return f"{answer[0].upper()}{answer[1:]}."
 
 
-def pointing(scene: Scene, rng: Random) -> list[Pointing]:
+def pointing(scene: Scene, rng: Random) -> list[PointingChoice]:
     """Which of four places is either thing, by colour, shape, size and side as far as they tell it apart."""
     asked = []
     for thing, other in itertools.permutations(scene.groups):
@@ -74,7 +76,7 @@ def pointing(scene: Scene, rng: Random) -> list[Pointing]:
                 for like in (answer, wrong):
                     taken = [*(shape.box for shape in scene.shapes), *empty]
                     empty.append(_empty(like, taken, rng))
-                asked.append(Pointing(text.format(value(thing, scene)), answer, (wrong, *empty)))
+                asked.append(PointingChoice(text.format(value(thing, scene)), answer, (wrong, *empty)))
     return asked
 
 

@@ -1,8 +1,8 @@
 """Is a caption true of a scene? A small parser, which shares no words or templates with `language`.
 
-    caption  = phrase | opening phrase | [opening] phrase [verb] relation phrase
-             | relation phrase [opening | verb] phrase
-    opening  = "there" ("is" | "are")
+    caption  = phrase | prompt_state phrase | [prompt_state] phrase [verb] relation phrase
+             | relation phrase [prompt_state | verb] phrase
+    prompt_state  = "there" ("is" | "are")
     phrase   = [article] [number] {size | colour} shape
 
 Letter case, commas and a closing period do not matter. Any other word makes a caption unparsable.

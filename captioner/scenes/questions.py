@@ -13,7 +13,7 @@ from captioner.scenes.language import RELATIONS, plural
 from captioner.scenes.scene import COLOURS, OPPOSITE, SHAPES, Group, Scene
 
 
-class Question(NamedTuple):
+class SceneQuestion(NamedTuple):
     """A question, its one answer, and the VQA classes of both."""
 
     text: str
@@ -22,7 +22,7 @@ class Question(NamedTuple):
     answer_type: str  # "yes/no", "number" or "other"
 
 
-def questions(scene: Scene, rng: Random) -> list[Question]:
+def questions(scene: Scene, rng: Random) -> list[SceneQuestion]:
     """One of each kind about either thing, where it can be asked, and one about a number."""
     pairs = permutations(scene.groups)
     asked = [ask(scene, group, other, rng) for group, other in pairs for ask in _KINDS]
@@ -50,54 +50,54 @@ def side_of(group: Group, scene: Scene) -> str:
     return scene.side if group is scene.group else OPPOSITE[scene.side]
 
 
-def ask_number(scene: Scene, rng: Random) -> Question:
+def ask_number(scene: Scene, rng: Random) -> SceneQuestion:
     """None, one, two and three are equally likely: the number of a group is one to three."""
     if rng.randrange(4):
         number, (colour, shape) = scene.group.number, (scene.group.colour, scene.group.shape)
     else:
         number, (colour, shape) = 0, absent_kind(scene, rng.choice(scene.groups), rng)
-    return Question(f"How many {colour} {plural(shape)} are there?", str(number), "how many", "number")
+    return SceneQuestion(f"How many {colour} {plural(shape)} are there?", str(number), "how many", "number")
 
 
-def _colour(scene: Scene, group: Group, other: Group, rng: Random) -> Question | None:
+def _colour(scene: Scene, group: Group, other: Group, rng: Random) -> SceneQuestion | None:
     if (group.size, group.shape) == (other.size, other.shape):
         return None
     text = f"What color {be(group)} the {group.size} {noun_of(group)}?"
-    return Question(text, group.colour, "what color", "other")
+    return SceneQuestion(text, group.colour, "what color", "other")
 
 
-def _shape(scene: Scene, group: Group, other: Group, rng: Random) -> Question | None:
+def _shape(scene: Scene, group: Group, other: Group, rng: Random) -> SceneQuestion | None:
     if (group.size, group.colour) == (other.size, other.colour):
         return None
     thing = "thing" if group.number == 1 else "things"
     text = f"What shape {be(group)} the {group.size} {group.colour} {thing}?"
-    return Question(text, group.shape, "what shape", "other")
+    return SceneQuestion(text, group.shape, "what shape", "other")
 
 
-def _size(scene: Scene, group: Group, other: Group, rng: Random) -> Question:
-    return Question(f"What size {be(group)} the {name_of(group)}?", group.size, "what size", "other")
+def _size(scene: Scene, group: Group, other: Group, rng: Random) -> SceneQuestion:
+    return SceneQuestion(f"What size {be(group)} the {name_of(group)}?", group.size, "what size", "other")
 
 
-def _side(scene: Scene, group: Group, other: Group, rng: Random) -> Question:
+def _side(scene: Scene, group: Group, other: Group, rng: Random) -> SceneQuestion:
     text = f"On which side of the {name_of(other)} {be(group)} the {name_of(group)}?"
-    return Question(text, side_of(group, scene), "on which side", "other")
+    return SceneQuestion(text, side_of(group, scene), "on which side", "other")
 
 
-def _is_there(scene: Scene, group: Group, other: Group, rng: Random) -> Question:
+def _is_there(scene: Scene, group: Group, other: Group, rng: Random) -> SceneQuestion:
     is_there = rng.random() < 0.5
     colour, shape = (group.colour, group.shape) if is_there else absent_kind(scene, group, rng)
     return _yes_no(f"Is there any {colour} {shape}?", is_there, "is there")
 
 
-def _is_on_side(scene: Scene, group: Group, other: Group, rng: Random) -> Question:
+def _is_on_side(scene: Scene, group: Group, other: Group, rng: Random) -> SceneQuestion:
     true_side, is_so = side_of(group, scene), rng.random() < 0.5
     told = true_side if is_so else rng.choice([side for side in OPPOSITE if side != true_side])
     text = f"{be(group).capitalize()} the {name_of(group)} {RELATIONS[told]} the {name_of(other)}?"
     return _yes_no(text, is_so, "is the")
 
 
-def _yes_no(text: str, is_so: bool, question_type: str) -> Question:
-    return Question(text, "yes" if is_so else "no", question_type, "yes/no")
+def _yes_no(text: str, is_so: bool, question_type: str) -> SceneQuestion:
+    return SceneQuestion(text, "yes" if is_so else "no", question_type, "yes/no")
 
 
 def absent_kind(scene: Scene, group: Group, rng: Random) -> tuple[str, str]:
@@ -112,6 +112,6 @@ def absent_kind(scene: Scene, group: Group, rng: Random) -> tuple[str, str]:
             return kind
 
 
-_KINDS: list[Callable[[Scene, Group, Group, Random], Question | None]] = [
+_KINDS: list[Callable[[Scene, Group, Group, Random], SceneQuestion | None]] = [
     *(_colour, _shape, _size, _side, _is_there, _is_on_side),
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from captioner.scenes.choices import Pointing, Telling
+from captioner.scenes.choices import PointingChoice, TellingQuestion
 from captioner.scenes.scene import Box
 
 
@@ -19,7 +19,12 @@ class Visual7WFiles:
         self._boxes: list[dict[str, Any]] = []
 
     def add(
-        self, split: str, image_id: int, filename: str, told: Sequence[Telling], pointed: Sequence[Pointing]
+        self,
+        split: str,
+        image_id: int,
+        filename: str,
+        told: Sequence[TellingQuestion],
+        pointed: Sequence[PointingChoice],
     ) -> None:
         """A picture and what is asked about it."""
         telling = [(q.text, q.answer, list(q.others)) for q in told]

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
-from captioner.decoders.base import Started, Step
+from captioner.decoders.base import DecoderStart, DecoderStep
 from captioner.errors import UserError
 from captioner.registry import Registry
-from captioner.search.constraints import Constraints, Lexicon, spelt
-from captioner.search.trace import Recorder
+from captioner.search.constraints import Constraints, WordIds, word_ids
+from captioner.search.trace import SearchTrace
 from captioner.tree import Tree
 from captioner.vocabulary import BOS, PAD, UNK
 
@@ -21,8 +21,8 @@ class Hypothesis(NamedTuple):
     """A sentence that a search found."""
 
     tokens: list[int]  # without <bos> and <eos>
-    log_probability: float  # of the words, and of <eos> if finished
-    word_log_probabilities: list[float]  # one a word, and one for <eos> if finished
+    log_prob: float  # of the words, and of <eos> if finished
+    word_log_probs: list[float]  # one a word, and one for <eos> if finished
     finished: bool  # whether the model ended it; False: it was cut at the maximal length
     alphas_TL: Tensor | None  # where the decoder looked for each word, on the CPU
     score: float  # what this search ranks by; plain beam search ranks by the log-probability
@@ -30,13 +30,13 @@ class Hypothesis(NamedTuple):
     proven: bool | None = None  # exact search: whether no sentence left out can be better
 
 
-class Steps(Protocol):
+class StepModel(Protocol):
     """What a search asks of a model: a `Decoder` has it, and so has an `Ensemble`."""
 
-    def start(self, features: Any, /) -> Started:
+    def start(self, features: Any, /) -> DecoderStart:
         """Memory and state before the first word."""
 
-    def step(self, tokens_N: Tensor, state: Tree, memory: Tree, /) -> Step:
+    def step(self, tokens_N: Tensor, state: Tree, memory: Tree, /) -> DecoderStep:
         """Read one word in every row; score the next ones."""
 
 
@@ -51,9 +51,9 @@ class Search(ABC):
         max_length: words at most; one of them is the end, so that a finished sentence has one less.
         min_length: words at least, before the sentence may end.
         prefix: words that the sentence starts with; their probability counts.
-        must: words that are said somewhere. Beams keep places for sentences that say more of them; every
+        required_words: words that are said somewhere. Beams keep places for sentences that say more of them; every
             search says what is missing before it is cut.
-        without: words that are never said; of a text, strings of characters.
+        banned_words: words that are never said; of a text, strings of characters.
         allow_unknown: whether `<unk>` may be said.
         allow_repeat: whether a word may follow itself.
         no_repeat_ngram: no sequence of so many words is said twice; 0 allows all.
@@ -66,28 +66,28 @@ class Search(ABC):
     max_length: int = 30
     min_length: int = 0
     prefix: list[str] = field(default_factory=list)
-    must: list[str] = field(default_factory=list)
-    without: list[str] = field(default_factory=list)
+    required_words: list[str] = field(default_factory=list)
+    banned_words: list[str] = field(default_factory=list)
     allow_unknown: bool = True
     allow_repeat: bool = True
     no_repeat_ngram: int = 0
     bad_endings: list[str] = field(default_factory=list)
-    vocabulary: Lexicon | None = field(default=None, repr=False)
+    vocabulary: WordIds | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         at_least(1, max_length=self.max_length)
         at_least(0, min_length=self.min_length, no_repeat_ngram=self.no_repeat_ngram)
         never = [PAD, BOS] if self.allow_unknown else [PAD, BOS, UNK]
-        without = spelt(self.without, self.vocabulary)
-        prefix, must, bad_endings = (
-            list(chain.from_iterable(spelt(words, self.vocabulary)))
-            for words in (self.prefix, self.must, self.bad_endings)
+        without = word_ids(self.banned_words, self.vocabulary)
+        prefix, required_words, bad_endings = (
+            list(chain.from_iterable(word_ids(words, self.vocabulary)))
+            for words in (self.prefix, self.required_words, self.bad_endings)
         )
         self.constraints = Constraints(
             forbidden=never + [numbers[0] for numbers in without if len(numbers) == 1],
             strings=[numbers for numbers in without if len(numbers) > 1],
             prefix=prefix,
-            must=must,
+            required_words=required_words,
             bad_endings=bad_endings,
             min_length=self.min_length,
             max_length=self.max_length,
@@ -98,12 +98,12 @@ class Search(ABC):
 
     @abstractmethod
     def __call__(
-        self, decoder: Steps, features: Tree, n_best: int = 1, recorder: Recorder | None = None
+        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
     ) -> list[list[Hypothesis]]:
         """For each image its `n_best` sentences, the best first; finished ones before those that were cut.
 
         There may be fewer where fewer are possible, never none. `features` is what `decoder.start` takes:
-        features_BLF. `recorder` is told of every choice.
+        features_BLF. `trace` is told of every choice.
 
         Raises:
             UserError: more sentences are asked for than the search keeps; the constraints leave no word to

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Hypothesis, Search, Steps, at_least
+from captioner.search.base import SEARCHES, Hypothesis, Search, StepModel, at_least
 from captioner.search.beam_policy import BeamPolicy
 from captioner.search.length_penalty import LengthPenalty, LengthRule
-from captioner.search.state import read_out
-from captioner.search.trace import Recorder
+from captioner.search.state import decode
+from captioner.search.trace import SearchTrace
 from captioner.tree import Tree
 
 
@@ -31,11 +31,11 @@ class Beam(Search):
         at_least(0, alpha=self.alpha)
 
     def __call__(
-        self, decoder: Steps, features: Tree, n_best: int = 1, recorder: Recorder | None = None
+        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
     ) -> list[list[Hypothesis]]:
         """See `Search`."""
         if not 1 <= n_best <= self.beam_size:
             raise UserError(f"{n_best} captions need a beam of {n_best} or more, not {self.beam_size}.")
         length = LengthPenalty(self.length_rule, self.alpha)
         policy = BeamPolicy(self.beam_size, n_best, self.constraints, length)
-        return read_out(decoder, features, self.constraints, policy, n_best, recorder)
+        return decode(decoder, features, self.constraints, policy, n_best, trace)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def allot(scores_BX: Tensor, said_BX: Tensor, count: int) -> Tensor:
+def allocate_banks(scores_BX: Tensor, said_BX: Tensor, count: int) -> Tensor:
     """places_BK of the candidates that are kept, the best first.
 
     Candidates that have said equally many of the words form a bank. The best of every bank come first, then

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from captioner.search.beam_allocation import allot
+from captioner.search.beam_allocation import allocate_banks
+from captioner.search.beam_tracer import BeamTracer, Options
 from captioner.search.constraints import Constraints
 from captioner.search.length_penalty import LengthPenalty
-from captioner.search.state import Choice, Paths, Policy
-from captioner.search.beam_tracer import Options, Watch
+from captioner.search.state import BeamState, Policy, Selection
 from captioner.vocabulary import EOS
 
 NO_PENALTY = LengthPenalty("none", 0.0)
@@ -22,7 +22,7 @@ class Candidates(NamedTuple):
     """Words that may come next, for every sentence."""
 
     words_NC: Tensor
-    gains_NC: Tensor
+    log_probs_NC: Tensor
 
 
 class BeamPolicy(Policy):
@@ -50,32 +50,36 @@ class BeamPolicy(Policy):
         self._last_penalty = length.of(constraints.max_length)
         self._strength = strength
 
-    def choose(self, paths: Paths, logits_NV: Tensor, normaliser_N1: Tensor, watch: Watch | None) -> Choice:
+    def choose(
+        self, beams: BeamState, logits_NV: Tensor, normaliser_N1: Tensor, tracer: BeamTracer | None
+    ) -> Selection:
         """Group after group, each from its own sentences."""
-        candidates = self._candidates(paths, logits_NV, normaliser_N1)
-        B, K = paths.scores_BK.shape
+        candidates = self._candidates(beams, logits_NV, normaliser_N1)
+        B, K = beams.scores_BK.shape
         k = K // self.num_groups
         words_BKC = candidates.words_NC.view(B, K, -1)
-        gains_BKC = candidates.gains_NC.view(B, K, -1)
-        said_BV = gains_BKC.new_zeros(B, logits_NV.shape[1]) if self.num_groups > 1 else None
+        log_probs_BKC = candidates.log_probs_NC.view(B, K, -1)
+        said_BV = log_probs_BKC.new_zeros(B, logits_NV.shape[1]) if self.num_groups > 1 else None
         choices = []
         for group in range(self.num_groups):
             places = slice(group * k, (group + 1) * k)
-            options = self._options(paths, places, words_BKC[:, places], gains_BKC[:, places], said_BV)
-            choice, chosen_Bk = self._best(paths, options)
-            choices.append(choice)
-            if watch:
-                watch.choice(paths, group, options, chosen_Bk)
+            options = self._options(beams, places, words_BKC[:, places], log_probs_BKC[:, places], said_BV)
+            selection, chosen_Bk = self._best(beams, options)
+            choices.append(selection)
+            if tracer:
+                tracer.choice(beams, group, options, chosen_Bk)
             if said_BV is not None:
-                new_Bk = ~paths.finished_BK.gather(1, choice.parents_BK) & (choice.scores_BK > -torch.inf)
-                said_BV.scatter_add_(1, choice.words_BK, new_Bk.to(said_BV.dtype))
-        return Choice(*(torch.cat(parts, dim=1) for parts in zip(*choices, strict=True)))
+                new_Bk = ~beams.finished_BK.gather(1, selection.parents_BK) & (
+                    selection.scores_BK > -torch.inf
+                )
+                said_BV.scatter_add_(1, selection.words_BK, new_Bk.to(said_BV.dtype))
+        return Selection(*(torch.cat(parts, dim=1) for parts in zip(*choices, strict=True)))
 
-    def is_done(self, paths: Paths) -> Tensor:
+    def is_done(self, beams: BeamState) -> Tensor:
         """Whether in every group as many as wanted are finished, and nothing unfinished can come to more."""
-        unfinished_BK = ~paths.finished_BK & (paths.scores_BK > -torch.inf)
-        limits_BK = (paths.totals_BK / self._last_penalty).masked_fill(~unfinished_BK, -torch.inf)
-        scores_BK = paths.scores_BK.masked_fill(~paths.finished_BK, -torch.inf)
+        unfinished_BK = ~beams.finished_BK & (beams.scores_BK > -torch.inf)
+        limits_BK = (beams.totals_BK / self._last_penalty).masked_fill(~unfinished_BK, -torch.inf)
+        scores_BK = beams.scores_BK.masked_fill(~beams.finished_BK, -torch.inf)
         limit_BG = limits_BK.view(len(limits_BK), self.num_groups, -1).amax(dim=2)
         scores_BGk = scores_BK.view(len(scores_BK), self.num_groups, -1)
         nothing_left_BG = limit_BG == -torch.inf
@@ -84,65 +88,70 @@ class BeamPolicy(Policy):
         last_BG = scores_BGk.topk(self._wanted, dim=2).values[:, :, -1]
         return (nothing_left_BG | (last_BG >= limit_BG)).all(dim=1)
 
-    def _candidates(self, paths: Paths, logits_NV: Tensor, normaliser_N1: Tensor) -> Candidates:
+    def _candidates(self, beams: BeamState, logits_NV: Tensor, normaliser_N1: Tensor) -> Candidates:
         """Enough of the most probable words: penalties can strike out as many as earlier groups say."""
         C = min(self._size * self.num_groups, logits_NV.shape[1])
         top_NC, words_NC = logits_NV.topk(C, dim=1)
-        finished_N = paths.finished_BK.flatten()
-        if self._constraints.must:
-            top_NC, words_NC = self._and_what_must_be_said(paths, logits_NV, top_NC, words_NC)
-        gains_NC = top_NC - normaliser_N1
-        gains_NC[finished_N] = gains_NC.new_tensor([0.0] + [-torch.inf] * (gains_NC.shape[1] - 1))
+        finished_N = beams.finished_BK.flatten()
+        if self._constraints.required_words:
+            top_NC, words_NC = self._and_what_must_be_said(beams, logits_NV, top_NC, words_NC)
+        log_probs_NC = top_NC - normaliser_N1
+        log_probs_NC[finished_N] = log_probs_NC.new_tensor([0.0] + [-torch.inf] * (log_probs_NC.shape[1] - 1))
         words_NC[finished_N] = EOS
-        return Candidates(words_NC, gains_NC)
+        return Candidates(words_NC, log_probs_NC)
 
     def _and_what_must_be_said(
-        self, paths: Paths, logits_NV: Tensor, top_NC: Tensor, words_NC: Tensor
+        self, beams: BeamState, logits_NV: Tensor, top_NC: Tensor, words_NC: Tensor
     ) -> tuple[Tensor, Tensor]:
-        tokens_NT = paths.tokens_BKT.flatten(0, 1)
-        must_M = torch.tensor(sorted(set(self._constraints.must)), device=logits_NV.device)
-        must_NM = must_M.expand(len(tokens_NT), -1)
-        there_NM = (words_NC.unsqueeze(2) == must_M).any(dim=1)
+        tokens_NT = beams.tokens_BKT.flatten(0, 1)
+        required_M = torch.tensor(sorted(set(self._constraints.required_words)), device=logits_NV.device)
+        required_NM = required_M.expand(len(tokens_NT), -1)
+        there_NM = (words_NC.unsqueeze(2) == required_M).any(dim=1)
         useful_NM = self._constraints.missing_NM(tokens_NT) & ~there_NM
-        must_logits_NM = logits_NV.gather(1, must_NM).masked_fill(~useful_NM, -torch.inf)
-        return torch.cat([top_NC, must_logits_NM], dim=1), torch.cat([words_NC, must_NM], dim=1)
+        required_logits_NM = logits_NV.gather(1, required_NM).masked_fill(~useful_NM, -torch.inf)
+        return torch.cat([top_NC, required_logits_NM], dim=1), torch.cat([words_NC, required_NM], dim=1)
 
     def _options(
-        self, paths: Paths, places: slice, words_BkC: Tensor, gains_BkC: Tensor, said_BV: Tensor | None
+        self,
+        beams: BeamState,
+        places: slice,
+        words_BkC: Tensor,
+        log_probs_BkC: Tensor,
+        said_BV: Tensor | None,
     ) -> Options:
         """What one group may choose from."""
         B, k, C = words_BkC.shape
-        finished_Bk1 = paths.finished_BK[:, places].unsqueeze(2)
-        penalties_BkC = torch.zeros_like(gains_BkC)
+        finished_Bk1 = beams.finished_BK[:, places].unsqueeze(2)
+        penalties_BkC = torch.zeros_like(log_probs_BkC)
         if said_BV is not None:
             times_BkC = said_BV.gather(1, words_BkC.flatten(1)).view(B, k, C)
             penalties_BkC = self._strength * times_BkC.masked_fill(finished_Bk1, 0.0)
-        totals_BkC = paths.totals_BK[:, places].unsqueeze(2) + gains_BkC - penalties_BkC
-        lengths_Bk1 = paths.lengths_BK[:, places].unsqueeze(2) + ~finished_Bk1
+        totals_BkC = beams.totals_BK[:, places].unsqueeze(2) + log_probs_BkC - penalties_BkC
+        lengths_Bk1 = beams.lengths_BK[:, places].unsqueeze(2) + ~finished_Bk1
         scores_BkC = totals_BkC / self._length(lengths_Bk1)
         parents_k1 = torch.arange(places.start, places.stop, device=words_BkC.device).unsqueeze(1)
-        leaves = (parents_k1.expand(B, k, C), words_BkC, gains_BkC, penalties_BkC, scores_BkC)
+        leaves = (parents_k1.expand(B, k, C), words_BkC, log_probs_BkC, penalties_BkC, scores_BkC)
         return Options(*(leaf.flatten(1) for leaf in leaves))
 
-    def _best(self, paths: Paths, options: Options) -> tuple[Choice, Tensor]:
+    def _best(self, beams: BeamState, options: Options) -> tuple[Selection, Tensor]:
         """The best of a group, and their places among its options."""
         count = min(self._size, options.scores_BX.shape[1])
-        if self._constraints.must:
-            chosen_Bk = allot(options.scores_BX, self._said_BX(paths, options), count)
+        if self._constraints.required_words:
+            chosen_Bk = allocate_banks(options.scores_BX, self._said_BX(beams, options), count)
         else:
             chosen_Bk = options.scores_BX.topk(count, dim=1).indices
-        parents_Bk, words_Bk, gains_Bk, penalties_Bk, scores_Bk = (
+        parents_Bk, words_Bk, log_probs_Bk, penalties_Bk, scores_Bk = (
             leaf.gather(1, chosen_Bk) for leaf in options
         )
-        totals_Bk = paths.totals_BK.gather(1, parents_Bk) + gains_Bk - penalties_Bk
-        return Choice(parents_Bk, words_Bk, gains_Bk, totals_Bk, scores_Bk), chosen_Bk
+        totals_Bk = beams.totals_BK.gather(1, parents_Bk) + log_probs_Bk - penalties_Bk
+        return Selection(parents_Bk, words_Bk, log_probs_Bk, totals_Bk, scores_Bk), chosen_Bk
 
-    def _said_BX(self, paths: Paths, options: Options) -> Tensor:
+    def _said_BX(self, beams: BeamState, options: Options) -> Tensor:
         """How many of the words that must be said each option would have said."""
-        B, K = paths.scores_BK.shape
-        missing_BKM = self._constraints.missing_NM(paths.tokens_BKT.flatten(0, 1)).view(B, K, -1)
-        must_M = torch.tensor(sorted(set(self._constraints.must)), device=missing_BKM.device)
-        images_B1 = torch.arange(B, device=must_M.device).unsqueeze(1)
+        B, K = beams.scores_BK.shape
+        missing_BKM = self._constraints.missing_NM(beams.tokens_BKT.flatten(0, 1)).view(B, K, -1)
+        required_M = torch.tensor(sorted(set(self._constraints.required_words)), device=missing_BKM.device)
+        images_B1 = torch.arange(B, device=required_M.device).unsqueeze(1)
         missing_BXM = missing_BKM[images_B1, options.parents_BX]
-        now_BXM = missing_BXM & (options.words_BX.unsqueeze(2) == must_M)
+        now_BXM = missing_BXM & (options.words_BX.unsqueeze(2) == required_M)
         return (~missing_BXM | now_BXM).sum(dim=2)

@@ -10,7 +10,7 @@ from captioner.errors import UserError
 from captioner.vocabulary import EOS, PAD
 
 
-class Lexicon(Protocol):
+class WordIds(Protocol):
     """What words are looked up in: a `Vocabulary`; or an `Alphabet`, where a word is a string of symbols."""
 
     def spell(self, word: str, /) -> list[int]:
@@ -21,7 +21,7 @@ class Lexicon(Protocol):
         """
 
 
-def spelt(words: Sequence[str], lexicon: Lexicon | None) -> list[list[int]]:
+def word_ids(words: Sequence[str], lexicon: WordIds | None) -> list[list[int]]:
     """Each of the words, in numbers.
 
     Raises:
@@ -43,7 +43,7 @@ class Constraints(NamedTuple):
     forbidden: list[int]
     strings: list[list[int]]
     prefix: list[int]
-    must: list[int]
+    required_words: list[int]
     bad_endings: list[int]
     min_length: int
     max_length: int
@@ -56,12 +56,12 @@ class Constraints(NamedTuple):
         Raises:
             UserError: says which.
         """
-        if clash := set(self.forbidden) & {*self.prefix, *self.must}:
+        if clash := set(self.forbidden) & {*self.prefix, *self.required_words}:
             raise UserError(f"{len(clash)} of the words that must be said are forbidden as well.")
         starts = [self.prefix[start:] for start in range(len(self.prefix))]
         if any(start[: len(string)] == string for string in self.strings for start in starts):
             raise UserError("What must be said first holds a string that is forbidden.")
-        needed = max(self.min_length, len(self.prefix) + len(set(self.must) - set(self.prefix)))
+        needed = max(self.min_length, len(self.prefix) + len(set(self.required_words) - set(self.prefix)))
         if needed >= self.max_length:
             raise UserError(
                 f"The constraints ask for {needed} words; with the end that is more than max_length, "
@@ -79,11 +79,11 @@ class Constraints(NamedTuple):
                 said_N = (tokens_NT[:, -len(before) :] == _on(tokens_NT, before)).all(dim=1)
                 logits_NV[:, last].masked_fill_(said_N, -torch.inf)
         length_N = None
-        if self.min_length or self.must or self.prefix:
+        if self.min_length or self.required_words or self.prefix:
             length_N = (tokens_NT != PAD).sum(dim=1) - 1
         if self.min_length and length_N is not None:
             logits_NV[:, EOS].masked_fill_(length_N < self.min_length, -torch.inf)
-        if self.must and length_N is not None:
+        if self.required_words and length_N is not None:
             self._say_what_must_be_said(logits_NV, tokens_NT, length_N)
         if self.prefix and length_N is not None:
             prefix_P = _on(tokens_NT, self.prefix)
@@ -96,8 +96,8 @@ class Constraints(NamedTuple):
 
     def missing_NM(self, tokens_NT: Tensor) -> Tensor:
         """Which of the words that must be said have not been."""
-        must_M = _on(tokens_NT, sorted(set(self.must)))
-        return ~(tokens_NT.unsqueeze(2) == must_M).any(dim=1)
+        required_M = _on(tokens_NT, sorted(set(self.required_words)))
+        return ~(tokens_NT.unsqueeze(2) == required_M).any(dim=1)
 
     def _say_what_must_be_said(self, logits_NV: Tensor, tokens_NT: Tensor, length_N: Tensor) -> None:
         """No end before; and nothing else where there is room for nothing else."""
@@ -105,7 +105,7 @@ class Constraints(NamedTuple):
         missing_N = missing_NM.sum(dim=1)
         logits_NV[:, EOS].masked_fill_(missing_N > 0, -torch.inf)
         room_N = self.max_length - 1 - length_N
-        words_NM = _on(tokens_NT, sorted(set(self.must))).expand_as(missing_NM)
+        words_NM = _on(tokens_NT, sorted(set(self.required_words))).expand_as(missing_NM)
         self._only(logits_NV, (missing_N > 0) & (missing_N >= room_N), words_NM, missing_NM)
 
     @staticmethod

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Hypothesis, Search, Steps, at_least
+from captioner.search.base import SEARCHES, Hypothesis, Search, StepModel, at_least
 from captioner.search.beam_policy import BeamPolicy
 from captioner.search.length_penalty import LengthPenalty, LengthRule
-from captioner.search.state import read_out
-from captioner.search.trace import Recorder
+from captioner.search.state import decode
+from captioner.search.trace import SearchTrace
 from captioner.tree import Tree
 
 
@@ -20,7 +20,7 @@ class Diverse(Search):
 
     where n sentences of earlier groups say v at t, their Hamming diversity. The scores of a sentence's
     words add up; a hypothesis has that sum in `score`, over the length's divisor, and the
-    model's own in `log_probability`. The first group is plain beam search. The paper runs each group a step
+    model's own in `log_prob`. The first group is plain beam search. The paper runs each group a step
     behind the one before it; here all groups read their words in one step of the decoder and choose in turn,
     which comes to the same. `groups` is by default the beam size: sentences that all differ.
 
@@ -41,7 +41,7 @@ class Diverse(Search):
             raise UserError(f"A beam of {self.beam_size} cannot be parted into {self.groups} equal groups.")
 
     def __call__(
-        self, decoder: Steps, features: Tree, n_best: int = 1, recorder: Recorder | None = None
+        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
     ) -> list[list[Hypothesis]]:
         """See `Search`."""
         if not 1 <= n_best <= self.beam_size:
@@ -51,4 +51,4 @@ class Diverse(Search):
         policy = BeamPolicy(
             self.beam_size // groups, n_best, self.constraints, length, groups, self.diversity
         )
-        return read_out(decoder, features, self.constraints, policy, n_best, recorder)
+        return decode(decoder, features, self.constraints, policy, n_best, trace)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from captioner.decoders.base import Started, Step
+from captioner.decoders.base import DecoderStart, DecoderStep
 from captioner.errors import UserError
-from captioner.search.base import Steps
+from captioner.search.base import StepModel
 from captioner.tree import Tree
 
 
@@ -20,18 +20,18 @@ class Ensemble:
     ensemble's attention is the mean of theirs.
     """
 
-    def __init__(self, members: Sequence[Steps]) -> None:
+    def __init__(self, members: Sequence[StepModel]) -> None:
         if not members:
             raise UserError("An ensemble needs one model or more.")
         self.members = tuple(members)
 
-    def start(self, features: Tree) -> Started:
+    def start(self, features: Tree) -> DecoderStart:
         """The members' memories and states, side by side."""
         given = (features,) * len(self.members) if isinstance(features, Tensor) else features
         started = [member.start(own) for member, own in zip(self.members, given, strict=True)]
-        return Started(tuple(one.memory for one in started), tuple(one.state for one in started))
+        return DecoderStart(tuple(one.memory for one in started), tuple(one.state for one in started))
 
-    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> Step:
+    def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> DecoderStep:
         """The logarithm of the mean probability."""
         steps = [
             member.step(tokens_N, own, its)
@@ -39,10 +39,10 @@ class Ensemble:
         ]
         log_p_MNV = torch.stack([one.logits_NV.float().log_softmax(dim=-1) for one in steps])
         logits_NV = log_p_MNV.logsumexp(dim=0) - math.log(len(steps))
-        return Step(logits_NV, tuple(one.state for one in steps), _mean_alphas(steps))
+        return DecoderStep(logits_NV, tuple(one.state for one in steps), _mean_alphas(steps))
 
 
-def _mean_alphas(steps: Sequence[Step]) -> Tensor | None:
+def _mean_alphas(steps: Sequence[DecoderStep]) -> Tensor | None:
     alphas = [one.alphas_NL for one in steps if one.alphas_NL is not None]
     if len(alphas) < len(steps) or len({a_NL.shape for a_NL in alphas}) > 1:
         return None

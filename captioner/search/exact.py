@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Hypothesis, Search, Steps, at_least
+from captioner.search.base import SEARCHES, Hypothesis, Search, StepModel, at_least
 from captioner.search.beam_policy import BeamPolicy
-from captioner.search.branch_and_bound import Branches
+from captioner.search.branch_and_bound import BranchAndBound
 from captioner.search.length_penalty import LengthPenalty, LengthRule
-from captioner.search.state import read_out
-from captioner.search.trace import Recorder
+from captioner.search.state import decode
+from captioner.search.trace import SearchTrace
 from captioner.tree import Tree
 
 
@@ -36,7 +36,7 @@ class Exact(Search):
         at_least(0, alpha=self.alpha)
 
     def __call__(
-        self, decoder: Steps, features: Tree, n_best: int = 1, recorder: Recorder | None = None
+        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
     ) -> list[list[Hypothesis]]:
         """See `Search`."""
         if n_best < 1:
@@ -44,6 +44,6 @@ class Exact(Search):
         length = LengthPenalty(self.length_rule, self.alpha)
         width = max(self.beam_size, n_best)
         policy = BeamPolicy(width, width, self.constraints, length)
-        beams = read_out(decoder, features, self.constraints, policy, width)
+        beams = decode(decoder, features, self.constraints, policy, width)
         limits = (self.max_steps, self.max_open)
-        return Branches(decoder, self.constraints, length, n_best, limits, recorder)(features, beams)
+        return BranchAndBound(decoder, self.constraints, length, n_best, limits, trace)(features, beams)

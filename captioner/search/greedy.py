@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Hypothesis, Search, Steps
+from captioner.search.base import SEARCHES, Hypothesis, Search, StepModel
 from captioner.search.beam_policy import BeamPolicy
-from captioner.search.state import read_out
-from captioner.search.trace import Recorder
+from captioner.search.state import decode
+from captioner.search.trace import SearchTrace
 from captioner.tree import Tree
 
 
@@ -16,10 +16,10 @@ class Greedy(Search):
     """The most probable word, every time. Not the most probable sentence, and fast."""
 
     def __call__(
-        self, decoder: Steps, features: Tree, n_best: int = 1, recorder: Recorder | None = None
+        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
     ) -> list[list[Hypothesis]]:
         """See `Search`."""
         if n_best != 1:
             raise UserError(f"Greedy search finds one sentence, not {n_best}: take beam for several.")
         policy = BeamPolicy(1, 1, self.constraints)
-        return read_out(decoder, features, self.constraints, policy, 1, recorder)
+        return decode(decoder, features, self.constraints, policy, 1, trace)

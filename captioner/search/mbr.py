@@ -7,11 +7,11 @@ from typing import Literal
 from captioner.errors import UserError
 from captioner.metrics.bleu import sentence_bleu
 from captioner.metrics.cider_d import cider_d
-from captioner.search.base import SEARCHES, Hypothesis, Steps, at_least
+from captioner.search.base import SEARCHES, Hypothesis, StepModel, at_least
+from captioner.search.sampling import ImageRNG, SamplingSearch
 from captioner.search.sampling_policies import Ancestral
-from captioner.search.state import read_out
-from captioner.search.trace import Recorder
-from captioner.search.sampling import Drawing, Noise
+from captioner.search.state import decode
+from captioner.search.trace import SearchTrace
 from captioner.tree import Tree
 
 Sentence = tuple[str, ...]
@@ -20,7 +20,7 @@ Utility = Callable[[Sequence[Sentence], Sequence[Sentence]], list[float]]
 
 @SEARCHES.register("mbr")
 @dataclass
-class MinimumBayesRisk(Drawing):
+class MinimumBayesRisk(SamplingSearch):
     r"""The sentence of greatest expected utility (Kumar and Byrne, 2004; Eikema and Aziz, 2020).
 
         score(y) = 1/n sum_i utility(y, y_i)        y_1 ... y_n drawn from the model
@@ -38,13 +38,13 @@ class MinimumBayesRisk(Drawing):
         at_least(1, samples=self.samples)
 
     def __call__(
-        self, decoder: Steps, features: Tree, n_best: int = 1, recorder: Recorder | None = None
+        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
     ) -> list[list[Hypothesis]]:
         """See `Search`."""
         if not 1 <= n_best <= self.samples:
             raise UserError(f"{n_best} captions need {n_best} samples or more, not {self.samples}.")
-        policy = Ancestral(self.samples, self.sharpening, Noise(features, self.seed))
-        drawn = read_out(decoder, features, self.constraints, policy, self.samples, recorder)
+        policy = Ancestral(self.samples, self.logits_filter, ImageRNG(features, self.seed))
+        drawn = decode(decoder, features, self.constraints, policy, self.samples, trace)
         return [self._choose(hypotheses)[:n_best] for hypotheses in drawn]
 
     def _choose(self, drawn: list[Hypothesis]) -> list[Hypothesis]:

@@ -8,7 +8,7 @@ from typing import Any
 from captioner.search.base import SEARCHES, Search
 
 
-def changed(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: int = 1) -> dict[str, Any]:
+def override_search(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: int = 1) -> dict[str, Any]:
     """The config `own` with `changes`; a number of sentences that nobody chose is raised to `n_best`.
 
     Another method keeps those of the options that it has too (`max_length`, the constraints, ...).
@@ -28,7 +28,7 @@ def changed(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: int = 1)
     return config
 
 
-def settings(search: Search, name: str) -> dict[str, Any]:
+def search_settings(search: Search, name: str) -> dict[str, Any]:
     """All that a search was told, defaults included."""
     options = {field.name: getattr(search, field.name) for field in fields(search)}
     return {"search": name} | {key: value for key, value in options.items() if key != "vocabulary"}

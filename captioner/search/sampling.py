@@ -15,7 +15,7 @@ from captioner.search.state import first_leaf
 from captioner.tree import Tree, map_tree
 
 
-class Sharpening(NamedTuple):
+class LogitsFilter(NamedTuple):
     """What is done to a distribution before drawing, in this order.
 
     temperature: p^(1/temperature); top_k: the k most probable words, 0 for all; top_p: the fewest words that
@@ -47,12 +47,12 @@ class Sharpening(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class Drawing(Search):
+class SamplingSearch(Search):
     """What searches that draw have in common.
 
     Args:
         temperature: below 1 draws what is probable more often, above 1 less.
-        top_k, top_p, min_p: leave out improbable words (`Sharpening`).
+        top_k, top_p, min_p: leave out improbable words (`LogitsFilter`).
         seed: an image's sentences then depend on its features and the seed alone. None draws on torch's
             global state of chance.
     """
@@ -73,12 +73,12 @@ class Drawing(Search):
                 raise UserError(f"{name} is a probability, not {value}.")
 
     @property
-    def sharpening(self) -> Sharpening:
+    def logits_filter(self) -> LogitsFilter:
         """What is drawn from."""
-        return Sharpening(self.temperature, self.top_k, self.top_p, self.min_p)
+        return LogitsFilter(self.temperature, self.top_k, self.top_p, self.min_p)
 
 
-class Noise:
+class ImageRNG:
     """Random numbers, a stream for each image: it never meets those of the images beside it."""
 
     def __init__(self, features: Tree, seed: int | None) -> None:

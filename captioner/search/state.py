@@ -12,37 +12,37 @@ from torch import Tensor
 
 from captioner.device import rows_at_once
 from captioner.errors import UserError
-from captioner.search.base import Hypothesis, Steps
+from captioner.search.base import Hypothesis, StepModel
+from captioner.search.beam_tracer import BeamTracer
 from captioner.search.constraints import Constraints
-from captioner.search.trace import Recorder
-from captioner.search.beam_tracer import Watch
+from captioner.search.trace import SearchTrace
 from captioner.tree import Tree, repeat_rows, select_rows
 from captioner.vocabulary import BOS, EOS
 
 
-class Paths(NamedTuple):
+class BeamState(NamedTuple):
     """The sentences under way, group by group, in each group the best first.
 
     An impossible one has the score -inf; a finished one is followed by more `<eos>`, which cost nothing.
     """
 
     images_B: Tensor  # their numbers in the batch that was asked about
-    log_probabilities_BK: Tensor
+    log_probs_BK: Tensor
     totals_BK: Tensor  # what the policy adds up
     scores_BK: Tensor  # what it ranks by
     lengths_BK: Tensor  # words, the end included
     finished_BK: Tensor
     tokens_BKT: Tensor
-    word_scores_BKT: Tensor
+    word_log_probs_BKT: Tensor
     alphas: Tree  # alphas_BKTL, or () of a decoder that does not look
 
 
-class Choice(NamedTuple):
+class Selection(NamedTuple):
     """How each sentence goes on: from which, with which word, at what cost."""
 
     parents_BK: Tensor
     words_BK: Tensor
-    gains_BK: Tensor  # log-probabilities of the words
+    log_probs_BK: Tensor  # log-probabilities of the words
     totals_BK: Tensor
     scores_BK: Tensor
 
@@ -54,53 +54,55 @@ class Policy(ABC):
     first_rows = 1  # sentences an image starts with
 
     @abstractmethod
-    def choose(self, paths: Paths, logits_NV: Tensor, normaliser_N1: Tensor, watch: Watch | None) -> Choice:
+    def choose(
+        self, beams: BeamState, logits_NV: Tensor, normaliser_N1: Tensor, tracer: BeamTracer | None
+    ) -> Selection:
         """The next words. Logits of words that are forbidden are -inf."""
 
     @abstractmethod
-    def is_done(self, paths: Paths) -> Tensor:
+    def is_done(self, beams: BeamState) -> Tensor:
         """done_B: whether more words cannot change the answer."""
 
 
 @torch.inference_mode()
-def read_out(
-    decoder: Steps,
+def decode(
+    decoder: StepModel,
     features: Tree,
     constraints: Constraints,
     policy: Policy,
     n_best: int,
-    recorder: Recorder | None = None,
+    trace: SearchTrace | None = None,
 ) -> list[list[Hypothesis]]:
     """The `n_best` sentences of every image. An image leaves the batch as soon as it is done."""
     pictures = first_leaf(features)
     B = len(pictures)
     memory, state = decoder.start(features)
     state = repeat_rows(state, policy.first_rows)
-    paths = _no_words(B, policy.first_rows, pictures.device)
+    beams = _no_words(B, policy.first_rows, pictures.device)
     found: list[list[Hypothesis]] = [[] for _ in range(B)]
-    watch = Watch(recorder, policy.num_groups) if recorder else None
+    tracer = BeamTracer(trace, policy.num_groups) if trace else None
     for length in range(1, constraints.max_length + 1):
-        step = decoder.step(paths.tokens_BKT[:, :, -1].flatten(), state, memory)
+        step = decoder.step(beams.tokens_BKT[:, :, -1].flatten(), state, memory)
         logits_NV = as_scores(step.logits_NV)
         normaliser_N1 = normaliser(logits_NV)
-        constraints.forbid(logits_NV, paths.tokens_BKT.flatten(0, 1))
-        choice = policy.choose(paths, logits_NV, normaliser_N1, watch)
-        check_scores(normaliser_N1, choice.scores_BK, length)
-        state = select_rows(step.state, _rows(choice.parents_BK, paths.scores_BK.shape[1]))
-        paths = _append(paths, choice, step.alphas_NL)
-        done_B = policy.is_done(paths)
+        constraints.forbid(logits_NV, beams.tokens_BKT.flatten(0, 1))
+        selection = policy.choose(beams, logits_NV, normaliser_N1, tracer)
+        check_scores(normaliser_N1, selection.scores_BK, length)
+        state = select_rows(step.state, _rows(selection.parents_BK, beams.scores_BK.shape[1]))
+        beams = _append(beams, selection, step.alphas_NL)
+        done_B = policy.is_done(beams)
         if length == constraints.max_length:
             done_B = torch.ones_like(done_B)
         if not done_B.any():
             continue
-        _collect(found, select_rows(paths, done_B.nonzero().squeeze(1)), policy.num_groups, n_best)
+        _collect(found, select_rows(beams, done_B.nonzero().squeeze(1)), policy.num_groups, n_best)
         left_M = (~done_B).nonzero().squeeze(1)
         if not len(left_M):
             break
-        K = paths.scores_BK.shape[1]
+        K = beams.scores_BK.shape[1]
         every_MK = torch.arange(K, device=left_M.device).expand(len(left_M), K)
         state, memory = select_rows(state, _rows(every_MK, K, left_M)), select_rows(memory, left_M)
-        paths = select_rows(paths, left_M)
+        beams = select_rows(beams, left_M)
     return found
 
 
@@ -138,19 +140,19 @@ def first_leaf(tree: Tree) -> Tensor:
     return tree
 
 
-def _no_words(B: int, K: int, device: torch.device) -> Paths:
+def _no_words(B: int, K: int, device: torch.device) -> BeamState:
     zeros_BK = torch.zeros(B, K, device=device)
     start_BK1 = torch.full((B, K, 1), BOS, device=device)
     lengths_BK = torch.zeros_like(start_BK1[:, :, 0])
-    return Paths(
+    return BeamState(
         images_B=torch.arange(B, device=device),
-        log_probabilities_BK=zeros_BK,
+        log_probs_BK=zeros_BK,
         totals_BK=zeros_BK,
         scores_BK=zeros_BK,
         lengths_BK=lengths_BK,
         finished_BK=lengths_BK > 0,
         tokens_BKT=start_BK1,
-        word_scores_BKT=zeros_BK.unsqueeze(-1)[:, :, :0],
+        word_log_probs_BKT=zeros_BK.unsqueeze(-1)[:, :, :0],
         alphas=(),
     )
 
@@ -161,34 +163,36 @@ def _rows(places_BK: Tensor, K: int, images_B: Tensor | None = None) -> Tensor:
     return (images_B.unsqueeze(1) * K + places_BK).flatten()
 
 
-def _append(paths: Paths, choice: Choice, alphas_NL: Tensor | None) -> Paths:
+def _append(beams: BeamState, selection: Selection, alphas_NL: Tensor | None) -> BeamState:
     """Each sentence's history is its parent's and one word more."""
-    parents_BK = choice.parents_BK
+    parents_BK = selection.parents_BK
     parent = (torch.arange(len(parents_BK), device=parents_BK.device).unsqueeze(1), parents_BK)
-    return Paths(
-        images_B=paths.images_B,
-        log_probabilities_BK=paths.log_probabilities_BK[parent] + choice.gains_BK,
-        totals_BK=choice.totals_BK,
-        scores_BK=choice.scores_BK,
-        lengths_BK=paths.lengths_BK[parent] + ~paths.finished_BK[parent],
-        finished_BK=choice.words_BK == EOS,
-        tokens_BKT=torch.cat([paths.tokens_BKT[parent], choice.words_BK.unsqueeze(-1)], dim=2),
-        word_scores_BKT=torch.cat([paths.word_scores_BKT[parent], choice.gains_BK.unsqueeze(-1)], dim=2),
-        alphas=() if alphas_NL is None else _looked(paths, alphas_NL)[parent],
+    return BeamState(
+        images_B=beams.images_B,
+        log_probs_BK=beams.log_probs_BK[parent] + selection.log_probs_BK,
+        totals_BK=selection.totals_BK,
+        scores_BK=selection.scores_BK,
+        lengths_BK=beams.lengths_BK[parent] + ~beams.finished_BK[parent],
+        finished_BK=selection.words_BK == EOS,
+        tokens_BKT=torch.cat([beams.tokens_BKT[parent], selection.words_BK.unsqueeze(-1)], dim=2),
+        word_log_probs_BKT=torch.cat(
+            [beams.word_log_probs_BKT[parent], selection.log_probs_BK.unsqueeze(-1)], dim=2
+        ),
+        alphas=() if alphas_NL is None else _looked(beams, alphas_NL)[parent],
     )
 
 
-def _looked(paths: Paths, alphas_NL: Tensor) -> Tensor:
+def _looked(beams: BeamState, alphas_NL: Tensor) -> Tensor:
     """alphas_BKTL with those of now."""
-    now_BK1L = alphas_NL.view(*paths.scores_BK.shape, 1, alphas_NL.shape[1])
-    return torch.cat([paths.alphas, now_BK1L], dim=2) if isinstance(paths.alphas, Tensor) else now_BK1L
+    now_BK1L = alphas_NL.view(*beams.scores_BK.shape, 1, alphas_NL.shape[1])
+    return torch.cat([beams.alphas, now_BK1L], dim=2) if isinstance(beams.alphas, Tensor) else now_BK1L
 
 
-def _collect(found: list[list[Hypothesis]], paths: Paths, num_groups: int, n_best: int) -> None:
+def _collect(found: list[list[Hypothesis]], beams: BeamState, num_groups: int, n_best: int) -> None:
     """Write the sentences of images that are done into `found`: group by group the best, then the second."""
-    size = paths.scores_BK.shape[1] // num_groups
-    alphas_BKTL = paths.alphas.cpu() if isinstance(paths.alphas, Tensor) else None
-    for m, (image, *columns) in enumerate(zip(*(leaf.tolist() for leaf in paths[:-1]), strict=True)):
+    size = beams.scores_BK.shape[1] // num_groups
+    alphas_BKTL = beams.alphas.cpu() if isinstance(beams.alphas, Tensor) else None
+    for m, (image, *columns) in enumerate(zip(*(leaf.tolist() for leaf in beams[:-1]), strict=True)):
         sentences = list(enumerate(zip(*columns, strict=True)))
         possible = [(k, _Sentence(*values)) for k, values in sentences]
         possible = [(k, sentence) for k, sentence in possible if sentence.score > -torch.inf]
@@ -200,23 +204,23 @@ def _collect(found: list[list[Hypothesis]], paths: Paths, num_groups: int, n_bes
 
 
 class _Sentence(NamedTuple):
-    """One of `Paths`, in plain values."""
+    """One of `BeamState`, in plain values."""
 
-    log_probability: float
+    log_prob: float
     total: float
     score: float
     length: int
     finished: bool
     tokens: list[int]
-    word_scores: list[float]
+    word_log_probs: list[float]
 
     def hypothesis(self, group: int, alphas_TL: Tensor | None) -> Hypothesis:
         """Without <bos>, and without all that follows the end."""
         words = self.length - self.finished
         return Hypothesis(
             self.tokens[1 : words + 1],
-            self.log_probability,
-            self.word_scores[: self.length],
+            self.log_prob,
+            self.word_log_probs[: self.length],
             self.finished,
             None if alphas_TL is None else alphas_TL[:words].clone(),
             self.score,

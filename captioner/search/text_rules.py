@@ -5,20 +5,20 @@ from typing import Any
 
 from captioner.errors import UserError
 
-MEANINGLESS = {
+SENTENCE_ONLY = {
     "length_rule": "all texts have the same length",
     "alpha": "all texts have the same length",
     "min_length": "all texts have the same length",
     "max_steps": "exact search is of sentences that end",
     "max_open": "exact search is of sentences that end",
     "prefix": "a text starts with its prompt",
-    "must": "strings can be forbidden and not required",
+    "required_words": "strings can be forbidden and not required",
     "allow_unknown": "no character is unknown",
     "bad_endings": "a text does not end",
 }
 
 
-def check_endless(search: Mapping[str, Any]) -> None:
+def check_text_rules(search: Mapping[str, Any]) -> None:
     """Refuse a search, as a config, that asks of a text what only a sentence can have.
 
     Raises:
@@ -26,6 +26,6 @@ def check_endless(search: Mapping[str, Any]) -> None:
     """
     if search.get("name") == "exact":
         raise UserError("Exact search has no meaning for a text: it compares sentences that end.")
-    for key, why in MEANINGLESS.items():
+    for key, why in SENTENCE_ONLY.items():
         if key in search:
             raise UserError(f"search.{key} has no meaning for a text: {why}.")

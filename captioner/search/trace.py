@@ -1,4 +1,4 @@
-"""What a search tells of itself, for whoever wants to watch."""
+"""What a search tells of itself, for whoever wants to tracer."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class Candidate(NamedTuple):
     parent: int
     node: int | None  # None where it was dropped
     token: int
-    log_probability: float  # of this word
+    log_prob: float  # of this word
     total: float  # log-probability of the sentence up to it
     penalty: float  # what was taken off for what other groups say
     score: float  # what it was ranked by
@@ -25,7 +25,7 @@ class Candidate(NamedTuple):
         return self.node is not None
 
 
-class Event(NamedTuple):
+class TraceEvent(NamedTuple):
     """One choice: what group `group` of image `image` could say as word number `time`."""
 
     image: int
@@ -34,16 +34,16 @@ class Event(NamedTuple):
     candidates: list[Candidate]
 
 
-class Recorder:
+class SearchTrace:
     """Collects the events of a search."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.events: list[TraceEvent] = []
 
-    def add(self, event: Event) -> None:
+    def add(self, event: TraceEvent) -> None:
         """Remember one more."""
         self.events.append(event)
 
-    def of_image(self, image: int) -> list[Event]:
+    def of_image(self, image: int) -> list[TraceEvent]:
         """What happened to one image, in order."""
         return [event for event in self.events if event.image == image]

@@ -9,9 +9,9 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
-from captioner.training.task import Task
 from captioner.models.folder import save_model
 from captioner.training.optimization import better
+from captioner.training.task import Task
 
 RESUME_FILE = "last.ckpt"
 

@@ -8,22 +8,27 @@ from pathlib import Path
 from typing import Any, Self
 
 from captioner.config import Config
-from captioner.data.captions.base import DATASETS
+from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.data.captions.batches import CaptionBatch
 from captioner.data.module import CaptionData
 from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS, Encoder
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
+from captioner.models.image_model import ImageTask, make_encoder
 from captioner.search.base import SEARCHES
-from captioner.training.task import TASKS, Loss, from_all_processes, refuse_unused
-from captioner.models.image_model import PictureTask, make_encoder
-from captioner.training.objectives.teacher_forcing import Written, check_sentences, tell, write_freely
+from captioner.training.objectives.teacher_forcing import (
+    Generated,
+    check_sentences,
+    generate_sentences,
+    teacher_forcing_loss,
+)
+from captioner.training.task import TASKS, Loss, check_unused_options, gather_from_all_processes
 from captioner.vocabulary import UNK, Vocabulary
 
 
 @TASKS.register("caption")
-class CaptionTask(PictureTask):
+class CaptionTask(ImageTask):
     r"""Cross-entropy of the next word, and the doubly stochastic penalty (Xu et al., 2015, sec. 4.2.1).
 
         loss = sum over captions of [ -log p(words) + attention_penalty * sum_l (1 - sum_t alpha_tl)^2 ]
@@ -61,21 +66,21 @@ class CaptionTask(PictureTask):
             num_locations=math.prod(self.encoder.grid),
             vocab_size=len(vocabulary),
         )
-        self.written: dict[int, Written] = {}
+        self.written: dict[int, Generated] = {}
         self.references: dict[int, list[str]] = {}
 
     @classmethod
     def check(cls, config: Config) -> None:
         """Refuse a mistake in the data, the encoder, the decoder, its cell or a search."""
-        DATASETS.check(config.data)
+        CAPTION_SOURCES.check(config.data)
         ENCODERS.check(config.encoder)
         check_sentences(config)
-        refuse_unused(config, ("sentence", "head"))
+        check_unused_options(config, ("text_encoder", "head"))
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, CaptionData]:
         """Read the captions for their words; pictures are read when they are needed."""
-        source = DATASETS.build(config.data)
+        source = CAPTION_SOURCES.build(config.data)
         data = CaptionData(source, source.tables(), cache / "features")
         vocabulary = data.vocabulary(config.vocabulary.min_count, config.vocabulary.max_size)
         task = TASKS.build(config.task, config=config, vocabulary=vocabulary)
@@ -96,7 +101,7 @@ class CaptionTask(PictureTask):
         """Per-word loss of the batch's captions."""
         if not len(batch.pictures):
             return None
-        told = tell(
+        told = teacher_forcing_loss(
             self.decoder,
             self.features(batch.pictures),
             batch.tokens_BKT,
@@ -112,16 +117,16 @@ class CaptionTask(PictureTask):
         total = told.loss + self.attention_penalty * penalty
         return Loss(total, {"attention_penalty": penalty.detach()}, told.size)
 
-    def observe(self, batch: CaptionBatch) -> None:
+    def update_metrics(self, batch: CaptionBatch) -> None:
         """Write a caption for each picture; there is none where no picture could be read."""
         if len(batch.image_ids_B):
             features_BLF = self.features(batch.pictures)
-            found = write_freely(self.validation_search, self.decoder, features_BLF, self.vocabulary)
+            found = generate_sentences(self.validation_search, self.decoder, features_BLF, self.vocabulary)
             self.written |= zip(batch.image_ids_B.tolist(), found, strict=True)
 
-    def sum_up(self) -> dict[str, float]:
+    def compute_metrics(self) -> dict[str, float]:
         """Scores of the captions, and whether they have collapsed."""
-        written = from_all_processes(self.written)
+        written = gather_from_all_processes(self.written)
         self.written = {}
         if not written or not self.references:
             return {}

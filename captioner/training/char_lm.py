@@ -15,21 +15,21 @@ from torch import Tensor
 from captioner.cells.base import State
 from captioner.config import Component, Config
 from captioner.data.text.alphabet import Alphabet
-from captioner.data.text.streams import TextBatch
 from captioner.data.text.corpus import CORPORA, TextData
+from captioner.data.text.streams import TextBatch
 from captioner.decoders.base import DECODERS, FACTS
 from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
 from captioner.metrics.text.likelihood import by_distance, likelihood, stack_chunks
+from captioner.models.prompt import PromptedLM, PromptState, detach_state, next_token_nll, no_image
 from captioner.search.base import SEARCHES
-from captioner.search.text_rules import check_endless
 from captioner.search.sample import Sample
-from captioner.training.task import TASKS, Loss, Task, refuse_unused
-from captioner.models.prompt import Opened, Opening, detached, next_surprise, nothing_shown
+from captioner.search.text_rules import check_text_rules
+from captioner.training.task import TASKS, Loss, Task, check_unused_options
 from captioner.vocabulary import PAD, Vocabulary
 
 UNUSED = (
-    *("encoder", "sentence", "head", "vocabulary"),
+    *("encoder", "text_encoder", "head", "vocabulary"),
     *("training.captions_per_image", "training.max_words", "training.augment"),
 )
 SAMPLE_LENGTH = 200
@@ -49,12 +49,12 @@ class CharLM(Task):
 
     Validation reads the whole of val in the same way, so `val/loss` is in nats a character with all that
     comes before in view; `val/loss_low` and `val/loss_high` bound it in 95 % of bootstrap draws.
-    `report_uncarried` reads every chunk of val from a zero state too: `val/uncarried_loss`, and by distance
-    from the chunk's start, `val/uncarried_loss_at_8` for characters 8 to 15. `sample_every` so many updates
+    `report_zero_state` reads every chunk of val from a zero state too: `val/zero_state_loss`, and by distance
+    from the chunk's start, `val/zero_state_loss_at_8` for characters 8 to 15. `sample_every` so many updates
     (0: after each epoch) the model writes 200 characters into samples.txt of the run. They go on from where
     the first stream of training is, as in min-char-rnn: what it remembers may be far from where zero leads.
 
-    `opening` is what a text follows that is written, scored or validated: "zero" for a line feed and a zero
+    `prompt_state` is what a text follows that is written, scored or validated: "zero" for a line feed and a zero
     state, "carried" for the last character and the state of that first stream, which the model folder keeps.
     A model of one stream starts from zero once only, and may not find its way into words from there.
     """
@@ -66,13 +66,13 @@ class CharLM(Task):
         config: Config,
         vocabulary: Vocabulary,
         tbptt_steps: int | None = None,
-        report_uncarried: bool = False,
+        report_zero_state: bool = False,
         sample_every: int = 0,
-        opening: Literal["zero", "carried"] = "zero",
+        prompt_state: Literal["zero", "carried"] = "zero",
     ) -> None:
         super().__init__(config, vocabulary)
         self.tbptt_steps = tbptt_steps
-        self.report_uncarried = report_uncarried
+        self.report_zero_state = report_zero_state
         self.sample_every = sample_every
         self.alphabet = Alphabet(vocabulary, config.data.get("unit", "characters"))
         decoder = DECODERS.build(config.decoder, feature_dim=0, vocab_size=len(vocabulary), endless=True)
@@ -81,8 +81,8 @@ class CharLM(Task):
         self.text: dict[str, Any] = {}
         self._carried: dict[str, State] = {}
         self._newest = torch.tensor(self.line_feed)  # the character that training's first stream reads next
-        self.opening = Opening(decoder, self.line_feed) if opening == "carried" else None
-        self._nats: dict[str, list[Tensor]] = {"": [], "uncarried": []}
+        self.prompt_state = PromptState(decoder, self.line_feed) if prompt_state == "carried" else None
+        self._nats: dict[str, list[Tensor]] = {"": [], "zero_state": []}
 
     @classmethod
     def check(cls, config: Config) -> None:
@@ -95,8 +95,8 @@ class CharLM(Task):
             )
         if config.search:
             SEARCHES.check(config.search)
-            check_endless(config.search)
-        refuse_unused(config, UNUSED)
+            check_text_rules(config.search)
+        check_unused_options(config, UNUSED)
         steps, chunk = config.task.get("tbptt_steps"), config.data.get("chunk_length", 100)
         if steps is not None and not 1 <= steps <= chunk:
             raise UserError(f"task.tbptt_steps must be 1 to data.chunk_length ({chunk}), not {steps}.")
@@ -141,11 +141,11 @@ class CharLM(Task):
         stage = "train" if self.training else "val"
         state = self._first_state(targets_NT) if batch.starts else self._carried[stage]
         outputs_NTH, self._carried[stage] = self._read(batch.tokens_NT[:, :-1], state)
-        nats_NT = next_surprise(self.decoder, outputs_NTH, targets_NT)
+        nats_NT = next_token_nll(self.decoder, outputs_NTH, targets_NT)
         if self.training:
             self._newest = targets_NT[0, -1]
-            if self.opening is not None:
-                self.opening.keep(self._newest, self._carried[stage])
+            if self.prompt_state is not None:
+                self.prompt_state.keep(self._newest, self._carried[stage])
         # Chunks of training are whole: counting them would only make a GPU wait.
         size = targets_NT.numel() if self.training else int((targets_NT != PAD).sum())
         if not self.training:
@@ -153,17 +153,17 @@ class CharLM(Task):
         loss = nats_NT.sum() / size
         return Loss(loss, {"bits_per_character": loss.detach() / math.log(2)}, size)
 
-    def observe(self, batch: TextBatch) -> None:
+    def update_metrics(self, batch: TextBatch) -> None:
         """Read the chunk once more, from a zero state, if that is asked for."""
-        if self.report_uncarried:
+        if self.report_zero_state:
             targets_NT = batch.tokens_NT[:, 1:]
             outputs_NTH, _ = self.decoder.read(batch.tokens_NT[:, :-1], self._zero_state(targets_NT))
-            self._remember("uncarried", next_surprise(self.decoder, outputs_NTH, targets_NT), targets_NT)
+            self._remember("zero_state", next_token_nll(self.decoder, outputs_NTH, targets_NT), targets_NT)
 
-    def sum_up(self) -> dict[str, float]:
+    def compute_metrics(self) -> dict[str, float]:
         """The interval of the loss, and the loss without a carried state."""
-        carried, uncarried = self._nats.values()
-        self._nats = {"": [], "uncarried": []}
+        carried, zero_state = self._nats.values()
+        self._nats = {"": [], "zero_state": []}
         if not carried:
             return {}
         if not self.sample_every and "train" in self._carried:
@@ -171,16 +171,16 @@ class CharLM(Task):
         nats = torch.cat(carried, dim=1).double().flatten().numpy()
         interval = likelihood(nats[~np.isnan(nats)]).interval
         figures = {"loss_low": interval.low, "loss_high": interval.high}
-        if uncarried:
-            nats_NT = stack_chunks([part.double().numpy() for part in uncarried])
-            figures["uncarried_loss"] = float(np.nanmean(nats_NT))
-            figures |= {f"uncarried_loss_at_{start}": v for start, v in by_distance(nats_NT).items()}
+        if zero_state:
+            nats_NT = stack_chunks([part.double().numpy() for part in zero_state])
+            figures["zero_state_loss"] = float(np.nanmean(nats_NT))
+            figures |= {f"zero_state_loss_at_{start}": v for start, v in by_distance(nats_NT).items()}
         return figures
 
     def on_train_batch_end(self, outputs: Any, batch: TextBatch, batch_idx: int) -> None:
         """Write a sample, if it is time."""
         if self.sample_every and self.global_step % self.sample_every == 0:
-            self.refuse_spoilt()
+            self.check_finite()
             self._show_sample()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -196,11 +196,11 @@ class CharLM(Task):
         self._newest = torch.tensor(checkpoint["newest"])
 
     @property
-    def opened(self) -> Opened:
-        """The model where a text begins, as the option `opening` says."""
-        if self.opening is None:
-            return Opened(self.decoder, self.line_feed)
-        return Opened(self.decoder, int(self.opening.token), self.opening.state)
+    def prompted(self) -> PromptedLM:
+        """The model where a text begins, as the option `prompt_state` says."""
+        if self.prompt_state is None:
+            return PromptedLM(self.decoder, self.line_feed)
+        return PromptedLM(self.decoder, int(self.prompt_state.token), self.prompt_state.state)
 
     @property
     def line_feed(self) -> int:
@@ -217,11 +217,11 @@ class CharLM(Task):
         """Training starts from zero, validation as a text of later."""
         if self.training:
             return self._zero_state(tokens_NT)
-        state: State = self.opened.start(nothing_shown(self.decoder, len(tokens_NT))).state
+        state: State = self.prompted.start(no_image(self.decoder, len(tokens_NT))).state
         return state
 
     def _zero_state(self, tokens_NT: Tensor) -> State:
-        state: State = self.decoder.start(nothing_shown(self.decoder, len(tokens_NT))).state
+        state: State = self.decoder.start(no_image(self.decoder, len(tokens_NT))).state
         return state
 
     def _read(self, inputs_NT: Tensor, state: State) -> tuple[Tensor, State]:
@@ -230,9 +230,9 @@ class CharLM(Task):
         steps = self.tbptt_steps if self.training and self.tbptt_steps else inputs_NT.shape[1]
         state = tuple(leaf.to(inputs_NT.device) for leaf in state)
         for piece_NT in torch.split(inputs_NT, steps, dim=1):
-            outputs_NTH, state = self.decoder.read(piece_NT, detached(state))
+            outputs_NTH, state = self.decoder.read(piece_NT, detach_state(state))
             pieces.append(outputs_NTH)
-        return (torch.cat(pieces, dim=1) if len(pieces) > 1 else pieces[0]), detached(state)
+        return (torch.cat(pieces, dim=1) if len(pieces) > 1 else pieces[0]), detach_state(state)
 
     def _remember(self, kind: str, nats_NT: Tensor, targets_NT: Tensor) -> None:
         self._nats[kind].append(nats_NT.detach().masked_fill(targets_NT == PAD, torch.nan).cpu())
@@ -243,8 +243,10 @@ class CharLM(Task):
         self.decoder.eval()
         draw = Sample(max_length=SAMPLE_LENGTH, seed=self.global_step)
         leaves = self._carried["train"][: self.decoder.cell.num_states]
-        opened = Opened(self.decoder, int(self._newest), tuple(leaf[:1].to(self.device) for leaf in leaves))
-        ((found,),) = draw(opened, nothing_shown(self.decoder, 1))
+        prompted = PromptedLM(
+            self.decoder, int(self._newest), tuple(leaf[:1].to(self.device) for leaf in leaves)
+        )
+        ((found,),) = draw(prompted, no_image(self.decoder, 1))
         text = self.alphabet.decode(found.tokens)
         self.decoder.train(was_training)
         with (Path(self.trainer.default_root_dir) / SAMPLES).open("a", encoding="utf-8") as file:

@@ -9,8 +9,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 
-from captioner.training.metrics_file import MetricsFile
 from captioner.errors import UserError, nearest
+from captioner.training.metrics_file import MetricsFile
 
 
 def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:

@@ -80,7 +80,7 @@ class MetricsFile(Logger):
         """The last row may still get figures: it is written, and written again."""
         writer = csv.DictWriter(lines, self._columns)
         writer.writerows(self.rows[self._settled : -1])
-        self._settled, self._end = len(self.rows) - 1, lines.tell()
+        self._settled, self._end = len(self.rows) - 1, lines.teacher_forcing_loss()
         writer.writerow(self.rows[-1])
 
     def finalize(self, status: str) -> None:

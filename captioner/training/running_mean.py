@@ -1,4 +1,4 @@
-"""Means over an epoch that outlive a stop."""
+"""RunningMean over an epoch that outlive a stop."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 
-class Means:
-    """Means of figures over all that was added since they were last taken; what is added stays where it is.
+class RunningMean:
+    """RunningMean of figures over all that was added since they were last taken; what is added stays where it is.
 
-    >>> means = Means()
+    >>> means = RunningMean()
     >>> means.add({"loss": torch.tensor(3.0)}, 10)
     >>> means.add({"loss": torch.tensor(1.0)}, 30)
     >>> means.take(), means.take()

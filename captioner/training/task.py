@@ -15,8 +15,8 @@ from torch import Tensor
 from captioner.config import Component, Config
 from captioner.errors import UserError
 from captioner.registry import Registry
-from captioner.training.running_mean import Means
 from captioner.training.optimization import OPTIMIZERS, SCHEDULES
+from captioner.training.running_mean import RunningMean
 from captioner.vocabulary import Vocabulary
 
 Found = TypeVar("Found")
@@ -36,7 +36,7 @@ class Loss(NamedTuple):
 class Task(pl.LightningModule, ABC):
     """A model with its data, its loss and its validation. Subclasses are final.
 
-    `default_search` is how it reads out what it says where the config does not tell.
+    `default_search` is how it reads out what it says where the config does not teacher_forcing_loss.
     """
 
     default_search: ClassVar[Component] = {"name": "beam", "beam_size": 3}
@@ -46,7 +46,7 @@ class Task(pl.LightningModule, ABC):
         self.config = replace(config, search=config.search or dict(self.default_search))
         self.vocabulary = vocabulary
         self._unread: list[tuple[int, Tensor]] = []  # update, loss
-        self._means = Means()
+        self._running_mean = RunningMean()
 
     @classmethod
     @abstractmethod
@@ -83,11 +83,11 @@ class Task(pl.LightningModule, ABC):
         """The teacher-forced loss; None where a batch has nothing to learn from."""
 
     @abstractmethod
-    def observe(self, batch: Any) -> None:
+    def update_metrics(self, batch: Any) -> None:
         """Look at what the model does with a validation batch, and remember it."""
 
     @abstractmethod
-    def sum_up(self) -> dict[str, float]:
+    def compute_metrics(self) -> dict[str, float]:
         """The figures of what was observed since the last call, by name."""
 
     def encoder_groups(self) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ class Task(pl.LightningModule, ABC):
             return None
         figures = {"loss": result.loss.detach(), **result.logs}
         self.log_dict({f"train/{name}_step": value for name, value in figures.items()})
-        self._means.add(figures, result.size)
+        self._running_mean.add(figures, result.size)
         self._unread.append((self.global_step + 1, figures["loss"]))
         if len(self._unread) >= READ_EVERY:
             self._read_losses()
@@ -113,9 +113,9 @@ class Task(pl.LightningModule, ABC):
 
     def on_train_epoch_end(self) -> None:
         """Log the means of the epoch, of what was done before a stop too."""
-        self.log_dict({f"train/{name}_epoch": mean for name, mean in self._means.take().items()})
+        self.log_dict({f"train/{name}_epoch": mean for name, mean in self._running_mean.take().items()})
 
-    def refuse_spoilt(self) -> None:
+    def check_finite(self) -> None:
         """Stop before what is not finite is looked at or saved.
 
         Raises:
@@ -140,8 +140,8 @@ class Task(pl.LightningModule, ABC):
         )
 
     def on_validation_start(self) -> None:
-        """Validate no model that is spoilt."""
-        self.refuse_spoilt()
+        """Validate no model that is non_finite."""
+        self.check_finite()
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Loss of a batch, logged; and what else the model does with it, remembered."""
@@ -150,11 +150,11 @@ class Task(pl.LightningModule, ABC):
             shared: dict[str, Any] = {"batch_size": result.size, "sync_dist": True}
             self.log("val/loss", result.loss, prog_bar=True, **shared)
             self.log_dict({f"val/{name}": value for name, value in result.logs.items()}, **shared)
-        self.observe(encoded)
+        self.update_metrics(encoded)
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of what was observed."""
-        figures = {f"val/{name}": value for name, value in self.sum_up().items()}
+        figures = {f"val/{name}": value for name, value in self.compute_metrics().items()}
         self.log_dict(figures, rank_zero_only=False, sync_dist=False)
         if (shown := self.config.training.monitor) in figures:
             self.log("score", figures[shown], prog_bar=True, logger=False)
@@ -184,13 +184,13 @@ class Task(pl.LightningModule, ABC):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the state of chance and the epoch's figures, so that going on equals not having stopped."""
-        self.refuse_spoilt()
-        checkpoint["means"] = self._means.state_dict()
+        self.check_finite()
+        checkpoint["means"] = self._running_mean.state_dict()
         checkpoint["rng"] = {"cpu": torch.get_rng_state(), "gpu": torch.cuda.get_rng_state_all()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the epoch's figures, and keep the state of chance until training starts."""
-        self._means.load_state_dict(checkpoint["means"])
+        self._running_mean.load_state_dict(checkpoint["means"])
         self._rng = checkpoint["rng"]
 
     def on_train_start(self) -> None:
@@ -216,7 +216,7 @@ def task_class(config: Config) -> type[Task]:
     return found
 
 
-def refuse_unused(config: Config, keys: Collection[str]) -> None:
+def check_unused_options(config: Config, keys: Collection[str]) -> None:
     """Refuse what a config sets although its task has no use for it: `encoder`, `training.max_words`, ...
 
     Raises:
@@ -228,7 +228,7 @@ def refuse_unused(config: Config, keys: Collection[str]) -> None:
             raise UserError(f"{key} has no meaning for the task {config.task['name']}.")
 
 
-def from_all_processes(found: dict[int, Found]) -> dict[int, Found]:
+def gather_from_all_processes(found: dict[int, Found]) -> dict[int, Found]:
     """What all processes found, by id, each once."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return found

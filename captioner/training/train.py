@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
-from captioner.training.loggers import SampleTable, make_loggers
-from captioner.paths import cache_folder
 from captioner.config import Config
 from captioner.data.module import CaptionData
 from captioner.device import keep_memory
 from captioner.errors import UserError
 from captioner.images import UnreadableImage, load_image
+from captioner.paths import cache_folder
 from captioner.registry import check_options
-from captioner.training.task import Task, task_class
 from captioner.training.callbacks import RESUME_FILE, Interrupted, KeepBest, StopOnRequest
+from captioner.training.loggers import SampleTable, make_loggers
 from captioner.training.optimization import OPTIMIZERS, SCHEDULES, better
+from captioner.training.task import Task, task_class
 
 OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs"}
 
@@ -39,7 +39,7 @@ class ProgressBar(TQDMProgressBar):
     """Lightning's bar with the newest loss, and without the number of a logger's version."""
 
     SECONDS = 0.25
-    """Between two looks at the loss: each makes a GPU wait."""
+    """Between two uses_image at the loss: each makes a GPU wait."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,16 +12,16 @@ from PIL import Image
 from torch import Tensor
 
 from captioner.config import Config
-from captioner.data.questions.multiple_choice import Asked
-from captioner.data.questions.telling import Telling, TellingBatch, TellingData, telling_batch
+from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
+from captioner.data.questions.telling import TellingBatch, TellingData, TellingQuestionEncoder, telling_batch
 from captioner.decoders.base import decoder_class
+from captioner.training.multiple_choice import MultipleChoiceTask
 from captioner.training.task import TASKS, Loss
-from captioner.training.multiple_choice import ChoosingTask
 from captioner.vocabulary import PAD, Vocabulary
 
 
 @TASKS.register("visual7w")
-class Visual7WTelling(ChoosingTask):
+class Visual7WTelling(MultipleChoiceTask):
     r"""The answer that the decoder would have said (Zhu et al., 2016).
 
         loss      = mean over the words w of right answers, their ends counted,
@@ -46,51 +46,54 @@ class Visual7WTelling(ChoosingTask):
         max_answer_words: int | None = None,
         question_weight: float = 0.0,
     ) -> None:
-        super().__init__(config, vocabulary, looks=decoder_class(config.decoder).looks)
+        super().__init__(config, vocabulary, uses_image=decoder_class(config.decoder).uses_image)
         self.question_weight = question_weight
-        self.telling = Telling(vocabulary, config.training.max_words, max_answer_words)
+        self.telling = TellingQuestionEncoder(vocabulary, config.training.max_words, max_answer_words)
 
     def connect(self, data: TellingData) -> None:
-        """See `ChoosingTask`."""
+        """See `MultipleChoiceTask`."""
         data.connect(self.encoder, self.telling, self.config.training, self.config.seed)
 
     def batch(
-        self, features_BLF: Tensor, images: Sequence[Image.Image | None], asked: Sequence[Sequence[Asked]]
-    ) -> "Told":
-        """See `ChoosingTask`."""
+        self,
+        features_BLF: Tensor,
+        images: Sequence[Image.Image | None],
+        asked: Sequence[Sequence[MultipleChoiceQuestion]],
+    ) -> "TellingOutput":
+        """See `MultipleChoiceTask`."""
         told = [[sentence for one in own for sentence in self.telling.sentences(one)] for own in asked]
         batch = telling_batch(features_BLF, told)
         return self.encode(self.transfer_batch_to_device(batch, self.device, 0))
 
-    def encode(self, batch: TellingBatch) -> "Told":
+    def encode(self, batch: TellingBatch) -> "TellingOutput":
         """The batch, and how surprising its answers' words are; of a batch without pictures, nothing."""
-        counts_BKT = batch.counts_BKT
+        mask_BKT = batch.mask_BKT
         if self.training and self.question_weight:
-            counts_BKT = batch.targets_BKT != PAD
-        nats_BKT = torch.zeros(counts_BKT.shape, device=counts_BKT.device)
-        if counts_BKT.any():
+            mask_BKT = batch.targets_BKT != PAD
+        nats_BKT = torch.zeros(mask_BKT.shape, device=mask_BKT.device)
+        if mask_BKT.any():
             features_BLF = self.features(batch.pictures)
-            logits_MV, _ = self.decoder(features_BLF, batch.inputs_BKT, counts_BKT)
-            nats_M = F.cross_entropy(logits_MV, batch.targets_BKT[counts_BKT], reduction="none")
-            nats_BKT = nats_BKT.to(nats_M.dtype).masked_scatter(counts_BKT, nats_M)
-        return Told(batch, batch.counts_BKT, nats_BKT)
+            logits_MV, _ = self.decoder(features_BLF, batch.inputs_BKT, mask_BKT)
+            nats_M = F.cross_entropy(logits_MV, batch.targets_BKT[mask_BKT], reduction="none")
+            nats_BKT = nats_BKT.to(nats_M.dtype).masked_scatter(mask_BKT, nats_M)
+        return TellingOutput(batch, batch.mask_BKT, nats_BKT)
 
-    def loss(self, batch: "Told") -> Loss | None:
+    def loss(self, batch: "TellingOutput") -> Loss | None:
         """Surprise a word of the right answers; in training also that of the questions, by their weight."""
-        right_BKT = batch.counts_BKT & batch.told.right_BK.unsqueeze(-1)
+        right_BKT = batch.mask_BKT & batch.told.right_BK.unsqueeze(-1)
         size = int(right_BKT.sum())
         if not size:
             return None
         answers = (batch.nats_BKT * right_BKT).sum() / size
         if not (self.training and self.question_weight):
             return Loss(answers, {}, size)
-        questions = (batch.nats_BKT * ~batch.counts_BKT).sum() / size
+        questions = (batch.nats_BKT * ~batch.mask_BKT).sum() / size
         return Loss(answers + self.question_weight * questions, {"answer_loss": answers.detach()}, size)
 
-    def preferences(self, batch: "Told") -> dict[int, list[float]]:
+    def preferences(self, batch: "TellingOutput") -> dict[int, list[float]]:
         """Mean log-probability of a word of each choice."""
         found: dict[int, list[float]] = {}
-        means_BK = -(batch.nats_BKT * batch.counts_BKT).sum(dim=-1) / batch.counts_BKT.sum(dim=-1)
+        means_BK = -(batch.nats_BKT * batch.mask_BKT).sum(dim=-1) / batch.mask_BKT.sum(dim=-1)
         is_sentence_BK = batch.told.choices_BK >= 0
         columns = (batch.told.question_ids_BK, batch.told.choices_BK, means_BK)
         rows = zip(*(column[is_sentence_BK].tolist() for column in columns), strict=True)
@@ -99,9 +102,9 @@ class Visual7WTelling(ChoosingTask):
         return found
 
 
-class Told(NamedTuple):
+class TellingOutput(NamedTuple):
     """A batch, where its answers are, and -log p of their words, in training perhaps of all words."""
 
     told: TellingBatch
-    counts_BKT: Tensor
+    mask_BKT: Tensor
     nats_BKT: Tensor

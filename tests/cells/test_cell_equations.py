@@ -77,14 +77,14 @@ def mut1(w, x, h):
     x = w.entered(x)
     r = sigmoid(w.x(x, 0) + w.h(h))
     z = sigmoid(w.x(x, 1))
-    n = np.tanh(w.h(r * h, 0, "candidate") + np.tanh(x) + w.values["raw_bias"])
+    n = np.tanh(w.h(r * h, 0, "candidate") + np.tanh(x) + w.values["identity_bias"])
     return (n * z + h * (1 - z),), {"r": r, "n": n, "z": z}
 
 
 def mut2(w, x, h):
     x = w.entered(x)
     z = sigmoid(w.x(x, 0) + w.h(h, 0))
-    r = sigmoid(x + w.h(h, 1) + w.values["raw_bias"])
+    r = sigmoid(x + w.h(h, 1) + w.values["identity_bias"])
     n = np.tanh(w.h(r * h, 0, "candidate") + w.x(x, 1))
     return (n * z + h * (1 - z),), {"z": z, "r": r, "n": n}
 

@@ -10,7 +10,7 @@ from captioner.errors import UserError
 
 E, H = 30, 40
 ONE_LAYER = [name for name in sorted(CELLS) if name != "stacked"]
-KEEPING = [name for name in ONE_LAYER if CELLS[name].keeps]
+KEEPING = [name for name in ONE_LAYER if CELLS[name].forget_gate]
 
 
 def make(name, **options):
@@ -18,21 +18,21 @@ def make(name, **options):
     return CELLS.build({"name": name, "hidden_dim": H, **options}, input_dim=E)
 
 
-def matrices(cell):
+def recurrent_weights(cell):
     return [p for p in cell.parameters() if p.dim() == 2 and min(p.shape) > 3]
 
 
 @pytest.mark.parametrize("name", ONE_LAYER)
 @pytest.mark.parametrize(("options", "bound"), [({}, 1 / math.sqrt(H)), ({"init_scale": 0.08}, 0.08)])
 def test_uniform_weights_fill_their_range(name, options, bound):
-    for matrix in matrices(make(name, **options)):
+    for matrix in recurrent_weights(make(name, **options)):
         assert 0.97 * bound < matrix.max() <= bound
         assert -bound <= matrix.min() < -0.97 * bound
 
 
 @pytest.mark.parametrize("name", ONE_LAYER)
 def test_normal_weights_have_the_spread_asked_for(name):
-    for matrix in matrices(make(name, init="normal", init_scale=0.01)):
+    for matrix in recurrent_weights(make(name, init="normal", init_scale=0.01)):
         assert matrix.std().item() == pytest.approx(0.01, rel=0.1)
         assert matrix.abs().max() > 0.025
 
@@ -41,7 +41,7 @@ def test_normal_weights_have_the_spread_asked_for(name):
 @pytest.mark.parametrize(("options", "value"), [({}, 1.0), ({"init_scale": 1.3}, 1.3)])
 def test_every_gates_recurrent_block_is_orthogonal(name, options, value):
     cell = make(name, init="orthogonal", **options)
-    for matrix in cell.matrices().values():
+    for matrix in cell.recurrent_weights().values():
         for block_HH in matrix.split(H):
             torch.testing.assert_close(torch.linalg.svdvals(block_HH), torch.full((H,), value))
     assert cell.input.weight.abs().max() <= 1 / math.sqrt(H)

@@ -95,7 +95,7 @@ def test_the_trace_shows_every_state(name):
 @pytest.mark.parametrize("name", [name for name in ONE_LAYER if CELLS[name].fused_on])
 def test_gates_recovered_from_the_kernels_outputs_are_those_of_the_loop(name):
     cell, x_NTE, state = make(name)
-    settled = cell.trace(x_NTE, state, settle=lambda new, old: new)
+    settled = cell.trace(x_NTE, state, state_update=lambda new, old: new)
     torch.testing.assert_close(cell.recover(x_NTE, state), settled, atol=1e-12, rtol=0)
 
 
@@ -162,7 +162,7 @@ def test_a_backward_through_the_backward_is_refused_not_wrong(name):
 @pytest.mark.parametrize("way", ["forward", "step"])
 @pytest.mark.parametrize("name", EVERY)
 def test_mixed_precision_runs_and_learns_nearly_as_full(name, way):
-    """bfloat16 keeps 8 bits, so that values of size 1 are right to 0.004 each; errors add up over time."""
+    """bfloat16 forget_gate 8 bits, so that values of size 1 are right to 0.004 each; errors add up over time."""
     cell, x_NTE, state = make_single(name)
 
     def learn():

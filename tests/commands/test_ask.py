@@ -6,10 +6,10 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from captioner.inference.vqa import Answerer, Asked
-from captioner.training.train import train
 from captioner.commands import main
 from captioner.config import load
+from captioner.inference.vqa import Answerer, Asked
+from captioner.training.train import train
 
 COLOUR, NUMBER = "What color is the big circle?", "How many red circles are there?"
 
@@ -20,11 +20,16 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home")
     changes = [
         *("data.num_train=12", "data.num_val=3", "data.num_test=3", f"data.folder={folder / 'scenes'}"),
-        *("encoder.width=0.04", "sentence.cell.hidden_dim=7", "sentence.embed_dim=6", "schedule.warmup=2"),
+        *(
+            "encoder.width=0.04",
+            "text_encoder.cell.hidden_dim=7",
+            "text_encoder.embed_dim=6",
+            "schedule.warmup=2",
+        ),
         *("training.batch_size=4", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"),
         *("trainer.accelerator=cpu", "trainer.log_every_n_steps=1"),
     ]
-    heads = {"looks": {"name": "attention", "num_glances": 2}, "blind": {"name": "question_only"}}
+    heads = {"looks": {"name": "attention", "num_glimpses": 2}, "blind": {"name": "question_only"}}
     for name, head in heads.items():
         config = load(ROOT / "configs/vqa.yaml", changes)
         config.head = head | {"hidden_dim": 9}

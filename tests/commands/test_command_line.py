@@ -14,9 +14,9 @@ from conftest import ROOT, TINY
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from captioner.training.train import train
 from captioner.commands import VERBS, main
 from captioner.config import load
+from captioner.training.train import train
 from captioner.vocabulary import EOS
 
 
@@ -75,8 +75,8 @@ def test_caption_of_a_folder_and_a_pattern_as_json_with_attention(home):
         assert len(one["captions"]) == 3
         for caption in one["captions"]:
             assert caption["caption"].split() == caption["words"]
-            total = sum(caption["word_log_probabilities"])
-            assert total == pytest.approx(caption["log_probability"], abs=1e-4)
+            total = sum(caption["word_log_probs"])
+            assert total == pytest.approx(caption["log_prob"], abs=1e-4)
     assert sorted(file.name for file in home.glob("looked-*.png")) == [f"looked-{n}.png" for n in (1, 2, 3)]
 
 

@@ -76,7 +76,7 @@ def test_table_rules_and_explanations(folder: Path, capsys: pytest.CaptureFixtur
     assert ["question", "5:", "what", "is", "5?"] in lines
     assert ["articles", "'2", "dogs'"] in lines
     assert ["compared", "'2", "dogs'", "with", "'2'", "x", "7,", "'2", "dogs'", "x", "3"] in lines
-    assert ["without", "articles:", "0.00"] in lines
+    assert ["banned_words", "articles:", "0.00"] in lines
     assert ["accuracy", "0.00,", "lenient", "100.00"] in lines
 
 

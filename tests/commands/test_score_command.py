@@ -9,11 +9,11 @@ import sys
 import pytest
 from conftest import ROOT
 
-from captioner.evaluation.caption import evaluate
-from captioner.training.train import train
 from captioner.commands import main
+from captioner.evaluation.caption import evaluate
 from captioner.metrics import java
 from captioner.metrics.scores import score_captions
+from captioner.training.train import train
 
 SAID = {3: "a red dog runs @ 5:30", 11: "two cats, sleeping", 20: "a bus"}
 OTHER = {20: "the street", 3: "a dog", 11: "a bird"}

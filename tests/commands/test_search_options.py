@@ -9,7 +9,6 @@ from conftest import ROOT, TINY
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from captioner.training.train import train
 from captioner.commands import main
 from captioner.commands.options.search import (
     CONSTRAINTS,
@@ -19,6 +18,7 @@ from captioner.commands.options.search import (
 )
 from captioner.config import load
 from captioner.search.base import SEARCHES
+from captioner.training.train import train
 from captioner.vocabulary import EOS
 
 
@@ -56,9 +56,11 @@ def test_every_option_of_every_search_has_a_flag_and_every_flag_an_option():
 
 def test_what_is_not_given_is_left_to_the_model():
     assert parsed() == {}
-    assert parsed("--beam", "4", "--must", "red, two  circles", "--no-unknown", "--without-replacement") == {
+    assert parsed(
+        "--beam", "4", "--required_words", "red, two  circles", "--no-unknown", "--without-replacement"
+    ) == {
         "beam_size": 4,
-        "must": ["red", "two", "circles"],
+        "required_words": ["red", "two", "circles"],
         "allow_unknown": False,
         "replacement": False,
     }
@@ -66,13 +68,24 @@ def test_what_is_not_given_is_left_to_the_model():
 
 @pytest.mark.parametrize("method", sorted(SEARCHES))
 def test_every_method_captions_under_constraints(home, capsys, method):
-    words = ["--search", method, "--prefix", "a", "--must", "red", "--max-length", "7", "--min-length", "3"]
+    words = [
+        "--search",
+        method,
+        "--prefix",
+        "a",
+        "--required_words",
+        "red",
+        "--max-length",
+        "7",
+        "--min-length",
+        "3",
+    ]
     (caption,) = say(home, capsys, *words)["captions"]
     assert caption["words"][0] == "a"
     assert "red" in caption["words"]
     assert len(caption["words"]) >= 3
-    assert len(caption["word_log_probabilities"]) == len(caption["words"]) + caption["finished"]
-    assert sum(caption["word_log_probabilities"]) == pytest.approx(caption["log_probability"], abs=1e-4)
+    assert len(caption["word_log_probs"]) == len(caption["words"]) + caption["finished"]
+    assert sum(caption["word_log_probs"]) == pytest.approx(caption["log_prob"], abs=1e-4)
     assert (caption["proven"] is not None) == (method == "exact")
 
 
@@ -80,13 +93,13 @@ def test_several_diverse_captions_have_groups_and_two_scores(home, capsys):
     words = ["--search", "diverse", "--beam", "4", "--groups", "2", "--diversity", "2", "--n-best", "2"]
     first, second = say(home, capsys, *words)["captions"]
     assert (first["group"], second["group"]) == (0, 1)
-    assert first["score"] == pytest.approx(first["log_probability"])
-    assert second["score"] <= second["log_probability"] + 1e-6
+    assert first["score"] == pytest.approx(first["log_prob"])
+    assert second["score"] <= second["log_prob"] + 1e-6
 
 
 def test_two_models_speak_as_one(home, capsys):
     one, both = say(home, capsys), say(home, capsys, "--model", str(home / "model1"))
-    assert both["captions"][0]["log_probability"] != one["captions"][0]["log_probability"]
+    assert both["captions"][0]["log_prob"] != one["captions"][0]["log_prob"]
     twice = say(home, capsys, "--model", str(home / "model0"))
     assert twice["captions"][0]["words"] == one["captions"][0]["words"]
 
@@ -106,7 +119,7 @@ def test_words_and_the_tree_are_shown(home, capsys, tmp_path):
     [
         ("--search baem", "There is no search 'baem'. Did you mean beam?"),
         ("--search greedy --temperature 2", "search greedy has no option 'temperature'"),
-        ("--must rad", "does not have the word 'rad'. Did you mean red"),
+        ("--required-words rad", "does not have the word 'rad'. Did you mean red"),
         ("--search greedy --n-best 2", "Greedy search finds one sentence, not 2"),
         ("--tempreature 1", "--tempreature 1. Did you mean --temperature?"),
     ],

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from captioner.data.loader import Place, ResumableLoader
+from captioner.data.loader import ResumableLoader, SampleIndex
 
 GROUPS = [7, 4, 7, 4, 4, 9, 7, 4, 4, 7, 4]  # 4 of 7, 6 of 4, 1 of 9
 
@@ -17,7 +17,7 @@ class Numbers:
     def __len__(self) -> int:
         return self.count
 
-    def __getitems__(self, places: list[Place]) -> list[tuple[int, int]]:
+    def __getitems__(self, places: list[SampleIndex]) -> list[tuple[int, int]]:
         return [tuple(place) for place in places]
 
 
@@ -57,18 +57,18 @@ def test_chance_is_left_alone():
 
 
 @pytest.mark.parametrize("given_out", range(1, 10))
-@pytest.mark.parametrize("groups", [None, GROUPS])
-def test_going_on_gives_what_would_have_come(given_out, groups):
+@pytest.mark.parametrize("length_buckets", [None, GROUPS])
+def test_going_on_gives_what_would_have_come(given_out, length_buckets):
     """4 or 5 batches an epoch: the places include the ends of two epochs."""
-    whole = [batch for batches in epochs(loader(groups=groups), 4) for batch in batches]
-    stopped = loader(groups=groups)
+    whole = [batch for batches in epochs(loader(length_buckets=length_buckets), 4) for batch in batches]
+    stopped = loader(length_buckets=length_buckets)
     taken = []
     while len(taken) < given_out:
         for batch in stopped:
             taken.append(batch)
             if len(taken) == given_out:
                 break
-    resumed = loader(groups=groups)
+    resumed = loader(length_buckets=length_buckets)
     resumed.load_state_dict(dict(stopped.state_dict()))
     while len(taken) < len(whole):
         taken += list(resumed)
@@ -100,19 +100,24 @@ def test_workers_give_the_same_batches():
 
 
 def test_batches_of_groups_hold_one_group_and_every_item_once():
-    for batches in epochs(loader(groups=GROUPS)):
+    for batches in epochs(loader(length_buckets=GROUPS)):
         assert sorted(numbers(batches)) == list(range(11))
         assert sorted(len(batch) for batch in batches) == [1, 1, 3, 3, 3]
         assert all(len({GROUPS[number] for _, number in batch}) == 1 for batch in batches)
-    assert len(loader(groups=GROUPS)) == 5
+    assert len(loader(length_buckets=GROUPS)) == 5
 
 
 def test_batches_of_groups_come_in_another_order_every_epoch():
-    orders = {tuple(GROUPS[batch[0][1]] for batch in batches) for batches in epochs(loader(groups=GROUPS), 9)}
+    orders = {
+        tuple(GROUPS[batch[0][1]] for batch in batches)
+        for batches in epochs(loader(length_buckets=GROUPS), 9)
+    }
     assert len(orders) > 2
 
 
 def test_processes_share_batches_of_groups_out():
-    shares = [list(loader(groups=GROUPS, rank=rank, num_replicas=2)) for rank in range(2)]
-    assert [len(share) for share in shares] == [3, 3] == [len(loader(groups=GROUPS, num_replicas=2))] * 2
+    shares = [list(loader(length_buckets=GROUPS, rank=rank, num_replicas=2)) for rank in range(2)]
+    assert (
+        [len(share) for share in shares] == [3, 3] == [len(loader(length_buckets=GROUPS, num_replicas=2))] * 2
+    )
     assert set(numbers(shares[0] + shares[1])) == set(range(11))

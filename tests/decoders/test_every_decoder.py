@@ -35,9 +35,9 @@ def test_teacher_forcing_equals_stepping(name, cell, first):
     """Also where what comes before the word `first` is only read."""
     decoder = make(name, cell)
     features_BLF = torch.randn(B, L, F, dtype=torch.double)
-    tokens_BKT, counts_BKT = captions()
-    counts_BKT[:, :, :first] = False
-    forced = decoder(features_BLF, tokens_BKT, counts_BKT)
+    tokens_BKT, mask_BKT = captions()
+    mask_BKT[:, :, :first] = False
+    forced = decoder(features_BLF, tokens_BKT, mask_BKT)
     memory, state = decoder.start(features_BLF)
     state = repeat_rows(state, K)
     logits, alphas = [], []
@@ -46,12 +46,12 @@ def test_teacher_forcing_equals_stepping(name, cell, first):
         state = step.state
         logits.append(step.logits_NV)
         alphas.append(step.alphas_NL)
-    counts_NT = counts_BKT.flatten(0, 1)
-    torch.testing.assert_close(forced.logits_MV, torch.stack(logits, dim=1)[counts_NT])
-    if decoder.attends:
-        stepped = torch.stack(alphas, dim=1) * counts_NT.unsqueeze(-1)
+    mask_NT = mask_BKT.flatten(0, 1)
+    torch.testing.assert_close(forced.logits_MV, torch.stack(logits, dim=1)[mask_NT])
+    if decoder.has_attention:
+        stepped = torch.stack(alphas, dim=1) * mask_NT.unsqueeze(-1)
         torch.testing.assert_close(forced.alphas_NTL, stepped)
-        torch.testing.assert_close(forced.alphas_NTL.sum(-1), counts_NT.double())
+        torch.testing.assert_close(forced.alphas_NTL.sum(-1), mask_NT.double())
     else:
         assert forced.alphas_NTL is None
 
@@ -60,11 +60,11 @@ def test_teacher_forcing_equals_stepping(name, cell, first):
 def test_images_and_rows_do_not_mix(name, cell):
     decoder = make(name, cell)
     features_BLF = torch.randn(B, L, F, dtype=torch.double)
-    tokens_BKT, counts_BKT = captions()
-    together = decoder(features_BLF, tokens_BKT, counts_BKT).logits_MV
+    tokens_BKT, mask_BKT = captions()
+    together = decoder(features_BLF, tokens_BKT, mask_BKT).logits_MV
     alone = [
         decoder(
-            features_BLF[b : b + 1], tokens_BKT[b : b + 1, k : k + 1], counts_BKT[b : b + 1, k : k + 1]
+            features_BLF[b : b + 1], tokens_BKT[b : b + 1, k : k + 1], mask_BKT[b : b + 1, k : k + 1]
         ).logits_MV
         for b in range(B)
         for k in range(K)
@@ -97,8 +97,8 @@ def test_step_keeps_nothing_and_changes_nothing(name, cell):
 @pytest.mark.parametrize(("name", "cell"), EVERY)
 def test_every_parameter_learns(name, cell):
     decoder = make(name, cell)
-    tokens_BKT, counts_BKT = captions()
-    forced = decoder(torch.randn(B, L, F, dtype=torch.double), tokens_BKT, counts_BKT)
+    tokens_BKT, mask_BKT = captions()
+    forced = decoder(torch.randn(B, L, F, dtype=torch.double), tokens_BKT, mask_BKT)
     forced.logits_MV.square().sum().backward()
     assert [n for n, p in decoder.named_parameters() if p.grad is None or not p.grad.any()] == []
 
@@ -112,10 +112,10 @@ def test_eight_captions_are_learnt_by_heart(name, cell):
     if name == "language_model":  # it does not look: the first word must tell which caption it is
         decoder = build(config, 12)
         tokens_BKT[:, 0, 0] = torch.arange(4, 12)
-    counts_BKT = torch.ones(8, 1, 4, dtype=torch.bool)
+    mask_BKT = torch.ones(8, 1, 4, dtype=torch.bool)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=0.01)
     for _ in range(200):
-        logits_MV = decoder(features_BLF, tokens_BKT[:, :, :-1], counts_BKT).logits_MV
+        logits_MV = decoder(features_BLF, tokens_BKT[:, :, :-1], mask_BKT).logits_MV
         loss = torch.nn.functional.cross_entropy(logits_MV, tokens_BKT[:, :, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
@@ -130,9 +130,9 @@ def test_rows_keep_their_dropout_masks_through_a_caption(name):
     cell = {"name": "stacked", "hidden_dim": 7, "dropout": 0.5, "variational": True}
     config = {"name": name, "cell": cell, "embed_dim": 6, "dropout": 0.0}
     decoder = build(config)
-    tokens_BKT, counts_BKT = captions()
-    counts_BKT[2, :, 2:] = False
-    forced = decoder(torch.randn(B, L, F), tokens_BKT, counts_BKT)
+    tokens_BKT, mask_BKT = captions()
+    mask_BKT[2, :, 2:] = False
+    forced = decoder(torch.randn(B, L, F), tokens_BKT, mask_BKT)
     forced.logits_MV.square().sum().backward()
     assert all(p.grad.isfinite().all() and p.grad.any() for p in decoder.parameters())
     memory, state = decoder.start(torch.randn(B, L, F))

@@ -43,8 +43,8 @@ def test_special_words_of_an_endless_text_are_never_said_and_read_as_nothing(emb
 
 def test_what_is_shown_makes_no_difference():
     model = make(False)
-    counts_BKT = torch.ones(2, 1, 3, dtype=torch.bool)
-    one, other = (model(torch.randn(2, n, 3).double(), TOKENS_NT.unsqueeze(1), counts_BKT) for n in (0, 4))
+    mask_BKT = torch.ones(2, 1, 3, dtype=torch.bool)
+    one, other = (model(torch.randn(2, n, 3).double(), TOKENS_NT.unsqueeze(1), mask_BKT) for n in (0, 4))
     torch.testing.assert_close(one.logits_MV, other.logits_MV, rtol=0, atol=0)
 
 

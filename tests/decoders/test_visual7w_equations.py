@@ -20,7 +20,7 @@ def softmax(x):
 
 
 def alphas(p, a_LF, h, attention):
-    """Where it looks: Xu et al. (2015), or the one matrix over all places of the released code."""
+    """Where it uses_image: Xu et al. (2015), or the one matrix over all places of the released code."""
     if attention == "additive":
         keys_LA = a_LF @ p["attention.keys.weight"].T + p["attention.keys.bias"]
         return softmax(np.tanh(keys_LA + p["attention.query.weight"] @ h) @ p["attention.score.weight"][0])
@@ -89,7 +89,7 @@ def test_what_the_options_start_with():
 def test_dropout_is_on_what_the_output_is_given():
     decoder = Visual7WDecoder(F, V, cell=CELL, dropout=0.999)
     with torch.no_grad():
-        logits_MV = decoder.predict((), (torch.rand(20, H), torch.rand(20, F)))
+        logits_MV = decoder.logits((), (torch.rand(20, H), torch.rand(20, F)))
     torch.testing.assert_close(logits_MV[0], decoder.output.bias.detach())
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from captioner.cells.base import CELLS
-from captioner.encoders.text_encoder import SentenceEncoder
+from captioner.encoders.text_encoder import TextEncoder
 from captioner.errors import UserError
 
 N, T, V, E, H = 3, 5, 11, 4, 7
@@ -14,7 +14,7 @@ N, T, V, E, H = 3, 5, 11, 4, 7
 def encoder(seed=0, **options):
     torch.manual_seed(seed)
     options = {"cell": {"name": "lstm", "hidden_dim": H}, "embed_dim": E} | options
-    made = SentenceEncoder(V, **options).double().eval()
+    made = TextEncoder(V, **options).double().eval()
     for parameter in made.parameters():
         nn.init.normal_(parameter)
     return made

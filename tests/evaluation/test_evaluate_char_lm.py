@@ -8,12 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from captioner.evaluation.char_lm import evaluate
-from captioner.inference.char_lm import Writer
 from captioner.commands import main
 from captioner.config import Config
-from captioner.training.char_lm import CharLM
+from captioner.evaluation.char_lm import evaluate
+from captioner.inference.char_lm import Writer
 from captioner.models.folder import save_model
+from captioner.training.char_lm import CharLM
 
 TEXT = "".join(f"{a} and {b} make {a + b}.\n" for a in range(20) for b in range(9))
 VAL = int(len(TEXT) * 0.7 + 1e-9), int(len(TEXT) * 0.9 + 1e-9)
@@ -42,7 +42,7 @@ def nats(model, *texts):
     tokens_NT = torch.tensor([task.alphabet.encode(text).tolist() for text in texts])
     state = task.decoder.start(torch.zeros(len(texts), 0, 0)).state
     outputs_NTH = task.decoder.read(tokens_NT[:, :-1], state).outputs_NTH
-    logits_MV = task.decoder.predict((), (outputs_NTH.flatten(0, 1),))
+    logits_MV = task.decoder.logits((), (outputs_NTH.flatten(0, 1),))
     return F.cross_entropy(logits_MV, tokens_NT[:, 1:].flatten(), reduction="none").detach().numpy()
 
 

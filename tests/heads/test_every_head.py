@@ -30,7 +30,7 @@ def test_a_question_does_not_depend_on_those_beside_it(head, given):
     for n, image in enumerate(IMAGES_N):
         alone = head(features_BLF[image : image + 1], torch.tensor([0]), question_NS[n : n + 1])
         torch.testing.assert_close(alone.logits_NV[0], whole.logits_NV[n])
-        if head.attends:
+        if head.has_attention:
             torch.testing.assert_close(alone.alphas_NGL[0], whole.alphas_NGL[n])
 
 
@@ -39,21 +39,21 @@ def test_it_says_truly_what_it_goes_by(head, given):
     logits_NV = head(features_BLF, IMAGES_N, question_NS).logits_NV
     elsewhere = head(features_BLF.flip(0), IMAGES_N, question_NS).logits_NV
     otherwise = head(features_BLF, IMAGES_N, question_NS.flip(0)).logits_NV
-    assert torch.equal(logits_NV, elsewhere) == (not head.looks)
-    assert torch.equal(logits_NV, otherwise) == (not head.reads)
+    assert torch.equal(logits_NV, elsewhere) == (not head.uses_image)
+    assert torch.equal(logits_NV, otherwise) == (not head.uses_question)
 
 
 def test_one_that_does_not_look_or_read_needs_nothing_of_it(head, given):
     features_BLF, question_NS = given
     expected = head(features_BLF, IMAGES_N, question_NS).logits_NV
-    features_BLF = features_BLF if head.looks else torch.zeros(B, 0, 0)
-    question_NS = question_NS if head.reads else torch.zeros(N, 0)
+    features_BLF = features_BLF if head.uses_image else torch.zeros(B, 0, 0)
+    question_NS = question_NS if head.uses_question else torch.zeros(N, 0)
     assert torch.equal(head(features_BLF, IMAGES_N, question_NS).logits_NV, expected)
 
 
 def test_where_it_looked_is_a_distribution(head, given):
     alphas_NGL = head(given[0], IMAGES_N, given[1]).alphas_NGL
-    assert (alphas_NGL is not None) == head.attends
+    assert (alphas_NGL is not None) == head.has_attention
     if alphas_NGL is not None:
         assert alphas_NGL.shape[::2] == (N, L)
         torch.testing.assert_close(alphas_NGL.sum(dim=-1), torch.ones(alphas_NGL.shape[:2]))
@@ -74,5 +74,5 @@ def test_a_name_that_is_not_there_is_refused():
 
 
 def test_attention_needs_a_glance():
-    with pytest.raises(UserError, match="num_glances must be at least 1, not 0"):
-        HEADS.build({"name": "attention", "num_glances": 0}, **SIZES)
+    with pytest.raises(UserError, match="num_glimpses must be at least 1, not 0"):
+        HEADS.build({"name": "attention", "num_glimpses": 0}, **SIZES)

@@ -67,17 +67,17 @@ def image_only(head, features_LF, s):
 
 def attention(head, features_LF, s):
     u = layer(head.question, s)
-    for glance in head.glances:
-        look = glance.attention
+    for glimpse in head.glimpses:
+        look = glimpse.attention
         e = [
             linear(look.score, np.tanh(linear(look.keys, a) + linear(look.query, u)))[0] for a in features_LF
         ]
         alpha = np.exp(e) / np.exp(e).sum()
         z = sum(alpha[k] * features_LF[k] for k in range(L))
         u = u + (
-            linear(glance.seen, z) * layer(glance.asked, s)
-            if glance.asked
-            else np.tanh(linear(glance.seen, z))
+            linear(glimpse.seen, z) * layer(glimpse.asked, s)
+            if glimpse.asked
+            else np.tanh(linear(glimpse.seen, z))
         )
     return scores(head.scores, u)
 
@@ -92,8 +92,8 @@ def attention(head, features_LF, s):
         ("question_only", question_only, {"num_layers": 1}),
         ("image_only", image_only, {"normalise": True, "num_layers": 1}),
         ("attention", attention, {"attention_dim": A}),
-        ("attention", attention, {"attention_dim": A, "num_glances": 3, "num_layers": 1}),
-        ("attention", attention, {"attention_dim": A, "num_glances": 2, "fusion": "sum"}),
+        ("attention", attention, {"attention_dim": A, "num_glimpses": 3, "num_layers": 1}),
+        ("attention", attention, {"attention_dim": A, "num_glimpses": 2, "fusion": "sum"}),
     ],
 )
 def test_a_head_is_its_equation(given, name, naive, options):
@@ -134,14 +134,14 @@ def test_with_batch_norm_a_glance_is_normalised_over_the_questions(given, fusion
     head = build("attention", dropout=0.0, batch_norm=True, attention_dim=A, fusion=fusion).train()
     features_BLF, _, question_NS = given
     answered = head(*given)
-    (glance,) = head.glances
+    (glimpse,) = head.glimpses
     alphas_NL = answered.alphas_NGL[:, 0].detach().numpy()
     contexts = [alphas_NL[n] @ features_BLF[image].numpy() for n, image in enumerate(IMAGES)]
-    seen_NH = np.stack([linear(glance.seen[0], z) for z in contexts])
+    seen_NH = np.stack([linear(glimpse.seen[0], z) for z in contexts])
     seen_NH = (seen_NH - seen_NH.mean(axis=0)) / np.sqrt(seen_NH.var(axis=0) + 1e-5)
     states = question_NS.numpy()
     for n, s in enumerate(states):
-        part = np.tanh(seen_NH[n]) if fusion == "sum" else seen_NH[n] * layer(glance.asked, s)
+        part = np.tanh(seen_NH[n]) if fusion == "sum" else seen_NH[n] * layer(glimpse.asked, s)
         expected = scores(head.scores, layer(head.question, s) + part)
         np.testing.assert_allclose(answered.logits_NV[n].detach().numpy(), expected, rtol=1e-8)
 

@@ -9,14 +9,14 @@ from PIL import Image
 from pycocotools.coco import COCO
 from safetensors.torch import load_file, save_file
 
-from captioner.inference.caption import Captioner
-from captioner.evaluation.caption import evaluate
-from captioner.training.train import train
 from captioner.config import load
 from captioner.data.captions.scenes import Scenes
 from captioner.errors import UserError
+from captioner.evaluation.caption import evaluate
 from captioner.images import load_image
+from captioner.inference.caption import Captioner
 from captioner.models.folder import load_model
+from captioner.training.train import train
 from captioner.vocabulary import EOS
 
 
@@ -126,7 +126,7 @@ def test_broken_pictures_are_named_and_the_others_captioned(model, tmp_path):
 def test_attention_is_drawn_for_a_model_that_attends(model, tmp_path):
     Image.new("RGB", (64, 64), "blue").save(tmp_path / "blue.png")
     captioner = Captioner(model)
-    captioner.check_attends()
+    captioner.check_has_attention()
     (captioned,) = captioner([tmp_path / "blue.png"])
     drawn = captioner.draw(captioned)
     assert drawn.width > 112

@@ -8,14 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from captioner.inference.char_lm import Writer
 from captioner.commands import main
 from captioner.commands.options.search import CONSTRAINTS, METHOD
 from captioner.config import Config
 from captioner.errors import UserError
-from captioner.search.text_rules import MEANINGLESS, check_endless
-from captioner.training.char_lm import CharLM
+from captioner.inference.char_lm import Writer
 from captioner.models.folder import save_model
+from captioner.search.text_rules import SENTENCE_ONLY, check_text_rules
+from captioner.training.char_lm import CharLM
 
 TEXT = "the cat sat on the mat.\n" * 40
 
@@ -100,8 +100,8 @@ def test_characters_have_their_log_probabilities_and_the_prompt_counts(model, wr
         rows = by_hand(writer, text.text)
         expected = [row[number].item() for row, number in zip(rows[:-1], numbers, strict=True)]
         assert text.symbols == list(text.text)
-        np.testing.assert_allclose(text.symbol_log_probabilities, expected, rtol=1e-4, atol=1e-5)
-        assert text.log_probability == pytest.approx(sum(expected), rel=1e-4)
+        np.testing.assert_allclose(text.symbol_log_probs, expected, rtol=1e-4, atol=1e-5)
+        assert text.log_prob == pytest.approx(sum(expected), rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["greedy", "beam", "diverse", "sample", "mbr"])
@@ -111,7 +111,7 @@ def test_forbidden_strings_are_written_nowhere_by_any_search(model, name):
     strings = [free[i : i + n] for n in (1, 2, 3) for i in (4, 7, 9, 12)]
     strings = [string for string in strings if string not in "the c"]
     assert strings
-    (text,) = written(model, "the c", name=name, max_length=20, without=strings, **changes)
+    (text,) = written(model, "the c", name=name, max_length=20, banned_words=strings, **changes)
     assert len(text) == 5 + 20
     assert not any(string in text for string in strings)
 
@@ -121,27 +121,27 @@ def test_surprise_is_the_probability_of_each_character_after_all_before(writer):
     rows = by_hand(writer, text)
     numbers = writer.task.alphabet.encode(text).tolist()
     expected = [-row[number].item() for row, number in zip(rows[:-1], numbers, strict=True)]
-    np.testing.assert_allclose(writer.surprise(text), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(writer.nll(text), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_window_sees_nothing_before_it(writer):
     text = TEXT[:25]
-    found = writer.surprise(text, window=7)
+    found = writer.nll(text, window=7)
     assert np.isnan(found[[0, 22, 23, 24]]).all()
     decoder = writer.task.decoder
     for start in (0, 7, 14):
         tokens = torch.from_numpy(writer.task.alphabet.encode(text[start : start + 8]).astype(np.int64))
         outputs = decoder.read(tokens[None, :-1], decoder.start(torch.zeros(1, 0, 0)).state).outputs_NTH
-        expected = F.cross_entropy(decoder.predict((), (outputs[0],)), tokens[1:], reduction="none")
+        expected = F.cross_entropy(decoder.logits((), (outputs[0],)), tokens[1:], reduction="none")
         np.testing.assert_allclose(found[start + 1 : start + 8], expected.detach(), rtol=1e-5)
 
 
 def test_a_wide_beam_finds_what_trying_everything_finds(model, writer):
-    def log_probability(text):
-        return -writer.surprise("the" + text).sum()
+    def log_prob(text):
+        return -writer.nll("the" + text).sum()
 
     symbols = writer.task.alphabet.symbols
-    every = {a + b: log_probability(a + b) for a in symbols for b in symbols}
+    every = {a + b: log_prob(a + b) for a in symbols for b in symbols}
     expected = sorted(every.items(), key=lambda pair: -pair[1])[:4]
     found = Writer(model, {"name": "beam", "beam_size": len(symbols), "max_length": 2}, 4).write("the")
     assert [one.text for one in found] == ["the" + text for text, _ in expected]
@@ -168,12 +168,12 @@ def test_the_command_writes_and_scores(model, capsys, tmp_path):
     assert found["prompt"] == "at"
     texts = Writer(model, {"name": "beam", "beam_size": 4, "max_length": 5}, 2).write("at")
     assert [one["text"] for one in found["texts"]] == [one.text for one in texts]
-    assert [len(one["symbol_log_probabilities"]) for one in found["texts"]] == [7, 7]
+    assert [len(one["symbol_log_probs"]) for one in found["texts"]] == [7, 7]
     (tmp_path / "scored").write_text("the mat\n")
     said = called(
         capsys, "--model", model, "--score", tmp_path / "scored", "--html", tmp_path / "map.html"
     ).out
-    nats = Writer(model).surprise("the mat\n")
+    nats = Writer(model).nll("the mat\n")
     assert f"nats a symbol    {nats.mean():.4f}" in said
     assert f"perplexity       {math.exp(nats.mean()):.3f}" in said
     page = (tmp_path / "map.html").read_text()
@@ -195,8 +195,8 @@ def test_the_command_writes_and_scores(model, capsys, tmp_path):
         (["--score", "gone.txt"], "There is no text at gone.txt"),
         (["--search", "beam", "--beam", "2", "--n-best", "3"], "3 captions need a beam of 3"),
         (["--search", "exact"], "Exact search has no meaning for a text"),
-        (["--without", "the?"], "has never seen '?'"),
-        (["--without", "th", "--prompt", "the"], "holds a string that is forbidden"),
+        (["--banned_words", "the?"], "has never seen '?'"),
+        (["--banned_words", "th", "--prompt", "the"], "holds a string that is forbidden"),
         (["--min-length", "3"], "--min-length 3. Did you mean --max-length"),
     ],
 )
@@ -220,11 +220,11 @@ def test_every_option_has_a_flag_here_or_a_reason_why_not(model, capsys):
         main("sample", ["--help"])
     help_text = capsys.readouterr().out
     for option in METHOD + CONSTRAINTS:
-        assert (option.flag in help_text.split()) != (option.key in MEANINGLESS), option.flag
-    assert set(MEANINGLESS) <= {option.key for option in METHOD + CONSTRAINTS}
-    for key, why in MEANINGLESS.items():
+        assert (option.flag in help_text.split()) != (option.key in SENTENCE_ONLY), option.flag
+    assert set(SENTENCE_ONLY) <= {option.key for option in METHOD + CONSTRAINTS}
+    for key, why in SENTENCE_ONLY.items():
         with pytest.raises(UserError, match=f"search.{key} has no meaning for a text: {why}"):
-            check_endless({"name": "beam", key: 3})
+            check_text_rules({"name": "beam", key: 3})
 
 
 def test_the_model_folder_says_how_its_texts_are_written(model):

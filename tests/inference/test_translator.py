@@ -9,14 +9,14 @@ import torch
 from conftest import ROOT
 from nltk.metrics import edit_distance
 
-from captioner.evaluation.translate import evaluate
-from captioner.inference.translate import Translator
 from captioner.commands import main
 from captioner.config import load
 from captioner.data.translation.phrases import Phrases
 from captioner.errors import UserError
-from captioner.search.beam import Beam
+from captioner.evaluation.translate import evaluate
+from captioner.inference.translate import Translator
 from captioner.models.folder import load_model, save_model
+from captioner.search.beam import Beam
 from captioner.training.translate import TranslateTask
 from captioner.vocabulary import EOS
 
@@ -25,7 +25,7 @@ TEXTS = ["two", "May 5, 1998", "one hundred", "12", "six", "12", "thirty-one"]
 CHANGES = [
     "data.num_pairs=400",
     "data.val_fraction=0.1",
-    "sentence.cell.hidden_dim=6",
+    "text_encoder.cell.hidden_dim=6",
     "decoder.cell.hidden_dim=7",
     "search.max_length=9",
 ]
@@ -49,7 +49,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def state_model(tmp_path_factory):
-    return saved(tmp_path_factory.mktemp("state"), "task.shown=state", SHOW_TELL)
+    return saved(tmp_path_factory.mktemp("state"), "task.encoder_view=state", SHOW_TELL)
 
 
 def alone(model, text, search):
@@ -57,7 +57,7 @@ def alone(model, text, search):
     task = load_model(model)
     with torch.inference_mode():
         found = search(task.decoder, task.features(torch.tensor([task.vocabulary.encode(text)])), 2)
-    return [("".join(task.vocabulary.decode(one.tokens)), one.log_probability) for one in found[0]]
+    return [("".join(task.vocabulary.decode(one.tokens)), one.log_prob) for one in found[0]]
 
 
 def test_texts_of_all_lengths_are_translated_in_order_as_if_alone(model, monkeypatch):
@@ -73,7 +73,7 @@ def test_texts_of_all_lengths_are_translated_in_order_as_if_alone(model, monkeyp
         assert [one.text for one in found] == [text for ((text, _), _) in expected]
         for one, hypotheses in zip(found, expected, strict=True):
             assert [t.text for t in one.translations] == [text for text, _ in hypotheses]
-            probabilities = [t.log_probability for t in one.translations]
+            probabilities = [t.log_prob for t in one.translations]
             assert probabilities == pytest.approx([p for _, p in hypotheses], abs=1e-4)
 
 
@@ -100,7 +100,7 @@ def test_a_prefix_is_text(model):
     assert one.text.startswith("12 m")
     (free,) = Translator(model)(["one hundred"])
     said = free.text[2:4]
-    assert said not in next(Translator(model, {"without": [said]})(["one hundred"])).text
+    assert said not in next(Translator(model, {"banned_words": [said]})(["one hundred"])).text
 
 
 def test_evaluation_counts_what_is_right_to_the_last_character(model, tmp_path):
@@ -160,7 +160,7 @@ def test_the_command_prints_a_line_a_text(model, capsys, tmp_path, monkeypatch):
     found = [json.loads(line) for line in lines.splitlines()]
     assert [one["source"] for one in found] == ["two", "six"]
     for one in found:
-        probabilities = [translation["log_probability"] for translation in one["translations"]]
+        probabilities = [translation["log_prob"] for translation in one["translations"]]
         assert len(probabilities) == 3
         assert probabilities == sorted(probabilities, reverse=True)
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from captioner.app import choose as choosing
 from captioner.commands import main
+from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.data.questions.multiple_choice import asked_of_pictures
-from captioner.data.questions.base import QUESTION_SETS
 from captioner.models.folder import load_model
 from captioner.vocabulary import BOS
 
@@ -33,13 +33,13 @@ def picture_of(visual7w_runs: Path) -> Path:
 def test_asking_prefers_as_evaluation_does(visual7w_runs: Path, capsys: Any) -> None:
     model, picture = visual7w_runs / "visual7w/model", picture_of(visual7w_runs)
     task = load_model(model)
-    source = QUESTION_SETS.build(task.config.data)
+    source = QUESTION_SOURCES.build(task.config.data)
     asked, *_ = asked_of_pictures(source.tables()["test"])[str(picture)]
     words = ["--model", model, picture, asked.question, "--json", "--choices", *asked.choices[::-1]]
     status, out, _ = ask(capsys, *words)
     said = json.loads(out)["answers"]
     with Image.open(picture) as image, torch.inference_mode():
-        features_BLF = task.look([image.convert("RGB")])
+        features_BLF = task.encode_images([image.convert("RGB")])
         (preferred,) = task.preferences(task.batch(features_BLF, [], [[asked]])).values()
     shares = torch.tensor(preferred).softmax(0).tolist()
     expected = sorted(zip(asked.choices, shares, strict=True), key=lambda pair: -pair[1])
@@ -109,7 +109,7 @@ def test_attention_is_what_stepping_through_question_and_best_answer_shows(
     known = [word if word in task.vocabulary.words else "<unk>" for word in said]
     assert titles == known
     with Image.open(picture_of(visual7w_runs)) as image, torch.inference_mode():
-        memory, state = task.decoder.start(task.look([image.convert("RGB")]))
+        memory, state = task.decoder.start(task.encode_images([image.convert("RGB")]))
         read = [BOS, *task.vocabulary.encode(said[:3]), BOS, *task.vocabulary.encode(said[3:-1])]
         expected = []
         for word in read:

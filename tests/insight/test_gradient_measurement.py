@@ -6,12 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from captioner.insight.gradient_measurement import Setup, measure
 from captioner.commands import main
 from captioner.config import Config
 from captioner.errors import UserError
-from captioner.training.char_lm import CharLM
+from captioner.insight.gradient_measurement import Setup, measure
 from captioner.models.folder import save_model
+from captioner.training.char_lm import CharLM
 
 SETUP = Setup(steps=40, passages=4, hidden_dim=9, seed=1)
 

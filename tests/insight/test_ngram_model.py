@@ -62,7 +62,7 @@ class ByHand:
 def test_every_order_is_what_counting_by_hand_gives(seed):
     text, other = made_up(seed), made_up(seed + 50, 60)
     other = np.array([*other[:30], V - 1, *other[30:], 0, 1])  # unseen symbols and contexts in the middle
-    found = NGramModel(text, V, ORDER).surprise(other)
+    found = NGramModel(text, V, ORDER).nll(other)
     assert found.shape == (ORDER, len(other))
     for k in range(1, ORDER + 1):
         referee = ByHand(text.tolist(), k)
@@ -91,14 +91,14 @@ def test_probabilities_of_all_symbols_sum_to_one(seed):
     random = np.random.default_rng(seed)
     for _ in range(30):
         context = random.integers(V, size=random.integers(6))
-        each = [np.exp(-model.surprise(np.array([*context, w]))[:, -1]) for w in range(V)]
+        each = [np.exp(-model.nll(np.array([*context, w]))[:, -1]) for w in range(V)]
         assert np.min(each) > 0
         np.testing.assert_allclose(np.sum(each, axis=0), 1.0, rtol=1e-12)
 
 
 def test_after_an_unseen_context_a_longer_model_says_what_a_shorter_one_says():
     model = NGramModel(made_up(0), V, ORDER)
-    longer, shorter = model.surprise(np.array([V - 1, 0, 2]))[:, -1][[3, 2]]
+    longer, shorter = model.nll(np.array([V - 1, 0, 2]))[:, -1][[3, 2]]
     assert longer == shorter
 
 
@@ -116,7 +116,7 @@ def test_with_one_fixed_discount_it_is_nltks_kneser_ney(monkeypatch):
     theirs = KneserNeyInterpolated(order=3, discount=0.3)
     grams = [[tuple(words[i : i + k]) for i in range(len(words) - k + 1)] for k in (1, 2, 3)]
     theirs.fit(grams, vocabulary_text=words)
-    found = ours.surprise(text[100:160])[2, 2:]
+    found = ours.nll(text[100:160])[2, 2:]
     expected = [-np.log(theirs.score(words[t], words[t - 2 : t])) for t in range(102, 160)]
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 

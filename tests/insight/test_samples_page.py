@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioner.insight.samples_page import THUMBNAIL, Sample, page_note, shown_on_page, write_samples_page
+from captioner.insight.samples_page import THUMBNAIL, PageSample, page_note, shown_on_page, write_samples_page
 
 HOSTILE = """<script>alert("x")</script> & <b>'dog'</b> <!--cards-->"""
 VOID = {"meta", "img", "input"}
@@ -53,9 +53,9 @@ def samples():
     photo = Image.fromarray(rng.integers(0, 255, (300, 450, 3), dtype=np.uint8))
     alphas = rng.dirichlet(np.ones(6), 3)
     return [
-        Sample(7, photo, "a <big> dog", ["a", "<big>", "dog"], alphas.tolist(), (2, 3), ["the dog", HOSTILE],
+        PageSample(7, photo, "a <big> dog", ["a", "<big>", "dog"], alphas.tolist(), (2, 3), ["the dog", HOSTILE],
                {"cider_d": 0.5, "bleu4": 0.25}, note=HOSTILE),
-        Sample(12, photo.convert("RGBA"), HOSTILE, scores={"cider_d": 1.5, "true": 1.0}),
+        PageSample(12, photo.convert("RGBA"), HOSTILE, scores={"cider_d": 1.5, "true": 1.0}),
     ]  # fmt: skip
 
 
@@ -131,13 +131,13 @@ def test_a_captioner_that_does_not_attend_gets_no_hint(tmp_path):
 
 
 def test_weights_must_fit_words_and_grid(tmp_path):
-    wrong = Sample(5, Image.new("RGB", (4, 4)), "a b", ["a", "b"], [[1.0, 0.0]], (1, 2))
+    wrong = PageSample(5, Image.new("RGB", (4, 4)), "a b", ["a", "b"], [[1.0, 0.0]], (1, 2))
     with pytest.raises(ValueError, match="image 5: 2 words"):
         write_samples_page(tmp_path / "page.html", "title", {}, [wrong])
 
 
 ACTIONS = """<script>
-  const enter = (control, value) => { control.value = value; control.dispatchEvent(new Event("input")); };
+  const enter = (control, value) => { control.value = value; control.dispatchEvent(new TraceEvent("input")); };
   const images = () => [...document.querySelectorAll(".id dd")].map(id => id.textContent);
   const found = {};
   for (const text of ["BIG>", "<bi"]) { enter(word, text); found[text] = count.value; }

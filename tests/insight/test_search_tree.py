@@ -12,7 +12,7 @@ from PIL import Image
 from captioner.decoders.base import DECODERS
 from captioner.insight.search_tree import MAX_DROPPED, write_search_tree
 from captioner.search.base import SEARCHES
-from captioner.search.trace import Candidate, Event, Recorder
+from captioner.search.trace import Candidate, SearchTrace, TraceEvent
 
 WORDS = ["<pad>", "<bos>", "<eos>", "<unk>", "red", "blue", "</script>"]
 
@@ -23,15 +23,15 @@ def searched(tmp_path):
     torch.manual_seed(3)
     config = {"name": "show_tell", "cell": {"name": "lstm", "hidden_dim": 6}, "embed_dim": 5}
     decoder = DECODERS.build(config, feature_dim=4, vocab_size=len(WORDS)).eval()
-    recorder = Recorder()
+    trace = SearchTrace()
     search = SEARCHES.build({"name": "diverse", "beam_size": 4, "groups": 2, "max_length": 4})
-    (found,) = search(decoder, torch.randn(1, 3, 4), 2, recorder)
-    captions = [(" ".join(WORDS[t] for t in h.tokens), h.log_probability, h.score) for h in found]
+    (found,) = search(decoder, torch.randn(1, 3, 4), 2, trace)
+    captions = [(" ".join(WORDS[t] for t in h.tokens), h.log_prob, h.score) for h in found]
     page = tmp_path / "trees/tree.html"
-    settings = {"name": "diverse", "must": ["<b>"]}
+    settings = {"name": "diverse", "required_words": ["<b>"]}
     image = Image.new("RGB", (300, 200), "red")
-    write_search_tree(page, "a & b.png", recorder.events, WORDS, settings, captions, image)
-    return page, recorder.events, captions
+    write_search_tree(page, "a & b.png", trace.events, WORDS, settings, captions, image)
+    return page, trace.events, captions
 
 
 def steps_of(page) -> list:
@@ -47,7 +47,7 @@ def test_every_choice_is_in_the_page(searched):
     for step, event in zip(steps, events, strict=True):
         for row in step["candidates"]:
             (match,) = [c for c in event.candidates if [c.parent, c.node, WORDS[c.token]] == row[:3]]
-            figures = [match.log_probability, match.total, match.penalty, match.score]
+            figures = [match.log_prob, match.total, match.penalty, match.score]
             assert row[3:7] == pytest.approx(figures, abs=1e-5)
             assert row[7] == int(match.finished)
         assert [r[1] for r in step["candidates"] if r[1] is not None] == [
@@ -63,16 +63,16 @@ def test_it_is_one_file_without_the_network(searched):
     assert "<!--" not in text
     assert "a &amp; b.png" in text
     assert "[&#x27;&lt;b&gt;&#x27;]" in text
-    for caption, log_probability, _ in captions:
+    for caption, log_prob, _ in captions:
         assert caption.replace("<", "&lt;").replace(">", "&gt;") in text
-        assert f"log p {log_probability:.2f}" in text
+        assert f"log p {log_prob:.2f}" in text
     assert text.count("</script>") == 2  # no word ends the script
 
 
 def test_of_long_searches_the_first_choices_and_the_best_candidates_are_shown(tmp_path):
     kept = Candidate(0, 1, 4, -9.0, -9.0, 0.0, -9.0, False)
     rest = [Candidate(0, None, 5, -float(n), -float(n), 0.0, -float(n), False) for n in range(50)]
-    events = [Event(0, time, 0, [*rest, kept]) for time in range(1, 703)]
+    events = [TraceEvent(0, time, 0, [*rest, kept]) for time in range(1, 703)]
     write_search_tree(tmp_path / "tree.html", "long", events, WORDS, {}, [])
     steps = steps_of(tmp_path / "tree.html")
     assert len(steps) == 600

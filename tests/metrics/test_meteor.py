@@ -7,8 +7,8 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.metrics import meteor as meteor_module
-from captioner.metrics.tokenization.java import JavaMissingError, java_command
 from captioner.metrics.meteor import METEOR_JAR, meteor
+from captioner.metrics.tokenization.java import JavaMissingError, java_command
 
 STAND_IN = """
 import sys

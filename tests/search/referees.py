@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from captioner.decoders.base import DECODERS, Decoder, Started, Step
+from captioner.decoders.base import DECODERS, Decoder, DecoderStart, DecoderStep
 from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
 
 L, F, V = 3, 4, 7
@@ -59,21 +59,21 @@ def forced_all(decoder: Decoder, features_1LF: torch.Tensor, every: list) -> dic
     inputs_KT = torch.cat([torch.full((len(every), 1), BOS), targets_KT[:, :-1]], dim=1)
     counts_KT = targets_KT != PAD
     logits_MV = decoder(features_1LF, inputs_KT[None], counts_KT[None]).logits_MV
-    gains_M = logits_MV.log_softmax(-1).gather(1, targets_KT[counts_KT].unsqueeze(1)).squeeze(1)
-    totals = [part.sum().item() for part in gains_M.split([len(s) for s in every])]
+    log_probs_M = logits_MV.log_softmax(-1).gather(1, targets_KT[counts_KT].unsqueeze(1)).squeeze(1)
+    totals = [part.sum().item() for part in log_probs_M.split([len(s) for s in every])]
     return dict(zip(every, totals, strict=True))
 
 
 class Markov:
     """A model that is its features: features_BVV[b, v] are the probabilities of the words after v."""
 
-    def start(self, features_BVV: torch.Tensor) -> Started:
-        return Started((features_BVV,), (torch.zeros(len(features_BVV), 1),))
+    def start(self, features_BVV: torch.Tensor) -> DecoderStart:
+        return DecoderStart((features_BVV,), (torch.zeros(len(features_BVV), 1),))
 
-    def step(self, tokens_N: torch.Tensor, state, memory) -> Step:
+    def step(self, tokens_N: torch.Tensor, state, memory) -> DecoderStep:
         (tables_BVV,) = memory
         rows_N = torch.arange(len(tokens_N)) // (len(tokens_N) // len(tables_BVV))
-        return Step(tables_BVV[rows_N, tokens_N].log(), state)
+        return DecoderStep(tables_BVV[rows_N, tokens_N].log(), state)
 
 
 class Traced(NamedTuple):

@@ -30,9 +30,9 @@ def test_a_wide_beam_lists_every_sentence_with_its_true_score(name, cell):
     found = Beam(len(every), max_length=T)(decoder, features_BLF, n_best=len(every))
     for b in range(2):
         expected = forced_all(decoder, features_BLF[b : b + 1], every)
-        assert {said(h): h.log_probability for h in found[b]} == pytest.approx(expected, abs=1e-5)
+        assert {said(h): h.log_prob for h in found[b]} == pytest.approx(expected, abs=1e-5)
         for finished in (True, False):
-            scores = [h.log_probability for h in found[b] if h.finished == finished]
+            scores = [h.log_prob for h in found[b] if h.finished == finished]
             assert scores == sorted(scores, reverse=True)
         assert [h.finished for h in found[b]] == sorted((h.finished for h in found[b]), reverse=True)
 
@@ -49,7 +49,7 @@ def test_the_first_of_a_wide_beam_is_the_best_by_its_length_rule(rule):
         best = max(scores, key=scores.__getitem__)
         assert said(found[0]) == best
         assert found[0].score == pytest.approx(scores[best], abs=1e-5)
-        assert found[0].log_probability == pytest.approx(scores[best] * DIVISORS[rule](len(best)), abs=1e-5)
+        assert found[0].log_prob == pytest.approx(scores[best] * DIVISORS[rule](len(best)), abs=1e-5)
         firsts.add(best)
     assert len(firsts) > 1
 
@@ -115,7 +115,7 @@ def test_greedy_takes_the_most_probable_word_and_equals_a_beam_of_one():
 def test_a_beam_wider_than_the_vocabulary_has_no_impossible_sentences():
     found = Beam(50, max_length=2)(make("show_tell"), pictures(1), n_best=50)[0]
     assert len(found) == 1 + len(WORDS) + len(WORDS) ** 2
-    assert all(h.log_probability > -1e9 for h in found)
+    assert all(h.log_prob > -1e9 for h in found)
 
 
 def test_unknown_can_be_forbidden():

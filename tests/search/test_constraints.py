@@ -15,14 +15,14 @@ T = 4
 RULES = [
     ({"min_length": 2}, lambda s: len(s) >= 2),
     ({"prefix": ["b", "a"]}, lambda s: s[:2] == (BB, A)),
-    ({"must": ["a", "c"]}, lambda s: {A, C} <= set(s)),
-    ({"without": ["b"], "allow_unknown": False}, lambda s: not {BB, UNKNOWN} & set(s)),
+    ({"required_words": ["a", "c"]}, lambda s: {A, C} <= set(s)),
+    ({"banned_words": ["b"], "allow_unknown": False}, lambda s: not {BB, UNKNOWN} & set(s)),
     ({"allow_repeat": False}, lambda s: all(x != y for x, y in itertools.pairwise(s))),
     ({"no_repeat_ngram": 1}, lambda s: len(s) == len(set(s))),
     ({"no_repeat_ngram": 2}, lambda s: len({*itertools.pairwise(s)}) == len([*itertools.pairwise(s)])),
     ({"bad_endings": ["a", "c"]}, lambda s: not s or s[-1] not in (A, C)),
     (
-        {"prefix": ["c"], "must": ["b"], "min_length": 2, "bad_endings": ["a"]},
+        {"prefix": ["c"], "required_words": ["b"], "min_length": 2, "bad_endings": ["a"]},
         lambda s: s[:1] == (C,) and BB in s and s[-1] != A,
     ),
 ]
@@ -44,9 +44,9 @@ def test_strings_are_said_nowhere(search):
     holds = [lambda text: not any(string in text for string in ("ab", "cca", "ba", "aaa"))]
     holds.append(lambda text: "b" not in text and "ca" not in text)
     texts = {"".join(VOCABULARY.words[number] for number in s[:-1]): s for s in sentences(5) if s[-1] == EOS}
-    for without, allowed in zip((["ab", "cca", "ba", "aaa"], ["b", "ca"]), holds, strict=True):
+    for banned_words, allowed in zip((["ab", "cca", "ba", "aaa"], ["b", "ca"]), holds, strict=True):
         expected = {s for text, s in texts.items() if text.startswith("c") and allowed(text)}
-        rules = {"without": without, "prefix": ["c"], "max_length": 5, "vocabulary": Letters()}
+        rules = {"banned_words": banned_words, "prefix": ["c"], "max_length": 5, "vocabulary": Letters()}
         (found,) = search(beam_size=500, **rules)(make(seed=1), pictures(1), n_best=500)
         assert {said(h) for h in found if h.finished} == expected
 
@@ -54,7 +54,9 @@ def test_strings_are_said_nowhere(search):
 def test_what_must_be_said_is_said_in_time_to_end():
     """Greedy would say a for ever; b and c take the last two places before the end."""
     loop = Traced({A: 0.9, BB: 0.05, C: 0.05}, {w: {A: 0.8, BB: 0.1, C: 0.05, EOS: 0.05} for w in (A, BB, C)})
-    (found,) = Greedy(max_length=6, must=["c", "b"], vocabulary=VOCABULARY)(Markov(), loop.table())[0]
+    (found,) = Greedy(max_length=6, required_words=["c", "b"], vocabulary=VOCABULARY)(Markov(), loop.table())[
+        0
+    ]
     assert found.tokens[:3] == [A, A, A]
     assert sorted(found.tokens[3:]) in ([BB, C], [A, BB, C])
 
@@ -65,7 +67,7 @@ def test_places_are_kept_for_sentences_that_have_said_more():
         {A: 0.5, BB: 0.4, C: 0.1},
         {A: {A: 0.5, EOS: 0.49, C: 0.01}, BB: {BB: 0.5, EOS: 0.49, C: 0.01}, C: {EOS: 1.0}},
     )
-    (found,) = Beam(2, max_length=6, must=["c"], vocabulary=VOCABULARY)(Markov(), late.table())[0]
+    (found,) = Beam(2, max_length=6, required_words=["c"], vocabulary=VOCABULARY)(Markov(), late.table())[0]
     assert found.tokens == [C]
 
 
@@ -74,19 +76,22 @@ def test_rules_about_repeats_give_way_where_nothing_else_is_left():
     search = Greedy(max_length=4, min_length=2, no_repeat_ngram=1, allow_repeat=False)
     (found,) = search(Markov(), only.table())[0]
     assert (found.tokens, found.finished) == ([A, A], True)
-    never = Greedy(max_length=4, bad_endings=["a"], without=["b", "c"], vocabulary=VOCABULARY)
+    never = Greedy(max_length=4, bad_endings=["a"], banned_words=["b", "c"], vocabulary=VOCABULARY)
     assert never(Markov(), Traced({A: 1.0}, {A: {EOS: 1.0}}).table())[0][0].tokens == [A]
 
 
 @pytest.mark.parametrize(
     ("rules", "reason"),
     [
-        ({"must": ["bb"]}, "does not have the word 'bb'. Did you mean b"),
+        ({"required_words": ["bb"]}, "does not have the word 'bb'. Did you mean b"),
         ({"prefix": ["<eos>"]}, "does not have the word '<eos>'"),
-        ({"must": ["b"], "without": ["b"]}, "forbidden as well"),
-        ({"prefix": ["ca", "b"], "without": ["ab"], "vocabulary": Letters()}, "a string that is forbidden"),
+        ({"required_words": ["b"], "banned_words": ["b"]}, "forbidden as well"),
+        (
+            {"prefix": ["ca", "b"], "banned_words": ["ab"], "vocabulary": Letters()},
+            "a string that is forbidden",
+        ),
         ({"min_length": 5, "max_length": 5}, "ask for 5 words; with the end that is more than max_length, 5"),
-        ({"must": ["a", "b", "c"], "prefix": ["b", "b"], "max_length": 4}, "ask for 4 words"),
+        ({"required_words": ["a", "b", "c"], "prefix": ["b", "b"], "max_length": 4}, "ask for 4 words"),
         ({"max_length": 0}, "max_length must be 1 or more"),
         ({"min_length": -1}, "min_length must be 0 or more"),
     ],
@@ -98,4 +103,4 @@ def test_rules_that_cannot_be_kept_are_refused(rules, reason):
 
 def test_words_need_a_vocabulary():
     with pytest.raises(UserError, match="no vocabulary"):
-        Beam(must=["a"])
+        Beam(required_words=["a"])

@@ -18,7 +18,7 @@ def test_two_groups_of_one_by_hand():
     """a: log .5. Second group: a costs .693 + .6, b only 1.204, and ends, as the first does, at a cost."""
     found = Diverse(2, 2, 0.6, max_length=4)(Markov(), EXAMPLE.table(), n_best=2)[0]
     assert [(h.tokens, h.group) for h in found] == [([A], 0), ([BB], 1)]
-    assert [h.log_probability for h in found] == pytest.approx(logs(0.5 * 0.6, 0.3 * 0.9))
+    assert [h.log_prob for h in found] == pytest.approx(logs(0.5 * 0.6, 0.3 * 0.9))
     assert [h.score for h in found] == pytest.approx([math.log(0.3), math.log(0.27) - 0.6])
 
 
@@ -31,8 +31,8 @@ def test_two_groups_of_two_by_hand():
     """
     found = Diverse(4, 2, 1.0, max_length=4)(Markov(), EXAMPLE.table(), n_best=4)[0]
     assert [(h.tokens, h.group) for h in found] == [([A], 0), ([A, BB], 1), ([BB], 0), ([C], 1)]
-    assert [h.log_probability for h in found] == pytest.approx(logs(0.3, 0.18, 0.27, 0.2))
-    penalties = [h.log_probability - h.score for h in found]
+    assert [h.log_prob for h in found] == pytest.approx(logs(0.3, 0.18, 0.27, 0.2))
+    penalties = [h.log_prob - h.score for h in found]
     assert penalties == pytest.approx([0.0, 1.0, 0.0, 2.0])
 
 
@@ -43,7 +43,7 @@ def test_without_diversity_every_group_is_the_same_beam_search():
         for group in range(3):
             own = [h for h in found if h.group == group]
             assert [said(h) for h in own] == [said(h) for h in beam]
-            assert [h.score for h in own] == pytest.approx([h.log_probability for h in own])
+            assert [h.score for h in own] == pytest.approx([h.log_prob for h in own])
 
 
 def test_the_first_group_is_plain_beam_search_and_the_others_say_something_else():

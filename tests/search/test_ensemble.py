@@ -19,9 +19,9 @@ def test_the_probability_of_a_word_is_the_mean_of_the_members():
     both = Ensemble([Markov(), Markov()])
     found = Beam(9, max_length=4)(both, (EXAMPLE.table(), OTHER.table()), 3)[0]
     assert found[0].tokens == [C]
-    assert found[0].word_log_probabilities == pytest.approx([math.log(0.45), math.log(0.75)])
+    assert found[0].word_log_probs == pytest.approx([math.log(0.45), math.log(0.75)])
     a = next(h for h in found if h.tokens == [A])
-    assert a.log_probability == pytest.approx(math.log(0.3 * 0.8))
+    assert a.log_prob == pytest.approx(math.log(0.3 * 0.8))
 
 
 def test_a_model_with_itself_is_itself():

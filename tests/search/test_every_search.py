@@ -10,7 +10,7 @@ from captioner.cells.base import CELLS
 from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES, Search, best
-from captioner.search.trace import Recorder
+from captioner.search.trace import SearchTrace
 from captioner.vocabulary import EOS
 
 OPTIONS = {
@@ -48,7 +48,7 @@ def test_images_of_a_batch_get_what_they_get_alone(name, cell, method, options):
         assert [said(h) for h in together[b]] == [said(h) for h in alone]
         for one, other in zip(together[b], alone, strict=True):
             assert one.score == pytest.approx(other.score, abs=1e-5)
-            assert one.word_log_probabilities == pytest.approx(other.word_log_probabilities, abs=1e-5)
+            assert one.word_log_probs == pytest.approx(other.word_log_probs, abs=1e-5)
             assert (one.group, one.proven) == (other.group, other.proven)
 
 
@@ -60,15 +60,15 @@ def test_scores_alphas_and_words_belong_together(name, method, options):
         assert 1 <= len(found) <= n_best(method)
         for h in found:
             expected = forced(decoder, features_BLF[b : b + 1], said(h))
-            assert h.word_log_probabilities == pytest.approx(expected, abs=1e-5)
-            assert h.log_probability == pytest.approx(sum(expected), abs=1e-5)
+            assert h.word_log_probs == pytest.approx(expected, abs=1e-5)
+            assert h.log_prob == pytest.approx(sum(expected), abs=1e-5)
             assert EOS not in h.tokens
-            if decoder.attends and h.tokens:
+            if decoder.has_attention and h.tokens:
                 tokens_BKT = torch.tensor([[[1, *h.tokens[:-1]]]])
                 counts = torch.ones_like(tokens_BKT, dtype=torch.bool)
                 alphas_NTL = decoder(features_BLF[b : b + 1], tokens_BKT, counts).alphas_NTL
                 torch.testing.assert_close(h.alphas_TL.double(), alphas_NTL[0], atol=1e-5, rtol=1e-4)
-            assert (h.alphas_TL is not None) == bool(decoder.attends and h.tokens) or not h.tokens
+            assert (h.alphas_TL is not None) == bool(decoder.has_attention and h.tokens) or not h.tokens
 
 
 @pytest.mark.parametrize(("method", "options"), METHODS)
@@ -101,7 +101,7 @@ def test_scores_that_are_no_numbers_are_named(method, options, value):
 
 @pytest.mark.parametrize(("method", "options"), METHODS)
 def test_nothing_to_say_is_named(method, options):
-    search = build(method, options, without=["a", "b", "c"], allow_unknown=False, min_length=1)
+    search = build(method, options, banned_words=["a", "b", "c"], allow_unknown=False, min_length=1)
     with pytest.raises(UserError, match="no word to say at place 1"):
         search(make(), pictures(2), 1)
 
@@ -109,8 +109,8 @@ def test_nothing_to_say_is_named(method, options):
 RULES = {
     "min_length": ({"min_length": 3}, lambda s: len(s) >= 3),
     "prefix": ({"prefix": ["c", "c", "a"]}, lambda s: s[:3] == [C, C, A]),
-    "must": ({"must": ["b", "c"]}, lambda s: {BB, C} <= set(s)),
-    "without": ({"without": ["a", "b"]}, lambda s: not {A, BB} & set(s)),
+    "required_words": ({"required_words": ["b", "c"]}, lambda s: {BB, C} <= set(s)),
+    "banned_words": ({"banned_words": ["a", "b"]}, lambda s: not {A, BB} & set(s)),
     "unknown": ({"allow_unknown": False}, lambda s: UNKNOWN not in s),
     "repeat": (
         {"allow_repeat": False},
@@ -124,8 +124,8 @@ RULES = {
         {
             "min_length": 4,
             "prefix": ["b"],
-            "must": ["c"],
-            "without": ["a"],
+            "required_words": ["c"],
+            "banned_words": ["a"],
             "allow_repeat": False,
             "bad_endings": ["b"],
         },
@@ -147,19 +147,19 @@ def test_constraints_hold(method, options, rule):
 @pytest.mark.parametrize(("method", "options"), METHODS)
 def test_recording_changes_nothing_and_tells_every_word(method, options):
     decoder, features_BLF = make(seed=7), pictures(2)
-    search, recorder = build(method, options), Recorder()
+    search, trace = build(method, options), SearchTrace()
     silent = search(decoder, features_BLF, n_best(method))
-    told = search(decoder, features_BLF, n_best(method), recorder)
+    told = search(decoder, features_BLF, n_best(method), trace)
     assert [[said(h) for h in found] for found in silent] == [[said(h) for h in found] for found in told]
     for b in range(2):
         words = {0: ()}
-        for event in recorder.of_image(b):
+        for event in trace.of_image(b):
             for candidate in event.candidates:
                 assert candidate.parent in words
                 if candidate.kept and candidate.node != candidate.parent:
                     words[candidate.node] = (*words[candidate.parent], candidate.token)
                     expected = forced(decoder, features_BLF[b : b + 1], words[candidate.node])
-                    assert candidate.log_probability == pytest.approx(expected[-1], abs=1e-5)
+                    assert candidate.log_prob == pytest.approx(expected[-1], abs=1e-5)
                     assert candidate.total == pytest.approx(sum(expected), abs=1e-5)
                     assert candidate.finished == (candidate.token == EOS)
         reached = set(words.values())

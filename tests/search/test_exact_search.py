@@ -38,7 +38,7 @@ def test_it_finds_what_a_narrow_beam_gives_up():
     assert Beam(1, max_length=5)(Markov(), GARDEN_PATH.table())[0][0].tokens[0] == A
     (found,) = Exact(beam_size=1, max_length=5)(Markov(), GARDEN_PATH.table())[0]
     assert (found.tokens, found.proven) == ([BB, C], True)
-    assert found.log_probability == pytest.approx(math.log(0.4))
+    assert found.log_prob == pytest.approx(math.log(0.4))
 
 
 def test_a_poor_beginning_is_not_given_up_while_its_mean_may_rise():

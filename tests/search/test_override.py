@@ -5,7 +5,7 @@ from referees import VOCABULARY
 
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES
-from captioner.search.override import changed
+from captioner.search.override import override_search
 
 OWN = {"name": "beam", "beam_size": 3, "max_length": 20, "length_rule": "wu"}
 
@@ -25,13 +25,15 @@ OWN = {"name": "beam", "beam_size": 3, "max_length": 20, "length_rule": "wu"}
     ],
 )
 def test_another_method_keeps_what_it_knows(changes, n_best, expected):
-    assert changed(OWN, changes, n_best) == expected
+    assert override_search(OWN, changes, n_best) == expected
 
 
 def test_what_is_chosen_can_be_built_and_knows_the_words():
     for name in SEARCHES:
-        search = SEARCHES.build(changed(OWN, {"name": name, "must": ["b"]}), vocabulary=VOCABULARY)
-        assert (search.max_length, search.must) == (20, ["b"])
+        search = SEARCHES.build(
+            override_search(OWN, {"name": name, "required_words": ["b"]}), vocabulary=VOCABULARY
+        )
+        assert (search.max_length, search.required_words) == (20, ["b"])
 
 
 @pytest.mark.parametrize(
@@ -40,9 +42,9 @@ def test_what_is_chosen_can_be_built_and_knows_the_words():
         ({"name": "baem"}, "There is no search 'baem'. Did you mean beam"),
         ({"name": "sample", "beam_size": 3}, "search sample has no option 'beam_size'"),
         ({"length_rule": "men"}, "length_rule must be"),
-        ({"must": ["z"]}, "does not have the word 'z'"),
+        ({"required_words": ["z"]}, "does not have the word 'z'"),
     ],
 )
 def test_wrong_names_are_refused(changes, reason):
     with pytest.raises(UserError, match=reason):
-        SEARCHES.build(changed(OWN, changes), vocabulary=VOCABULARY)
+        SEARCHES.build(override_search(OWN, changes), vocabulary=VOCABULARY)

@@ -87,7 +87,7 @@ def test_draws_have_the_right_probabilities(options):
 
 def test_constraints_are_drawn_from_what_they_leave():
     """p(a), p(b), p(c), p(<unk>) once the end is forbidden, by hand."""
-    search = Sample(max_length=2, seed=2, min_length=1, without=["c"], vocabulary=VOCABULARY)
+    search = Sample(max_length=2, seed=2, min_length=1, banned_words=["c"], vocabulary=VOCABULARY)
     counts = Counter(h.tokens[0] for h in search(Markov(), CHAIN.table(), 20_000)[0])
     left = {word: FIRST[word] / 0.74 for word in (A, BB, UNKNOWN)}
     assert not too_far(counts, left, 20_000)
@@ -114,7 +114,7 @@ def test_without_replacement_all_sentences_are_found_once():
     found = Sample(replacement=False, seed=3, max_length=3)(Markov(), CHAIN.table(), len(p) + 5)[0]
     assert sorted(map(said, found)) == sorted(p)
     for h in found:
-        assert math.exp(h.log_probability) == pytest.approx(p[said(h)])
+        assert math.exp(h.log_prob) == pytest.approx(p[said(h)])
 
 
 def test_a_seed_repeats_and_its_absence_does_not():

@@ -12,7 +12,7 @@ from captioner.decoders.show_attend_tell import ShowAttendTell
 from captioner.decoders.show_tell import ShowTell
 from captioner.training.caption import CaptionTask
 from captioner.training.objectives.scheduled_sampling import mix_in_samples
-from captioner.training.objectives.teacher_forcing import Written
+from captioner.training.objectives.teacher_forcing import Generated
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
 
 CELL = {"name": "lstm", "hidden_dim": 6}
@@ -207,11 +207,11 @@ def test_a_word_is_replaced_with_the_probability():
 
 
 def summed_up(task, texts, cut=()):
-    task.written = {n: Written(text.split(), n in cut) for n, text in enumerate(texts)}
+    task.written = {n: Generated(text.split(), n in cut) for n, text in enumerate(texts)}
     task.references = {n: ["a red dog runs"] for n in range(len(texts))}
     said = []
     task.print = said.append
-    return task.sum_up(), said
+    return task.compute_metrics(), said
 
 
 def test_figures_of_what_was_written(make):
@@ -223,7 +223,7 @@ def test_figures_of_what_was_written(make):
     assert figures["unknown"] == pytest.approx(3 / 13)
     assert {"bleu4", "cider_d", "rouge_l"} <= set(figures)
     assert said == []
-    assert task.sum_up() == {}, "summed up once"
+    assert task.compute_metrics() == {}, "summed up once"
 
 
 def test_collapse_is_said_in_words(make):

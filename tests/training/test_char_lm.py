@@ -13,8 +13,8 @@ from captioner.config import Config, load
 from captioner.data.text.streams import TextBatch
 from captioner.errors import UserError
 from captioner.metrics.text.likelihood import by_distance, likelihood
-from captioner.training.task import TASKS
 from captioner.training.char_lm import CharLM
+from captioner.training.task import TASKS
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:.*{text}")
@@ -128,7 +128,7 @@ def test_val_loss_is_that_of_one_pass_over_the_whole_split(tmp_path, cell):
     numbers = torch.from_numpy(data.numbers[int(len(TEXT) * 0.9) :]).long()
     decoder = task.decoder
     outputs_NTH, _ = decoder.read(numbers[None, :-1], decoder.start(torch.zeros(1, 0, 0).double()).state)
-    expected = F.cross_entropy(decoder.predict((), (outputs_NTH[0],)), numbers[1:])
+    expected = F.cross_entropy(decoder.logits((), (outputs_NTH[0],)), numbers[1:])
     with torch.no_grad():
         found = [task.loss(batch) for batch in data.val_dataloader()]
     assert sum(one.size for one in found) == len(numbers) - 1
@@ -186,27 +186,27 @@ def test_the_state_starts_at_zero_with_the_text_and_validation_leaves_it_alone(t
 
 
 def test_the_loss_without_carrying_by_distance(tmp_path):
-    task, data = make(tmp_path, task={"report_uncarried": True}, chunk_length=11)
+    task, data = make(tmp_path, task={"report_zero_state": True}, chunk_length=11)
     task.sample_every = 1
     task.eval()
     everything = []
     with torch.no_grad():
         for batch in data.val_dataloader():
             task.loss(batch)
-            task.observe(batch)
+            task.update_metrics(batch)
             tokens_NT = batch.tokens_NT
             memory, state = task.decoder.start(torch.zeros(1, 0, 0).double())
             for t in range(tokens_NT.shape[1] - 1):
                 step = task.decoder.step(tokens_NT[:, t], state, memory)
                 state = step.state
                 everything.append((t + 1, F.cross_entropy(step.logits_NV, tokens_NT[:, t + 1]).item()))
-    figures = task.sum_up()
-    assert figures["uncarried_loss"] == pytest.approx(np.mean([nats for _, nats in everything]))
+    figures = task.compute_metrics()
+    assert figures["zero_state_loss"] == pytest.approx(np.mean([nats for _, nats in everything]))
     for start, end in ((1, 2), (2, 4), (4, 8), (8, 16)):
         expected = np.mean([nats for t, nats in everything if start <= t < end])
-        assert figures[f"uncarried_loss_at_{start}"] == pytest.approx(expected)
+        assert figures[f"zero_state_loss_at_{start}"] == pytest.approx(expected)
     assert figures["loss_low"] < figures["loss_high"]
-    assert task.sum_up() == {}
+    assert task.compute_metrics() == {}
 
 
 def test_likelihood_of_known_numbers():

@@ -8,10 +8,10 @@ import torch
 from runs import rows, stop_after
 
 from captioner.app import train as app
-from captioner.training.loggers import make_loggers
-from captioner.training.metrics_file import MetricsFile
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.training.loggers import make_loggers
+from captioner.training.metrics_file import MetricsFile
 
 
 def test_a_step_is_a_row_and_a_figure_a_column(tmp_path):

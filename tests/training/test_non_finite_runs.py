@@ -9,22 +9,22 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from captioner.app import train as app
 from captioner.data.text.streams import TextBatch
 from captioner.errors import UserError
+from captioner.models.folder import load_model
 from captioner.training.callbacks import StopOnRequest
 from captioner.training.char_lm import CharLM
-from captioner.models.folder import load_model
 
 
 def spoil(monkeypatch, epoch, batch_number):
     """The weights become NaN before the loss of one batch is computed; returns the updates done by then."""
     real, when = CharLM.loss, []
 
-    def spoilt(self, batch: TextBatch):
+    def non_finite(self, batch: TextBatch):
         if self.training and self.current_epoch == epoch and self.trainer.fit_loop.batch_idx == batch_number:
             when.append(self.global_step)
             self.decoder.output.bias.data.fill_(float("nan"))
         return real(self, batch)
 
-    monkeypatch.setattr(CharLM, "loss", spoilt)
+    monkeypatch.setattr(CharLM, "loss", non_finite)
     return when
 
 

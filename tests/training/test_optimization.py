@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 
-from captioner.data.module import CaptionData
 from captioner.data.captions.scenes import Scenes
+from captioner.data.module import CaptionData
 from captioner.training.caption import CaptionTask
 from captioner.training.optimization import OPTIMIZERS, SCHEDULES, better
 from captioner.vocabulary import PAD

@@ -83,7 +83,9 @@ def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
     ],
 )
 def test_mistakes_are_refused_before_data_is_read(tiny, tmp_path, monkeypatch, part, change, message):
-    monkeypatch.setattr("captioner.data.captions.scenes.Scenes.tables", lambda self: pytest.fail("data was read"))
+    monkeypatch.setattr(
+        "captioner.data.captions.scenes.Scenes.tables", lambda self: pytest.fail("data was read")
+    )
     setattr(tiny, part, change)
     with pytest.raises(UserError) as error:
         app.train(tiny, tmp_path / "run")

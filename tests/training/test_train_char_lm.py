@@ -15,14 +15,14 @@ from runs import CARRIED_ON, assert_same, newest, rows, stop_after
 from safetensors.torch import load_file
 
 from captioner.app import train as app
-from captioner.paths import config_file
-from captioner.inference.char_lm import Writer
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.inference.char_lm import Writer
+from captioner.models.folder import load_model
+from captioner.models.prompt import PromptedLM, no_image
+from captioner.paths import config_file
 from captioner.search.sample import Sample
 from captioner.training.char_lm import CharLM
-from captioner.models.folder import load_model
-from captioner.models.prompt import Opened, nothing_shown
 
 
 @pytest.mark.parametrize("when", [0.3, 1.0, 1.6])
@@ -123,34 +123,34 @@ def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, 
     left, task = newest(tmp_path / "run"), load_model(result.model).eval()
     assert task.alphabet.decode([left["newest"]]) == TEXT[12 * 20]
     first = tuple(leaf[:1] for leaf in left["carried"])
-    draw, nothing = Sample(max_length=200, seed=12), nothing_shown(task.decoder, 1)
-    ((found,),) = draw(Opened(task.decoder, left["newest"], first), nothing)
-    ((other,),) = draw(Opened(task.decoder, left["newest"]), nothing)
+    draw, nothing = Sample(max_length=200, seed=12), no_image(task.decoder, 1)
+    ((found,),) = draw(PromptedLM(task.decoder, left["newest"], first), nothing)
+    ((other,),) = draw(PromptedLM(task.decoder, left["newest"]), nothing)
     written = (tmp_path / "run/samples.txt").read_text()
     assert written == f"---- update 12 ----\n{task.alphabet.decode(found.tokens)}\n\n"
     assert found.tokens != other.tokens
 
 
 def test_a_text_can_open_from_where_training_ended(tiny_text, tmp_path):
-    tiny_text.task["opening"] = "carried"
+    tiny_text.task["prompt_state"] = "carried"
     tiny_text.trainer["max_steps"] = 12
     result = app.train(tiny_text, tmp_path / "run")
     left, writer = newest(tmp_path / "run"), Writer(result.model)
-    opened = writer.task.opened
-    assert writer.task.alphabet.decode([opened.opening]) == TEXT[12 * 20]
-    assert_same(opened.state, tuple(leaf[:1] for leaf in left["carried"]))
+    prompted = writer.task.prompted
+    assert writer.task.alphabet.decode([prompted.prompt_state]) == TEXT[12 * 20]
+    assert_same(prompted.state, tuple(leaf[:1] for leaf in left["carried"]))
     decoder, text = writer.task.decoder, TEXT[: 3 * 20]
     tokens_T = torch.tensor([left["newest"], *writer.task.alphabet.encode(text).tolist()])
     with torch.inference_mode():
-        logits_TV = decoder.predict((), (decoder.read(tokens_T[None, :-1], opened.state).outputs_NTH[0],))
+        logits_TV = decoder.logits((), (decoder.read(tokens_T[None, :-1], prompted.state).outputs_NTH[0],))
         nats_T = F.cross_entropy(logits_TV, tokens_T[1:], reduction="none")
-    np.testing.assert_allclose(writer.surprise(text), nats_T.numpy(), rtol=1e-5)
+    np.testing.assert_allclose(writer.nll(text), nats_T.numpy(), rtol=1e-5)
     (written,) = Writer(result.model, {"name": "greedy", "max_length": 1}).write()
     assert writer.task.alphabet.encode(written.text).tolist() == [int(logits_TV[0].argmax())]
     assert [len(one.text) for one in Writer(result.model, {"max_length": 9}, n_best=2).write()] == [9, 9]
-    writer.task.opening = None
-    assert writer.task.opened.opening == writer.task.line_feed
-    assert abs(writer.surprise(text)[0] - float(nats_T[0])) > 1e-3
+    writer.task.prompt_state = None
+    assert writer.task.prompted.prompt_state == writer.task.line_feed
+    assert abs(writer.nll(text)[0] - float(nats_T[0])) > 1e-3
 
 
 def test_samples_do_not_change_training(tiny_text, tmp_path):

@@ -9,15 +9,15 @@ from conftest import ROOT
 
 from captioner.app import train as app
 from captioner.config import load
-from captioner.training.callbacks import StopOnRequest
 from captioner.models.folder import load_model
+from captioner.training.callbacks import StopOnRequest
 from captioner.training.translate import TranslateTask
 
 SMALL = [
     "data.num_pairs=120",
     "data.val_fraction=0.15",
-    "sentence.cell.hidden_dim=8",
-    "sentence.dropout=0.2",
+    "text_encoder.cell.hidden_dim=8",
+    "text_encoder.dropout=0.2",
     "decoder.cell.hidden_dim=9",
     "decoder.embed_dim=7",
     "decoder.attention_dim=6",

@@ -5,15 +5,15 @@ import itertools
 import pytest
 import torch
 
-from captioner.training.train import check
 from captioner.cells.base import CELLS
 from captioner.config import Config
 from captioner.data.translation.batches import PairBatch
 from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.beam import Beam
+from captioner.training.objectives.teacher_forcing import Generated
 from captioner.training.task import TASKS
-from captioner.training.objectives.teacher_forcing import Written
+from captioner.training.train import check
 from captioner.training.translate import TranslateTask
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
 
@@ -58,10 +58,10 @@ def batch(rows=range(3)):
 def read_by_hand(task, source, both_ways):
     """features_LF of one source, its cell stepped through it."""
     states = []
-    for cell, order in zip(task.reader.cells, (source, source[::-1])[: 1 + both_ways], strict=True):
+    for cell, order in zip(task.text_encoder.cells, (source, source[::-1])[: 1 + both_ways], strict=True):
         state, passed = cell.zero_state(torch.zeros(1, 1).double()), []
         for symbol in order:
-            state = cell.step(cell.project(task.reader.words(torch.tensor([symbol]))), state)
+            state = cell.step(cell.project(task.text_encoder.words(torch.tensor([symbol]))), state)
             passed.append(state)
         states.append(passed)
     if task.shown == "state":
@@ -93,7 +93,7 @@ def test_the_loss_is_the_mean_over_symbols_stepped_by_hand(decoder, cell, shown)
     torch.testing.assert_close(result.loss, -rows_MV[range(10), wanted_M].mean())
     result.loss.backward()
     if decoder != "language_model":
-        read = [p.grad for p in task.reader.parameters()]
+        read = [p.grad for p in task.text_encoder.parameters()]
         assert all(gradient is not None and gradient.abs().max() > 1e-8 for gradient in read)
 
 
@@ -116,10 +116,10 @@ def test_rows_do_not_depend_on_their_batch(decoder):
     whole = task.loss(task.encode(batch()))
     alone = [task.loss(task.encode(batch([row]))) for row in range(3)]
     torch.testing.assert_close(whole.loss * whole.size, sum(one.loss * one.size for one in alone))
-    task.observe(task.encode(batch()))
+    task.update_metrics(task.encode(batch()))
     together, task.written = task.written, {}
     for row in reversed(range(3)):
-        task.observe(task.encode(batch([row])))
+        task.update_metrics(task.encode(batch([row])))
     assert task.written == together
     assert len(together) == 3
 
@@ -136,11 +136,11 @@ def test_label_smoothing_is_for_training_alone():
 def test_what_is_written_is_what_the_search_finds():
     task = make(validation_search={"name": "beam", "beam_size": 3, "max_length": 5}).eval()
     encoded = task.encode(batch())
-    task.observe(encoded)
+    task.update_metrics(encoded)
     found = Beam(3, max_length=5)(task.decoder, encoded.sources)
     for number, hypotheses in enumerate(found):
         words = [WORDS.words[token] for token in hypotheses[0].tokens]
-        assert task.written[number] == Written(words, not hypotheses[0].finished)
+        assert task.written[number] == Generated(words, not hypotheses[0].finished)
 
 
 def test_greedy_validation_writes_as_much_as_the_search_of_the_config():
@@ -150,17 +150,21 @@ def test_greedy_validation_writes_as_much_as_the_search_of_the_config():
 def test_figures_of_what_was_written():
     task = make()
     task.targets = ["abc", "de", "a a"]
-    task.written = {2: Written(list("a a"), False), 0: Written(list("abd"), True), 1: Written([], False)}
-    assert task.sum_up() == {
+    task.written = {
+        2: Generated(list("a a"), False),
+        0: Generated(list("abd"), True),
+        1: Generated([], False),
+    }
+    assert task.compute_metrics() == {
         "exact": pytest.approx(1 / 3),
         "error_rate": pytest.approx((1 + 2) / 8),
         "cut": pytest.approx(1 / 3),
     }
-    assert task.sum_up() == {}
+    assert task.compute_metrics() == {}
     words = make(unit="words")
     words.targets = ["abc  de"]
-    words.written = {0: Written(["abc", "e"], False)}
-    assert words.sum_up()["error_rate"] == 0.5
+    words.written = {0: Generated(["abc", "e"], False)}
+    assert words.compute_metrics()["error_rate"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,7 @@ def test_figures_of_what_was_written():
         ({"task": {"name": "translate", "validation_search": {"name": "beem"}}}, "Did you mean beam"),
         ({"data": {"name": "scenes"}}, "There is no pair set 'scenes'"),
         ({"data": {"name": "phrases", "file": "x"}}, "pair set phrases has no option 'file'"),
-        ({"sentence": {"bidirectionel": True}}, "sentence has no option 'bidirectionel'. Did you mean"),
+        ({"text_encoder": {"bidirectionel": True}}, "sentence has no option 'bidirectionel'. Did you mean"),
         ({"decoder": {"name": "show_tell", "cell": {"name": "lstn"}}}, "Did you mean lstm"),
         ({"search": {"name": "beam", "beamsize": 3}}, "Did you mean beam_size"),
         ({"encoder": {"name": "vgg"}}, "encoder has no meaning for the task translate"),

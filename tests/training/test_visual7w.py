@@ -12,11 +12,11 @@ from conftest import ROOT
 from PIL import Image
 
 from captioner.config import load
-from captioner.data.questions.multiple_choice import Asked
+from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
 from captioner.errors import UserError
 from captioner.metrics.answers.choice_accuracy import Truth
 from captioner.regions import box_weights
-from captioner.training.multiple_choice import as_choosing, most_preferred
+from captioner.training.multiple_choice import as_multiple_choice, best_choice
 from captioner.training.visual7w import Visual7WTelling
 from captioner.training.visual7w_pointing import Visual7WPointing
 from captioner.vocabulary import BOS, EOS, SPECIAL, Vocabulary
@@ -28,10 +28,10 @@ SMALL = [
 ]
 ASKED = [
     [
-        Asked(7, "What is it?", ["A dog.", "Red.", "There is a red dog."], [], 0),
-        Asked(3, "What?", ["Dog.", "Two."], [], 1),
+        MultipleChoiceQuestion(7, "What is it?", ["A dog.", "Red.", "There is a red dog."], [], 0),
+        MultipleChoiceQuestion(3, "What?", ["Dog.", "Two."], [], 1),
     ],
-    [Asked(5, "Is it there?", ["A.", "It is a cat.", "Red.", "Two."], [], 2)],
+    [MultipleChoiceQuestion(5, "Is it there?", ["A.", "It is a cat.", "Red.", "Two."], [], 2)],
 ]
 
 
@@ -118,7 +118,7 @@ def test_questions_are_learnt_to_be_asked_by_their_weight_in_training_alone():
     assert found.size == words
     in_training = task.preferences(task.batch(features_BLF, [], ASKED))
     batch = task.eval().batch(features_BLF, [], right)
-    assert not batch.nats_BKT[~batch.counts_BKT].any(), "questions are not scored outside of training"
+    assert not batch.nats_BKT[~batch.mask_BKT].any(), "questions are not scored outside of training"
     outside = task.loss(batch)
     assert outside.loss.item() == pytest.approx(answers / words)
     assert outside.logs == {}
@@ -150,13 +150,13 @@ def test_the_same_answer_whatever_the_order_and_the_company():
 def test_a_model_that_says_sentences_does_not_choose():
     task = SimpleNamespace(config=load(ROOT / "configs/caption.yaml"))
     with pytest.raises(UserError, match="here holds a model for the task caption, which does not choose"):
-        as_choosing(task, "here")
+        as_multiple_choice(task, "here")
 
 
 def test_of_equals_the_first_is_chosen():
-    assert most_preferred([-2.0, -1.0, -3.0, -1.0]) == 1
-    assert most_preferred([-2.0, -1.0000002, -3.0, -1.0]) == 1
-    assert most_preferred([-2.0, -1.001, -3.0, -1.0]) == 3
+    assert best_choice([-2.0, -1.0, -3.0, -1.0]) == 1
+    assert best_choice([-2.0, -1.0000002, -3.0, -1.0]) == 1
+    assert best_choice([-2.0, -1.001, -3.0, -1.0]) == 3
 
 
 @torch.inference_mode()
@@ -164,7 +164,9 @@ def test_long_questions_are_cut_at_max_words():
     task = make(changes=[*SMALL, "training.max_words=2"])
     features_BLF = features_for(task)[:1]
     long, cut, shorter = (
-        task.preferences(task.batch(features_BLF, [], [[Asked(1, text, ["Red.", "Two."], [], 0)]]))
+        task.preferences(
+            task.batch(features_BLF, [], [[MultipleChoiceQuestion(1, text, ["Red.", "Two."], [], 0)]])
+        )
         for text in ("What is it?", "What is", "What?")
     )
     assert long == cut != shorter
@@ -175,7 +177,7 @@ def test_long_answers_are_cut_and_then_end():
     task = make(max_answer_words=2)
     features_BLF = features_for(task)[:1]
     long, cut = (
-        task.preferences(task.batch(features_BLF, [], [[Asked(1, "What?", [text], [], 0)]]))
+        task.preferences(task.batch(features_BLF, [], [[MultipleChoiceQuestion(1, "What?", [text], [], 0)]]))
         for text in ("A dog is there.", "A dog")
     )
     assert long == cut
@@ -186,10 +188,10 @@ def test_accuracy_of_what_was_chosen_by_type():
     task.choices = {one.question_id: one.choices for own in ASKED for one in own}
     task.truth = {7: Truth("A dog.", "what"), 3: Truth("two.", "what"), 5: Truth("Red.", "where")}
     task.preferences = lambda batch: batch
-    task.observe({7: [-1.0, -2.0, -3.0], 3: [-1.0, -2.0]})
-    task.observe({5: [-4.0, -3.0, -1.0, -2.0]})
-    assert task.sum_up() == {"accuracy": 2 / 3, "accuracy_what": 1 / 2, "accuracy_where": 1.0}
-    assert task.sum_up() == {}, "summed up once"
+    task.update_metrics({7: [-1.0, -2.0, -3.0], 3: [-1.0, -2.0]})
+    task.update_metrics({5: [-4.0, -3.0, -1.0, -2.0]})
+    assert task.compute_metrics() == {"accuracy": 2 / 3, "accuracy_what": 1 / 2, "accuracy_where": 1.0}
+    assert task.compute_metrics() == {}, "summed up once"
 
 
 def test_a_decoder_that_does_not_look_needs_no_pictures():
@@ -201,8 +203,11 @@ def test_a_decoder_that_does_not_look_needs_no_pictures():
 
 BOXES = [[3.0, 4.0, 30.0, 20.0], [50.0, 10.0, 20.0, 70.0], [0.0, 0.0, 100.0, 80.0]]
 POINTED = [
-    [Asked(4, "What is it?", ["1", "2", "3"], BOXES, 1), Asked(6, "What?", ["1", "2"], BOXES[1:], 0)],
-    [Asked(9, "Is it?", ["2", "3"], BOXES[:2], -1)],
+    [
+        MultipleChoiceQuestion(4, "What is it?", ["1", "2", "3"], BOXES, 1),
+        MultipleChoiceQuestion(6, "What?", ["1", "2"], BOXES[1:], 0),
+    ],
+    [MultipleChoiceQuestion(9, "Is it?", ["2", "3"], BOXES[:2], -1)],
 ]
 
 

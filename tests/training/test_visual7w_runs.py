@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from conftest import ROOT, TINY_VISUAL7W
 
-from captioner.inference.visual7w import choose
 from captioner.app.evaluation import visual7w as evaluation
-from captioner.evaluation.visual7w import evaluate
-from captioner.training.train import train
 from captioner.commands import main
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.evaluation.visual7w import evaluate
 from captioner.images import load_image
+from captioner.inference.visual7w import choose
+from captioner.training.train import train
 
 TASKS = pytest.mark.parametrize("task", ["visual7w", "visual7w-pointing"])
 

@@ -19,7 +19,12 @@ from captioner.vocabulary import SPECIAL, UNK, Vocabulary
 
 WORDS = Vocabulary([*SPECIAL, "what", "is", "it", "red", "cat"])
 ANSWERS = ["yes", "no", "red", "two", "a cat"]
-SMALL = ["encoder.width=0.04", "sentence.cell.hidden_dim=6", "sentence.embed_dim=5", "training.max_words=4"]
+SMALL = [
+    "encoder.width=0.04",
+    "text_encoder.cell.hidden_dim=6",
+    "text_encoder.embed_dim=5",
+    "training.max_words=4",
+]
 TOKENS = [[5], [7], [4, 5, 6], [8, 6, 4], [6, 5, 4]]  # by length
 IMAGES = [1, 0, 2, 1, 1]
 LEARNT = [2, UNLISTED, 0, 4, 2]
@@ -34,7 +39,10 @@ def make(head="attention", changes=(), **options):
     loaded = load(ROOT / "configs/vqa.yaml", [*SMALL, *changes])
     loaded.head = config
     task = VQA(loaded, WORDS, {"answers": ANSWERS}, **options).eval()
-    for parameter in (*task.head.parameters(), *(task.sentence.parameters() if task.sentence else ())):
+    for parameter in (
+        *task.head.parameters(),
+        *(task.text_encoder.parameters() if task.text_encoder else ()),
+    ):
         torch.nn.init.normal_(parameter, std=0.6)
     return task
 
@@ -43,10 +51,10 @@ def batch_for(task, learnt=LEARNT):
     random = torch.Generator().manual_seed(2)
     places = math.prod(task.encoder.grid) if task.encoder else 0
     features_BLF = torch.randn(3, places, task.encoder.feature_dim if task.encoder else 0, generator=random)
-    worth_NV = torch.rand(len(TOKENS), len(ANSWERS), generator=random)
+    soft_scores_NV = torch.rand(len(TOKENS), len(ANSWERS), generator=random)
     tokens = (torch.tensor(TOKENS[:2]), torch.tensor(TOKENS[2:]))
     return QuestionBatch(
-        features_BLF, tokens, torch.tensor(IMAGES), torch.tensor(IDS), torch.tensor(learnt), worth_NV
+        features_BLF, tokens, torch.tensor(IMAGES), torch.tensor(IDS), torch.tensor(learnt), soft_scores_NV
     )
 
 
@@ -54,7 +62,7 @@ def alone(task, batch, n):
     """The scores of one question, asked by itself about its own picture."""
     features_LF = batch.pictures[IMAGES[n]]
     tokens = torch.tensor([TOKENS[n]])
-    state_NS = task.sentence(tokens).state_NS if task.sentence else torch.zeros(1, 0)
+    state_NS = task.text_encoder(tokens).state_NS if task.text_encoder else torch.zeros(1, 0)
     return task.head(features_LF[None], torch.tensor([0]), state_NS).logits_NV[0].double().tolist()
 
 
@@ -77,7 +85,7 @@ def test_soft_targets_are_a_yes_or_no_for_every_answer(head):
     task = make(head, soft_targets=True)
     batch = batch_for(task)
     nats = []
-    for n, worths in enumerate(batch.worth_NV.double().tolist()):
+    for n, worths in enumerate(batch.soft_scores_NV.double().tolist()):
         if LEARNT[n] != UNLISTED:
             chances = [1 / (1 + math.exp(-score)) for score in alone(task, batch, n)]
             pairs = zip(worths, chances, strict=True)
@@ -92,8 +100,8 @@ def test_nothing_is_learnt_without_a_listed_answer_or_a_picture():
     assert task.loss(task.encode(batch_for(task, [UNLISTED] * 5))) is None
     unread = batch_for(task)._replace(pictures=torch.zeros(0), tokens=(), answers_N=torch.zeros(0).long())
     assert task.loss(task.encode(unread)) is None
-    task.observe(task.encode(unread))
-    assert task.sum_up() == {}
+    task.update_metrics(task.encode(unread))
+    assert task.compute_metrics() == {}
 
 
 def test_accuracy_counts_every_question_and_each_kind_of_answer():
@@ -108,17 +116,17 @@ def test_accuracy_counts_every_question_and_each_kind_of_answer():
     task.truth = {
         i: HumanAnswers([said[i]] * others[i] + ["nothing"] * (10 - others[i]), "is", kinds[i]) for i in IDS
     }
-    task.observe(task.encode(batch))
+    task.update_metrics(task.encode(batch))
     # Each of ten people is left out once: min(1, how many others say so / 3).
-    worth = {0: 0.0, 1: 0.3, 3: 0.9, 10: 1.0}
-    earned = {i: worth[others[i]] for i in IDS}
-    found = task.sum_up()
+    soft_score = {0: 0.0, 1: 0.3, 3: 0.9, 10: 1.0}
+    earned = {i: soft_score[others[i]] for i in IDS}
+    found = task.compute_metrics()
     assert found.keys() == {"accuracy", "accuracy_other", "accuracy_yes_no"}
     assert found["accuracy"] == pytest.approx(sum(earned.values()) / 5, abs=1e-4)
     for kind, name in (("other", "accuracy_other"), ("yes/no", "accuracy_yes_no")):
         own = [earned[i] for i in IDS if kinds[i] == kind]
         assert found[name] == pytest.approx(sum(own) / len(own), abs=1e-4)
-    assert task.sum_up() == {}
+    assert task.compute_metrics() == {}
 
 
 def test_sets_are_right_or_wrong():
@@ -130,8 +138,8 @@ def test_sets_are_right_or_wrong():
         i: HumanAnswers([ANSWERS[best[n]] if n % 2 else "sofa", *(["lamp"] if n == 3 else [])], "", "")
         for n, i in enumerate(IDS)
     }
-    task.observe(task.encode(batch))
-    assert task.sum_up() == {"accuracy": pytest.approx(1 / 5)}
+    task.update_metrics(task.encode(batch))
+    assert task.compute_metrics() == {"accuracy": pytest.approx(1 / 5)}
 
 
 def test_questions_are_asked_in_any_order():
@@ -177,7 +185,7 @@ def test_all_weights_but_the_encoders_start_in_the_scale_that_is_asked_for():
     config = load(ROOT / "configs/vqa.yaml", SMALL)
     torch.manual_seed(1)
     task = VQA(config, WORDS, {"answers": ANSWERS}, init_scale=0.08)
-    for parameter in (*task.head.parameters(), *task.sentence.parameters()):
+    for parameter in (*task.head.parameters(), *task.text_encoder.parameters()):
         assert parameter.abs().max() <= 0.08
         assert parameter.std() > 0.02 or parameter.numel() < 8
     assert max(float(p.detach().abs().max()) for p in task.encoder.parameters()) > 0.08
@@ -188,8 +196,8 @@ def test_all_weights_but_the_encoders_start_in_the_scale_that_is_asked_for():
     [
         ("head.name=produkt", "Did you mean product"),
         ("head.hiden_dim=3", "Did you mean hidden_dim"),
-        ("sentence.embed_dims=3", "Did you mean embed_dim"),
-        ("sentence.cell.name=lstmm", "Did you mean lstm"),
+        ("text_encoder.embed_dims=3", "Did you mean embed_dim"),
+        ("text_encoder.cell.name=lstmm", "Did you mean lstm"),
         ("data.num_trian=3", "Did you mean num_train"),
         ("encoder.dept=3", "Did you mean depth"),
         ('decoder={"name": "show_tell"}', "decoder has no meaning for the task vqa"),

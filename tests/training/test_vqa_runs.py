@@ -12,12 +12,12 @@ from PIL import Image
 from runs import newest, rows, stop_after
 from safetensors.torch import load_file
 
-from captioner.inference.vqa import Answerer, Asked
-from captioner.evaluation.base import grey_picture
-from captioner.evaluation.vqa import evaluate
-from captioner.training.train import train
 from captioner.config import Config, load
 from captioner.errors import UserError
+from captioner.evaluation.base import grey_picture
+from captioner.evaluation.vqa import evaluate
+from captioner.inference.vqa import Answerer, MultipleChoiceQuestion
+from captioner.training.train import train
 
 HEADS = ("attention", "question_only")
 
@@ -26,20 +26,25 @@ def small(folder: Path, head: str = "attention") -> Config:
     """The shipped config, small enough to train in a second."""
     changes = [
         *("data.num_train=20", "data.num_val=5", "data.num_test=6", f"data.folder={folder / 'scenes'}"),
-        *("encoder.width=0.04", "sentence.cell.hidden_dim=7", "sentence.embed_dim=6", "schedule.warmup=2"),
+        *(
+            "encoder.width=0.04",
+            "text_encoder.cell.hidden_dim=7",
+            "text_encoder.embed_dim=6",
+            "schedule.warmup=2",
+        ),
         *("training.batch_size=4", "trainer.max_epochs=2", "trainer.enable_progress_bar=false"),
-        *("trainer.accelerator=cpu", "trainer.log_every_n_steps=1", "sentence.dropout=0.3"),
+        *("trainer.accelerator=cpu", "trainer.log_every_n_steps=1", "text_encoder.dropout=0.3"),
     ]
     config = load(ROOT / "configs/vqa.yaml", changes)
     config.head = {"name": head, "hidden_dim": 9, "dropout": 0.3}
     if head == "attention":
-        config.head |= {"attention_dim": 6, "num_glances": 2}
+        config.head |= {"attention_dim": 6, "num_glimpses": 2}
     return config
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that looks and one that does not, on the same pictures."""
+    """A run that uses_image and one that does not, on the same pictures."""
     folder = tmp_path_factory.mktemp("runs")
     for head in HEADS:
         train(small(folder, head), folder / head)
@@ -63,14 +68,14 @@ def earned(said: str, annotation: Any) -> float:
 
 def by_kind(said: dict[int, str], annotations: dict[int, Any]) -> dict[str, float]:
     """Accuracy over all questions, and by the types that the annotations name."""
-    worth = defaultdict(list)
+    soft_score = defaultdict(list)
     for question_id, answer in said.items():
         one = annotations[question_id]
         for name in ("accuracy", f"answer {one['answer_type']}", f"question {one['question_type']}"):
-            worth[name].append(earned(answer, one))
+            soft_score[name].append(earned(answer, one))
     return {
         name if name == "accuracy" else f"{name} ({len(own)})": sum(own) / len(own)
-        for name, own in worth.items()
+        for name, own in soft_score.items()
     }
 
 
@@ -103,7 +108,9 @@ def test_evaluation_is_what_the_annotations_make_of_its_results_file(
     assert said.keys() == questions.keys()
     assert found.figures["test"] == pytest.approx(by_kind(said, annotations), abs=1e-4)
     answerer = Answerer(runs / head / "model", n_best=1)
-    grey = {i: Asked("grey", grey_picture(), one["question"]) for i, one in questions.items()}
+    grey = {
+        i: MultipleChoiceQuestion("grey", grey_picture(), one["question"]) for i, one in questions.items()
+    }
     guessed = {i: reply.answers[0].text for i, reply in zip(grey, answerer(list(grey.values())), strict=True)}
     assert found.figures["blank"] == pytest.approx(by_kind(guessed, annotations), abs=1e-4)
     assert (guessed == said) == (head == "question_only")
@@ -152,7 +159,9 @@ def test_a_limit_takes_the_first_questions(runs: Path, tmp_path: Path) -> None:
 
 def test_questions_of_the_same_text_get_the_same_answer_of_a_model_that_does_not_look(runs: Path) -> None:
     questions, _ = written(runs, "test")
-    asked = [Asked(str(i), runs / "no such file", one["question"]) for i, one in questions.items()]
+    asked = [
+        MultipleChoiceQuestion(str(i), runs / "no such file", one["question"]) for i, one in questions.items()
+    ]
     said = defaultdict(Counter)
     for reply in Answerer(runs / "question_only/model")(asked):
         assert reply.problem is None
@@ -163,14 +172,14 @@ def test_questions_of_the_same_text_get_the_same_answer_of_a_model_that_does_not
 
 def test_what_does_not_look_cannot_be_drawn(runs: Path) -> None:
     with pytest.raises(UserError, match="question_only head, which does not look at places"):
-        Answerer(runs / "question_only/model").check_attends()
+        Answerer(runs / "question_only/model").check_has_attention()
 
 
 def test_attention_is_drawn_a_panel_a_glance(runs: Path) -> None:
     picture = next((runs / "scenes/images/test").glob("*.png"))
     answerer = Answerer(runs / "attention/model")
-    answerer.check_attends()
-    (reply,) = answerer([Asked("it", picture, "What color is the circle?")])
+    answerer.check_has_attention()
+    (reply,) = answerer([MultipleChoiceQuestion("it", picture, "What color is the circle?")])
     assert reply.alphas_GL.shape == (2, 49)
     assert reply.alphas_GL.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
     drawn = answerer.draw(reply)

@@ -46,8 +46,10 @@ CONSTRAINTS = (
     Option("--max-length", "max_length", int, "N", "words at most, the end among them"),
     Option("--min-length", "min_length", int, "N", "words at least"),
     Option("--prefix", "prefix", words, "WORDS", "how the sentence starts"),
-    Option("--must", "must", words, "WORDS", "words that are said somewhere"),
-    Option("--without", "without", words, "WORDS", "words, or strings of a text, that are not said"),
+    Option("--required_words", "required_words", words, "WORDS", "words that are said somewhere"),
+    Option(
+        "--banned_words", "banned_words", words, "WORDS", "words, or strings of a text, that are not said"
+    ),
     Option("--no-unknown", "allow_unknown", False, None, "never <unk>"),
     Option("--no-repeat", "allow_repeat", False, None, "no {word} twice in a row"),
     Option("--no-repeat-ngram", "no_repeat_ngram", int, "N", "no N {word}s twice"),

@@ -15,16 +15,16 @@ def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -
         return f"{name}{_marked(captioned.captions[0])}"
     lines = [name.rstrip()] if name else []
     for caption in captioned.captions:
-        lines.append(f"{caption.log_probability:8.2f}  {_marked(caption)}")
+        lines.append(f"{caption.log_prob:8.2f}  {_marked(caption)}")
         if with_words:
             said = [*caption.words, "<eos>"] if caption.finished else caption.words
-            lines.append(" " * 10 + spelt_out(said, caption.word_log_probabilities))
+            lines.append(" " * 10 + spelt_out(said, caption.word_log_probs))
     return "\n".join(lines)
 
 
-def spelt_out(said: Sequence[str], gains: Sequence[float]) -> str:
+def spelt_out(said: Sequence[str], log_probs: Sequence[float]) -> str:
     """What was said, word after word, each with its log-probability."""
-    return "  ".join(f"{word} {gain:.2f}" for word, gain in zip(said, gains, strict=True))
+    return "  ".join(f"{word} {log_prob:.2f}" for word, log_prob in zip(said, log_probs, strict=True))
 
 
 def as_json(captioned: "Captioned") -> str:
@@ -32,10 +32,10 @@ def as_json(captioned: "Captioned") -> str:
     captions = [
         {
             "caption": caption.text,
-            "log_probability": caption.log_probability,
+            "log_prob": caption.log_prob,
             "score": caption.score,
             "words": caption.words,
-            "word_log_probabilities": caption.word_log_probabilities,
+            "word_log_probs": caption.word_log_probs,
             "finished": caption.finished,
             "group": caption.group,
             "proven": caption.proven,

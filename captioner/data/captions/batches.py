@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from captioner.data.loader import Place
 from captioner.data.images import Pictures
+from captioner.data.loader import SampleIndex
 from captioner.errors import UserError
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
@@ -59,22 +59,22 @@ class CaptionItems:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[Place]) -> CaptionBatch:
+    def __getitems__(self, places: list[SampleIndex]) -> CaptionBatch:
         chosen = [self._choose(place) for place in places]
         by_length = sorted(range(len(places)), key=lambda i: -max(len(caption) for caption in chosen[i]))
         indices = [places[i].number for i in by_length]
-        seeds = [places[i].chance(self.seed) for i in by_length]
+        seeds = [places[i].rng_seed(self.seed) for i in by_length]
         good, pictures = self.pictures.read([self.paths[index] for index in indices], seeds)
         kept = [by_length[place] for place in good]
         ids = torch.tensor([self.image_ids[places[i].number] for i in kept], dtype=torch.long)
         return CaptionBatch(ids, pictures, pad([chosen[i] for i in kept], self.captions_per_image))
 
-    def _choose(self, place: Place) -> list[list[int]]:
+    def _choose(self, place: SampleIndex) -> list[list[int]]:
         """K captions of a picture; an empty one (nothing to say) where it has none."""
         own = self.captions[place.number] or [[BOS]]
         count = self.captions_per_image
         if len(own) > count:
-            generator = torch.Generator().manual_seed(place.chance(self.seed))
+            generator = torch.Generator().manual_seed(place.rng_seed(self.seed))
             return [own[i] for i in torch.randperm(len(own), generator=generator)[:count].tolist()]
         return [own[i % len(own)] for i in range(count)]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
 from captioner.data.files import one_line_each, read_records
 from captioner.data.splits import hold_out
 from captioner.errors import UserError
@@ -29,7 +29,7 @@ PICTURES = {
 KEYS = {"images": {"id": int, "file_name": str}, "annotations": {"id": int, "image_id": int, "caption": str}}
 
 
-@DATASETS.register("coco")
+@CAPTION_SOURCES.register("coco")
 class CocoCaptions(CaptionSource):
     """COCO in its official layout: `annotations/captions_<split>.json` beside the folders `<split>/`.
 

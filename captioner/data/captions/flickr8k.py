@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
 from captioner.data.files import one_line_each, read_text
 from captioner.errors import UserError
 
@@ -23,7 +23,7 @@ ADVICE = (
 )
 
 
-@DATASETS.register("flickr8k")
+@CAPTION_SOURCES.register("flickr8k")
 class Flickr8k(CaptionSource):
     """Flickr8k: `Flickr8k.token.txt`, the lists `Flickr_8k.{train,dev,test}Images.txt`, a folder of photos.
 

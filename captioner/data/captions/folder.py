@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
 from captioner.data.files import one_line_each
 from captioner.data.formats.image_list import Columns, divide, find_list, read_list, texts_of
 from captioner.data.splits import shares
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = Columns(("caption",))
 
 
-@DATASETS.register("folder")
+@CAPTION_SOURCES.register("folder")
 class CaptionedFolder(CaptionSource):
     """A folder of pictures with `captions.csv` (first line `image,caption` or `image,caption,split`) or
     `captions.jsonl` (`{"image": ..., "caption": ..., "split": ...}` a line; `caption` may be a list).

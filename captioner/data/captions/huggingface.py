@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
 from captioner.data.files import one_line_each
 from captioner.data.formats.hub import HubPictures
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@DATASETS.register("huggingface")
+@CAPTION_SOURCES.register("huggingface")
 class HuggingFaceCaptions(CaptionSource):
     """A data set with a column of pictures and a column of captions, a text or a list of texts a row.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.data.captions.base import DATASETS, CaptionRow, CaptionSource, table
+from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
 from captioner.data.files import one_line_each, read_json
 from captioner.errors import UserError, nearest
 
@@ -19,7 +19,7 @@ ADVICE = (
 SPLITS = ("train", "restval", "val", "test")
 
 
-@DATASETS.register("karpathy")
+@CAPTION_SOURCES.register("karpathy")
 class KarpathySplits(CaptionSource):
     """`dataset_{coco,flickr8k,flickr30k}.json` of Karpathy and Fei-Fei (2015), the split most papers report.
 

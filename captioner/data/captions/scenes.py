@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.data.captions.base import DATASETS, CaptionSource
+from captioner.data.captions.base import CAPTION_SOURCES, CaptionSource
 from captioner.data.captions.coco import read_coco
 from captioner.errors import UserError
 from captioner.scenes.scene import Scene
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@DATASETS.register("scenes")
+@CAPTION_SOURCES.register("scenes")
 class Scenes(CaptionSource):
     """Pictures of coloured shapes with five captions each, drawn when they are first asked for.
 
@@ -71,7 +71,7 @@ class Scenes(CaptionSource):
         if not self._is_drawn():
             total = sum(self.counts.values())
             print(
-                f"Drawing {total:,} pictures of coloured shapes into {self.folder} (only once) ...",
+                f"SamplingSearch {total:,} pictures of coloured shapes into {self.folder} (only once) ...",
                 flush=True,
             )
             self._draw()

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, NamedTuple
 
 from captioner.data.captions.base import CaptionSource
-from captioner.data.checks.images import Looked, Pictures, look_at_all
+from captioner.data.checks.images import PictureCounts, PictureReport, look_at_all
 from captioner.data.checks.report import SPREAD, Spread, by_split, spread
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import SPECIAL, Vocabulary
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class SplitReport(NamedTuple):
+class CaptionSplitReport(NamedTuple):
     """One split; `coverage` is the share of its words that are in the vocabulary."""
 
-    pictures: Pictures
+    pictures: PictureCounts
     captions: int
     uncaptioned: int
     captions_per_image: Spread
@@ -25,7 +25,7 @@ class SplitReport(NamedTuple):
     coverage: float
 
 
-MEASURES: dict[str, Callable[[SplitReport], str]] = {
+MEASURES: dict[str, Callable[[CaptionSplitReport], str]] = {
     "pictures": lambda split: f"{split.pictures.number:,}",
     "  without captions": lambda split: f"{split.uncaptioned:,}",
     "  missing": lambda split: f"{len(split.pictures.missing):,}",
@@ -37,15 +37,15 @@ MEASURES: dict[str, Callable[[SplitReport], str]] = {
 }
 
 
-class Report(NamedTuple):
+class CaptionReport(NamedTuple):
     """A data set."""
 
     min_count: int
     vocabulary_split: str
     vocabulary_size: int
     words_dropped: int
-    splits: dict[str, SplitReport]
-    looked: Looked
+    splits: dict[str, CaptionSplitReport]
+    looked: PictureReport
 
     def __str__(self) -> str:
         table = by_split(
@@ -61,7 +61,7 @@ class Report(NamedTuple):
         return "\n".join([*table, vocabulary, *self.looked.lines()])
 
 
-def check(source: CaptionSource, min_count: int, progress: bool = False) -> Report:
+def check(source: CaptionSource, min_count: int, progress: bool = False) -> CaptionReport:
     """Read every caption and decode every picture of `source`.
 
     The vocabulary is that of the split train, or of the first one where there is no train: the words, as
@@ -77,7 +77,7 @@ def check(source: CaptionSource, min_count: int, progress: bool = False) -> Repo
     train = "train" if "train" in tables else next(iter(tables))
     known = set(Vocabulary.from_texts(tokens[train], min_count).words[len(SPECIAL) :])
     looked = look_at_all(source, {split: rows["path"] for split, rows in tables.items()}, progress)
-    return Report(
+    return CaptionReport(
         min_count=min_count,
         vocabulary_split=train,
         vocabulary_size=len(known),
@@ -90,11 +90,11 @@ def check(source: CaptionSource, min_count: int, progress: bool = False) -> Repo
 
 
 def _split(
-    rows: "Dataset", tokens: list[list[str]], known: AbstractSet[str], pictures: Pictures
-) -> SplitReport:
+    rows: "Dataset", tokens: list[list[str]], known: AbstractSet[str], pictures: PictureCounts
+) -> CaptionSplitReport:
     per_image = [len(captions) for captions in rows["captions"]]
     total = sum(map(len, tokens))
-    return SplitReport(
+    return CaptionSplitReport(
         pictures=pictures,
         captions=len(tokens),
         uncaptioned=per_image.count(0),

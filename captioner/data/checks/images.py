@@ -1,4 +1,4 @@
-"""Pictures of a data set that cannot be used, or that are there twice."""
+"""PictureCounts of a data set that cannot be used, or that are there twice."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ class Picture(NamedTuple):
     broken: str = ""
 
 
-class Pictures(NamedTuple):
+class PictureCounts(NamedTuple):
     """The pictures of a split that cannot be used; why, by name."""
 
     number: int
@@ -35,10 +35,10 @@ class Pictures(NamedTuple):
     broken: dict[str, str]
 
 
-class Looked(NamedTuple):
+class PictureReport(NamedTuple):
     """All pictures of a data set; `copies` are those whose files hold the same bytes, each with its split."""
 
-    splits: dict[str, Pictures]
+    splits: dict[str, PictureCounts]
     copies: list[list[tuple[str, str]]]
 
     def lines(self) -> list[str]:
@@ -58,7 +58,7 @@ class Looked(NamedTuple):
         return lines
 
 
-def look_at_all(source: HasPictures, paths: Mapping[str, Iterable[str]], progress: bool) -> Looked:
+def look_at_all(source: HasPictures, paths: Mapping[str, Iterable[str]], progress: bool) -> PictureReport:
     """Decode the pictures with these paths, by split."""
     pictures = {split: _looked_at(source, split, list(names), progress) for split, names in paths.items()}
     groups: dict[str, list[tuple[str, str]]] = {}
@@ -66,14 +66,14 @@ def look_at_all(source: HasPictures, paths: Mapping[str, Iterable[str]], progres
         for picture in looked:
             if picture.digest:
                 groups.setdefault(picture.digest, []).append((split, picture.name))
-    return Looked(
+    return PictureReport(
         {split: _summed_up(looked) for split, looked in pictures.items()},
         [group for group in groups.values() if len(group) > 1],
     )
 
 
-def _summed_up(pictures: list[Picture]) -> Pictures:
-    return Pictures(
+def _summed_up(pictures: list[Picture]) -> PictureCounts:
+    return PictureCounts(
         len(pictures),
         [picture.name for picture in pictures if picture.is_missing],
         {picture.name: picture.broken for picture in pictures if picture.broken},

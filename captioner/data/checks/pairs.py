@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from captioner.data.translation.base import PairSource
 from captioner.data.checks.report import SPREAD, Spread, by_split, listed, spread
+from captioner.data.translation.base import PairSource
 from captioner.data.translation.symbols import Symbols, Unit
 from captioner.vocabulary import SPECIAL, UNK
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class SplitReport(NamedTuple):
+class PairSplitReport(NamedTuple):
     """One split; lengths are in symbols."""
 
     pairs: int
@@ -23,7 +23,7 @@ class SplitReport(NamedTuple):
     too_long: int
 
 
-ROWS: dict[str, Callable[[SplitReport], str]] = {
+ROWS: dict[str, Callable[[PairSplitReport], str]] = {
     "pairs": lambda split: f"{split.pairs:,}",
     "  with a symbol that is not known": lambda split: f"{split.unlearnt:,}",
     "  whose source has another target too": lambda split: f"{split.repeated:,}",
@@ -38,7 +38,7 @@ class PairReport(NamedTuple):
 
     symbols: Symbols
     min_count: int
-    splits: dict[str, SplitReport]
+    splits: dict[str, PairSplitReport]
     unlearnt: list[str]
 
     def __str__(self) -> str:
@@ -73,12 +73,12 @@ def _unlearnt(rows: "Dataset", symbols: Symbols) -> list[str]:
     return [" -> ".join(pair) for pair in pairs if any(UNK in symbols.encode(text) for text in pair)]
 
 
-def _split(rows: "Dataset", symbols: Symbols, unlearnt: int, max_length: int) -> SplitReport:
+def _split(rows: "Dataset", symbols: Symbols, unlearnt: int, max_length: int) -> PairSplitReport:
     lengths = {key: [len(symbols.split(text)) for text in rows[key][:]] for key in ("source", "target")}
     targets: dict[str, set[str]] = {}
     for row in rows:
         targets.setdefault(row["source"], set()).add(row["target"])
-    return SplitReport(
+    return PairSplitReport(
         pairs=len(rows),
         source_lengths=spread(lengths["source"]),
         target_lengths=spread(lengths["target"]),

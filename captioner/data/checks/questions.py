@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from captioner.data.checks.images import Looked, Pictures, look_at_all
-from captioner.data.questions.base import QuestionRow, QuestionSource
+from captioner.data.checks.images import PictureCounts, PictureReport, look_at_all
 from captioner.data.checks.report import SPREAD, Spread, by_split, spread
+from captioner.data.questions.base import QuestionRow, QuestionSource
 from captioner.metrics.answers.measures import MEASURES, Measure
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import SPECIAL, Vocabulary
 
 
-class SplitReport(NamedTuple):
+class QuestionSplitReport(NamedTuple):
     """One split.
 
     Attributes:
@@ -30,7 +30,7 @@ class SplitReport(NamedTuple):
         answer_types: the share of each.
     """
 
-    pictures: Pictures
+    pictures: PictureCounts
     questions: int
     unanswered: int
     unoffered: int
@@ -43,7 +43,7 @@ class SplitReport(NamedTuple):
     answer_types: dict[str, float]
 
 
-ROWS: dict[str, Callable[[SplitReport], str]] = {
+ROWS: dict[str, Callable[[QuestionSplitReport], str]] = {
     "pictures": lambda split: f"{split.pictures.number:,}",
     "  missing": lambda split: f"{len(split.pictures.missing):,}",
     "  broken": lambda split: f"{len(split.pictures.broken):,}",
@@ -68,8 +68,8 @@ class QuestionReport(NamedTuple):
     vocabulary_size: int
     words_dropped: int
     measure: str
-    splits: dict[str, SplitReport]
-    looked: Looked
+    splits: dict[str, QuestionSplitReport]
+    looked: PictureReport
 
     def __str__(self) -> str:
         rows = {title: {n: row(split) for n, split in self.splits.items()} for title, row in ROWS.items()}
@@ -152,12 +152,14 @@ def _guesser(rows: Sequence[QuestionRow]) -> Callable[[QuestionRow], str]:
     return guess
 
 
-def _split(rows: Sequence[QuestionRow], learnt: Learnt, measure: Measure, pictures: Pictures) -> SplitReport:
+def _split(
+    rows: Sequence[QuestionRow], learnt: Learnt, measure: Measure, pictures: PictureCounts
+) -> QuestionSplitReport:
     words = [tokenize(row["question"]) for row in rows]
     answered = [row for row in rows if row["answer"]]
     types = Counter(row["answer_type"] for row in answered)
     worth = [measure.worth(learnt.guess(row), row["answers"]) for row in rows if row["answers"]]
-    return SplitReport(
+    return QuestionSplitReport(
         pictures=pictures,
         questions=len(rows),
         unanswered=len(rows) - len(answered),

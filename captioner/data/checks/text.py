@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from captioner.data.text.alphabet import Alphabet, Numbers, Unit
 from captioner.data.checks.report import NAMED, listed
+from captioner.data.text.alphabet import Alphabet, Numbers, Unit
+from captioner.data.text.corpus import Corpus
 from captioner.data.text.streams import Chunks, Stream, divide
-from captioner.data.text.corpus import Text
 from captioner.vocabulary import SPECIAL
 
 SUSPECT = {"Cc": "CONTROL CHARACTER", "Cn": "UNASSIGNED", "Co": "PRIVATE USE", "Cs": "HALF A SURROGATE PAIR"}
@@ -19,7 +19,7 @@ SUSPECT_TOO = {"\r": "CARRIAGE RETURN", "\ufeff": "BYTE ORDER MARK", "\ufffd": "
 MEANT = "\n\t"
 
 
-class Symbol(NamedTuple):
+class SymbolCount(NamedTuple):
     """A character or a byte, how many times it occurs, and the line where it does first, from 1."""
 
     symbol: str
@@ -52,7 +52,7 @@ class TextReport(NamedTuple):
 
     unit: Unit
     length: int
-    symbols: list[Symbol]
+    symbols: list[SymbolCount]
     splits: dict[str, PartReport]
     num_streams: int
     chunk_length: int
@@ -81,7 +81,7 @@ class TextReport(NamedTuple):
         return "\n".join(lines)
 
 
-def check_text(source: Text, batch_size: int) -> TextReport:
+def check_text(source: Corpus, batch_size: int) -> TextReport:
     """Read the text and count, as for training with `batch_size` streams.
 
     Raises:
@@ -121,12 +121,12 @@ def _counts(numbers: Numbers, stretches: Sequence[Stream], num_symbols: int) -> 
     return counts.astype(np.int64)
 
 
-def _by_count(numbers: Numbers, alphabet: Alphabet) -> list[Symbol]:
+def _by_count(numbers: Numbers, alphabet: Alphabet) -> list[SymbolCount]:
     kinds, firsts, counts = np.unique(numbers, return_index=True, return_counts=True)
     is_feed = np.array(alphabet.symbols) == "\n"
     lines = np.searchsorted(np.flatnonzero(is_feed[numbers]), firsts) + 1
     found = zip(kinds.tolist(), counts.tolist(), lines.tolist(), strict=True)
-    symbols = [Symbol(alphabet.symbols[kind], alphabet.unit, *rest) for kind, *rest in found]
+    symbols = [SymbolCount(alphabet.symbols[kind], alphabet.unit, *rest) for kind, *rest in found]
     return sorted(symbols, key=lambda symbol: symbol.times)
 
 

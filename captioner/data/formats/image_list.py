@@ -25,7 +25,7 @@ class Columns(NamedTuple):
         return ("image", *self.needed, *self.optional, "split")
 
 
-class Line(NamedTuple):
+class ListedImage(NamedTuple):
     """One line: where it stands, its picture relative to the folder, its split if one is written, and all."""
 
     number: int
@@ -52,7 +52,7 @@ def find_list(folder: Path, stem: str, columns: Columns) -> Path:
     return folder / found[0]
 
 
-def read_list(file: Path, columns: Columns) -> Iterator[Line]:
+def read_list(file: Path, columns: Columns) -> Iterator[ListedImage]:
     """The lines of a file, CSV or JSON lines by its ending.
 
     Raises:
@@ -111,7 +111,7 @@ def _check_columns(where: object, found: Iterable[str], columns: Columns) -> Non
             raise UserError(f"{where}: the column {column!r} is missing. {nearest('', columns.all)}")
 
 
-def _line(file: Path, number: int, values: Mapping[str, Any]) -> Line:
+def _line(file: Path, number: int, values: Mapping[str, Any]) -> ListedImage:
     image = values["image"]
     if not isinstance(image, str) or not image.strip():
         raise UserError(f"{file}, line {number} names no image.")
@@ -119,10 +119,10 @@ def _line(file: Path, number: int, values: Mapping[str, Any]) -> Line:
         split = values["split"]
         raise UserError(f"{file}, line {number}: the split is {split!r}. {nearest(str(split), SPLITS)}")
     split = SPLITS[str(values["split"])] if "split" in values else None
-    return Line(number, os.path.normpath(image.strip()), split, values)
+    return ListedImage(number, os.path.normpath(image.strip()), split, values)
 
 
-def texts_of(file: Path, line: Line, column: str) -> list[str]:
+def texts_of(file: Path, line: ListedImage, column: str) -> list[str]:
     """The texts of a column: it may hold one, in JSON lines also a list or nothing.
 
     Raises:
@@ -137,7 +137,7 @@ def texts_of(file: Path, line: Line, column: str) -> list[str]:
     return texts
 
 
-def divide(file: Path, lines: Sequence[Line], fractions: Mapping[str, float]) -> dict[str, list[str]]:
+def divide(file: Path, lines: Sequence[ListedImage], fractions: Mapping[str, float]) -> dict[str, list[str]]:
     """Pictures by split, each in the order of the file: as written, or by a hash of their names.
 
     Raises:

@@ -12,7 +12,7 @@ from captioner.errors import UserError, nearest
 NAMED = 5  # of the lines left out so many are named
 
 
-class Line(NamedTuple):
+class PairLine(NamedTuple):
     """A pair of a file; no split where none is written."""
 
     source: str
@@ -20,7 +20,7 @@ class Line(NamedTuple):
     split: str | None
 
 
-def read_pairs(file: Path) -> Iterator[Line]:
+def read_pairs(file: Path) -> Iterator[PairLine]:
     """The pairs of a file: source, target and, if it is written, the split.
 
     White space within a text is one space. A line that is no pair, or whose source was in another split
@@ -51,7 +51,7 @@ def read_pairs(file: Path) -> Iterator[Line]:
         print(f"{file}: {len(problems)} lines are left out, the first of them:\n{shown}", file=sys.stderr)
 
 
-def _line(text: str) -> Line:
+def _line(text: str) -> PairLine:
     columns = [one_line(column) for column in text.split("\t")]
     if not 2 <= len(columns) <= 3:
         raise UserError(f"2 or 3 columns are needed (source, target, split), here are {len(columns)}")
@@ -60,4 +60,4 @@ def _line(text: str) -> Line:
         raise UserError(f"the {'target' if source else 'source'} is empty")
     if split and split[0] not in SPLITS:
         raise UserError(f"the split is {split[0]!r:.40}. {nearest(split[0], SPLITS)}")
-    return Line(source, target, SPLITS[split[0]] if split else None)
+    return PairLine(source, target, SPLITS[split[0]] if split else None)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from captioner.data.files import check_records, read_records
-from captioner.data.questions.rows import question_row
 from captioner.data.questions.base import QuestionRow
+from captioner.data.questions.rows import question_row
 from captioner.errors import UserError
 
 Entry = dict[str, Any]

@@ -36,7 +36,7 @@ class QuestionSource(ABC):
         answers_are: what the `answers` of a row are to each other; `MEASURES` has the accuracy that fits.
     """
 
-    answers_are: ClassVar[AnswersAre] = "opinions"
+    answers_are: ClassVar[AnswersAre] = "annotator_answers"
 
     @abstractmethod
     def tables(self) -> "Mapping[str, Dataset]":
@@ -63,4 +63,4 @@ def question_table(rows: Iterable[QuestionRow]) -> "Dataset":
     return Dataset.from_dict({key: [row[key] for row in listed] for key in columns}, features=columns)  # type: ignore[literal-required]
 
 
-QUESTION_SETS: Registry[QuestionSource] = Registry("question set", "captioner.data")
+QUESTION_SOURCES: Registry[QuestionSource] = Registry("question set", "captioner.data")

@@ -11,21 +11,21 @@ import torch
 from torch import Tensor
 
 from captioner.config import TrainingConfig
-from captioner.data.questions.answers import UNLISTED, Answers
-from captioner.data.loader import Place
-from captioner.data.module import PictureData
 from captioner.data.images import Pictures
+from captioner.data.loader import SampleIndex
+from captioner.data.module import PictureData
+from captioner.data.questions.answers import UNLISTED, Answers
 from captioner.encoders.base import Encoder
 from captioner.errors import UserError
-from captioner.metrics.tokenization.ptb import tokenize
 from captioner.metrics.answers.vqa_accuracy import HumanAnswers
+from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import UNK, Vocabulary
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-Worth = Callable[[str, Sequence[str]], float]
-"""(an answer, what people answered) to what it is worth, 0 to 1."""
+SoftScore = Callable[[str, Sequence[str]], float]
+"""(an answer, what people answered) to what it is soft_score, 0 to 1."""
 
 
 class QuestionBatch(NamedTuple):
@@ -40,7 +40,7 @@ class QuestionBatch(NamedTuple):
     images_N: Tensor  # which picture a question is about
     question_ids_N: Tensor
     answers_N: Tensor  # the number of the answer to learn, or UNLISTED
-    worth_NV: Tensor  # of every answer; V=0 where that is not asked for
+    soft_scores_NV: Tensor  # of every answer; V=0 where that is not asked for
 
 
 class QuestionItems:
@@ -54,7 +54,7 @@ class QuestionItems:
         answers: Answers,
         max_words: int,
         seed: int,
-        worth: Worth | None = None,
+        soft_score: SoftScore | None = None,
     ) -> None:
         self.pictures = pictures
         self.num_answers = len(answers)
@@ -63,7 +63,11 @@ class QuestionItems:
         self.tokens = [encode(question, vocabulary, max_words) for question in rows["question"][:]]
         self.answers = [answers.number(answer) for answer in rows["answer"][:]]
         given = zip(rows["answer"][:], rows["answers"][:], strict=True)
-        self.worth = [listed_worth(one, all_, answers, worth) for one, all_ in given] if worth else None
+        self.soft_score = (
+            [listed_soft_scores(one, all_, answers, soft_score) for one, all_ in given]
+            if soft_score
+            else None
+        )
         about: dict[str, list[int]] = {}
         for number, path in enumerate(rows["path"][:]):
             about.setdefault(path, []).append(number)
@@ -72,9 +76,9 @@ class QuestionItems:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[Place]) -> QuestionBatch:
+    def __getitems__(self, places: list[SampleIndex]) -> QuestionBatch:
         paths = [self.paths[place.number] for place in places]
-        good, pictures = self.pictures.read(paths, [place.chance(self.seed) for place in places])
+        good, pictures = self.pictures.read(paths, [place.rng_seed(self.seed) for place in places])
         asked = [(number, b) for b, i in enumerate(good) for number in self.about[places[i].number]]
         asked.sort(key=lambda pair: len(self.tokens[pair[0]]))
         numbers = [number for number, _ in asked]
@@ -84,17 +88,17 @@ class QuestionItems:
             torch.tensor([b for _, b in asked], dtype=torch.long),
             torch.tensor([self.question_ids[number] for number in numbers], dtype=torch.long),
             torch.tensor([self.answers[number] for number in numbers], dtype=torch.long),
-            self._worth(numbers),
+            self._soft_scores(numbers),
         )
 
-    def _worth(self, numbers: Sequence[int]) -> Tensor:
-        if self.worth is None:
+    def _soft_scores(self, numbers: Sequence[int]) -> Tensor:
+        if self.soft_score is None:
             return torch.zeros(len(numbers), 0)
-        worth_NV = torch.zeros(len(numbers), self.num_answers)
+        soft_scores_NV = torch.zeros(len(numbers), self.num_answers)
         for n, number in enumerate(numbers):
-            for answer, value in self.worth[number].items():
-                worth_NV[n, answer] = value
-        return worth_NV
+            for answer, value in self.soft_score[number].items():
+                soft_scores_NV[n, answer] = value
+        return soft_scores_NV
 
 
 class QuestionData(PictureData[QuestionBatch]):
@@ -126,10 +130,10 @@ class QuestionData(PictureData[QuestionBatch]):
         answers: Answers,
         training: TrainingConfig,
         seed: int,
-        worth: Worth | None = None,
+        soft_score: SoftScore | None = None,
     ) -> None:
         """Say who will look at the pictures, in which words, with which answers, and how batches are made."""
-        self.words, self.listed, self.worth = vocabulary, answers, worth
+        self.words, self.listed, self.soft_score = vocabulary, answers, soft_score
         self.look(encoder, training, seed)
 
     def items(self, split: str, train: bool = False) -> QuestionItems:
@@ -137,7 +141,7 @@ class QuestionData(PictureData[QuestionBatch]):
         rows = answered(self.table(split), split)
         rows, pictures = self.seen(split, listed(rows, split, self.listed) if train else rows, train)
         max_words = self.training.max_words
-        return QuestionItems(rows, pictures, self.words, self.listed, max_words, self.seed, self.worth)
+        return QuestionItems(rows, pictures, self.words, self.listed, max_words, self.seed, self.soft_score)
 
 
 def encode(question: str, vocabulary: Vocabulary, max_words: int) -> list[int]:
@@ -153,9 +157,11 @@ def by_length(questions: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
     return tuple(torch.tensor(own) for own in grouped.values())
 
 
-def listed_worth(answer: str, given: Sequence[str], answers: Answers, worth: Worth) -> dict[int, float]:
-    """What the answer to learn and all others given are worth, by number; the listed ones of some worth."""
-    found = {answers.number(text): worth(text, given) for text in dict.fromkeys([answer, *given])}
+def listed_soft_scores(
+    answer: str, given: Sequence[str], answers: Answers, soft_score: SoftScore
+) -> dict[int, float]:
+    """What the answer to learn and all others given are soft_score, by number; the listed ones of some soft_score."""
+    found = {answers.number(text): soft_score(text, given) for text in dict.fromkeys([answer, *given])}
     return {number: value for number, value in found.items() if number != UNLISTED and value > 0}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from captioner.data.files import check_records, one_line_each, read_json, read_text
-from captioner.data.questions.base import QUESTION_SETS, QuestionRow, QuestionSource, question_table
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.splits import hold_out
 from captioner.errors import UserError
 
@@ -19,7 +19,7 @@ _TYPES = {"how many": "how many", "what color": "what color", "what colour": "wh
 _ABOUT = re.compile(r"\s*(?:\b(?:in|on|of|at)\s+)?(?:the\s+)?(image\d+)\s*\?*\s*$")
 
 
-class Asked(NamedTuple):
+class DaquarQuestion(NamedTuple):
     """A question as it is read: its place among all, its words, the name of its picture, its answers."""
 
     question_id: int
@@ -28,7 +28,7 @@ class Asked(NamedTuple):
     answers: list[str]
 
 
-@QUESTION_SETS.register("daquar")
+@QUESTION_SOURCES.register("daquar")
 class Daquar(QuestionSource):
     """DAQUAR: `daquar_train.json` or the official `qa.894.raw.train.txt`, and a folder of photographs.
 
@@ -82,7 +82,7 @@ class Daquar(QuestionSource):
             splits["test"] = official
         return self._tables(splits)
 
-    def _tables(self, splits: Mapping[str, Sequence[Asked]]) -> "dict[str, Dataset]":
+    def _tables(self, splits: Mapping[str, Sequence[DaquarQuestion]]) -> "dict[str, Dataset]":
         folder = self._photos()
         photos = {file.stem: str(file) for file in sorted(folder.iterdir())}
         return {
@@ -92,7 +92,7 @@ class Daquar(QuestionSource):
             for split, asked in splits.items()
         }
 
-    def _asked(self, split: str, first: int) -> list[Asked]:
+    def _asked(self, split: str, first: int) -> list[DaquarQuestion]:
         for name in FILES:
             file = self.folder / name.format(split=split)
             if file.is_file():
@@ -108,7 +108,7 @@ class Daquar(QuestionSource):
         )
 
 
-def _json_asked(file: Path, first: int) -> Iterator[Asked]:
+def _json_asked(file: Path, first: int) -> Iterator[DaquarQuestion]:
     entries = read_json(file)
     keys = {"question": str, "answers": list, "image": str}
     check_records(f"{file} is not a file of DAQUAR", "", entries, keys)
@@ -117,7 +117,7 @@ def _json_asked(file: Path, first: int) -> Iterator[Asked]:
         yield _asked(f"{file}: [{number}]", first + number, entry["question"], image, entry["answers"])
 
 
-def _text_asked(file: Path, first: int) -> Iterator[Asked]:
+def _text_asked(file: Path, first: int) -> Iterator[DaquarQuestion]:
     """Lines by two: `what is on the desk in the image3 ?`, then `book, papers`."""
     lines = [line.strip() for line in read_text(file).rstrip().split("\n")]
     if len(lines) % 2:
@@ -130,7 +130,7 @@ def _text_asked(file: Path, first: int) -> Iterator[Asked]:
         yield _asked(where, first + number // 2, question[: about.start()], about[1], answers)
 
 
-def _asked(where: str, question_id: int, question: str, image: str, answers: Sequence[Any]) -> Asked:
+def _asked(where: str, question_id: int, question: str, image: str, answers: Sequence[Any]) -> DaquarQuestion:
     if not re.fullmatch(r"image\d+", image):
         raise UserError(f"{where}: the picture is {image!r:.60}, not image1, image2 or the like.")
     if not all(isinstance(answer, str) for answer in answers):
@@ -138,10 +138,10 @@ def _asked(where: str, question_id: int, question: str, image: str, answers: Seq
     kept = one_line_each(answers)
     if not kept:
         raise UserError(f"{where} has no answer.")
-    return Asked(question_id, question.strip(), image, kept)
+    return DaquarQuestion(question_id, question.strip(), image, kept)
 
 
-def _row(asked: Asked, path: str) -> QuestionRow:
+def _row(asked: DaquarQuestion, path: str) -> QuestionRow:
     answers = sorted(set(asked.answers))
     is_number = len(answers) == 1 and answers[0].isdigit()
     kinds = (kind for start, kind in _TYPES.items() if asked.question.startswith(start))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.data.files import one_line, one_line_each
-from captioner.data.formats.image_list import Columns, Line, divide, find_list, read_list, texts_of
+from captioner.data.formats.image_list import Columns, ListedImage, divide, find_list, read_list, texts_of
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
-from captioner.data.questions.base import QUESTION_SETS, QuestionRow, QuestionSource, question_table
 from captioner.data.splits import shares
 from captioner.errors import UserError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = Columns(("question", "answer"), optional=("question_type", "answer_type"))
 
 
-@QUESTION_SETS.register("question_folder")
+@QUESTION_SOURCES.register("question_folder")
 class QuestionFolder(QuestionSource):
     """A folder of pictures with `questions.csv` (first line `image,question,answer` and, if you like,
     `question_type`, `answer_type`, `split`) or `questions.jsonl` (an object with these keys a line; `answer`
@@ -58,9 +58,9 @@ class QuestionFolder(QuestionSource):
             if split in split_of.values()
         }
 
-    def _rows(self, file: Path, lines: Iterable[Line]) -> list[tuple[str, QuestionRow]]:
+    def _rows(self, file: Path, lines: Iterable[ListedImage]) -> list[tuple[str, QuestionRow]]:
         """The questions in the order of the file, each with its picture."""
-        asked: dict[tuple[str, str], list[Line]] = {}
+        asked: dict[tuple[str, str], list[ListedImage]] = {}
         for line in lines:
             question = "".join(texts_of(file, line, "question"))
             if not question.strip():
@@ -73,7 +73,7 @@ class QuestionFolder(QuestionSource):
         ]
 
     def _row(
-        self, file: Path, question_id: int, image_id: int, question: str, lines: Sequence[Line]
+        self, file: Path, question_id: int, image_id: int, question: str, lines: Sequence[ListedImage]
     ) -> QuestionRow:
         first = lines[0]
         path = os.path.join(self.folder, first.image)

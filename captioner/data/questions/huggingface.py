@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.data.files import one_line_each
 from captioner.data.formats.hub import HubPictures
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
-from captioner.data.questions.base import QUESTION_SETS, QuestionRow, QuestionSource, question_table
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@QUESTION_SETS.register("question_huggingface")
+@QUESTION_SOURCES.register("question_huggingface")
 class HuggingFaceQuestions(QuestionSource):
     """A data set with a picture, a question and its answers a row.
 

@@ -4,9 +4,9 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from captioner.data.images import Pictures
 from captioner.data.loader import Batch, Batches
 from captioner.data.module import PictureData
-from captioner.data.images import Pictures
 from captioner.errors import UserError
 from captioner.metrics.answers.choice_accuracy import Truth
 from captioner.metrics.tokenization.ptb import tokenize
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class Asked(NamedTuple):
+class MultipleChoiceQuestion(NamedTuple):
     """A question and its choices, in the order of their boxes or words: see `in_order`."""
 
     question_id: int
@@ -26,13 +26,13 @@ class Asked(NamedTuple):
     right: int  # which of the choices; -1 where that is not known
 
 
-def asked_of_pictures(rows: "Dataset") -> dict[str, list[Asked]]:
+def asked_of_pictures(rows: "Dataset") -> dict[str, list[MultipleChoiceQuestion]]:
     """All questions about each picture, by its path.
 
     Raises:
         UserError: a question has no choices.
     """
-    about: dict[str, list[Asked]] = {}
+    about: dict[str, list[MultipleChoiceQuestion]] = {}
     columns = ("path", "question_id", "question", "answer", "choices", "boxes")
     for path, question_id, question, answer, choices, boxes in zip(
         *(rows[c][:] for c in columns), strict=True
@@ -47,15 +47,15 @@ def asked_of_pictures(rows: "Dataset") -> dict[str, list[Asked]]:
 
 def in_order(
     question_id: int, question: str, choices: Sequence[str], boxes: Sequence[list[float]], answer: str = ""
-) -> Asked:
+) -> MultipleChoiceQuestion:
     """A question with choices that came in any order; each has a box, or none has."""
     ordered = sorted(zip(boxes or [[]] * len(choices), choices, strict=True))
     texts = [choice for _, choice in ordered]
     right = texts.index(answer) if answer in texts else -1
-    return Asked(question_id, question, texts, [box for box, _ in ordered if box], right)
+    return MultipleChoiceQuestion(question_id, question, texts, [box for box, _ in ordered if box], right)
 
 
-class ChoosingData(PictureData[Batch]):
+class MultipleChoiceData(PictureData[Batch]):
     """Questions with choices for training and evaluation. Subclasses write `made`.
 
     `points` says whether choices are places, or words.
@@ -88,7 +88,7 @@ class ChoosingData(PictureData[Batch]):
         return dict(zip(rows["question_id"][:], (Truth(*one) for one in kinds), strict=True))
 
     def choices(self, split: str) -> dict[int, list[str]]:
-        """The choices, by question, in the order of `Asked`."""
+        """The choices, by question, in the order of `MultipleChoiceQuestion`."""
         about = asked_of_pictures(self.table(split))
         return {one.question_id: one.choices for own in about.values() for one in own}
 
@@ -99,6 +99,6 @@ class ChoosingData(PictureData[Batch]):
 
     @abstractmethod
     def made(
-        self, split: str, asked: Mapping[str, list[Asked]], pictures: Pictures, train: bool
+        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: Pictures, train: bool
     ) -> Batches[Batch]:
         """Questions, by the path of their picture, as batches."""

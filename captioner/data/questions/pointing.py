@@ -11,13 +11,13 @@ from torch import Tensor
 
 from captioner.config import TrainingConfig
 from captioner.data.captions.batches import pad
-from captioner.data.questions.multiple_choice import Asked, ChoosingData
-from captioner.data.loader import Place
 from captioner.data.images import Pictures
+from captioner.data.loader import SampleIndex
+from captioner.data.questions.multiple_choice import MultipleChoiceData, MultipleChoiceQuestion
 from captioner.encoders.base import Encoder
 from captioner.images import ImageSource, Preprocessing, picture_size
 from captioner.metrics.tokenization.ptb import tokenize
-from captioner.regions import seen_box
+from captioner.regions import box_in_encoder_view
 from captioner.vocabulary import BOS, PAD, Vocabulary
 
 
@@ -33,16 +33,16 @@ class PointingBatch(NamedTuple):
     question_ids_BK: Tensor
     right_BK: Tensor  # which box; -1 where that is not known, or there is no question
     boxes_BKC4: Tensor  # left, top, right, bottom as parts of what the encoder sees
-    there_BKC: Tensor  # whether there is such a box
+    box_mask_BKC: Tensor  # whether there is such a box
 
     @property
-    def counts_BKT(self) -> Tensor:
+    def mask_BKT(self) -> Tensor:
         """The last word of each question."""
         words_BKT = self.tokens_BKT != PAD
         return words_BKT & (words_BKT.cumsum(-1) == words_BKT.sum(-1, keepdim=True))
 
 
-class Question(NamedTuple):
+class PointingQuestion(NamedTuple):
     """A question and its boxes, in pixels."""
 
     tokens: list[int]
@@ -51,10 +51,10 @@ class Question(NamedTuple):
     boxes: list[list[float]]
 
 
-NOTHING = Question([], -1, -1, [])
+NOTHING = PointingQuestion([], -1, -1, [])
 
 
-class Pointing:
+class PointingQuestionEncoder:
     """Questions in a model's words, cut at `max_words`, and boxes where an encoder sees them."""
 
     def __init__(self, vocabulary: Vocabulary, max_words: int, preprocessing: Preprocessing) -> None:
@@ -62,14 +62,14 @@ class Pointing:
         self.max_words = max_words
         self.preprocessing = preprocessing
 
-    def question(self, asked: Asked) -> Question:
+    def question(self, asked: MultipleChoiceQuestion) -> PointingQuestion:
         """A question; its boxes in pixels."""
         words = self.vocabulary.encode(tokenize(asked.question))[: self.max_words]
-        return Question([BOS, *words, BOS], asked.question_id, asked.right, asked.boxes)
+        return PointingQuestion([BOS, *words, BOS], asked.question_id, asked.right, asked.boxes)
 
-    def seen(self, question: Question, picture_size: tuple[int, int]) -> Question:
+    def seen(self, question: PointingQuestion, picture_size: tuple[int, int]) -> PointingQuestion:
         """Its boxes as parts of what the encoder sees of a picture."""
-        boxes = [seen_box(box, picture_size, self.preprocessing) for box in question.boxes]
+        boxes = [box_in_encoder_view(box, picture_size, self.preprocessing) for box in question.boxes]
         return question._replace(boxes=boxes)
 
 
@@ -78,10 +78,10 @@ class PointingItems:
 
     def __init__(
         self,
-        asked: Mapping[str, Sequence[Asked]],
+        asked: Mapping[str, Sequence[MultipleChoiceQuestion]],
         files: Mapping[str, ImageSource],
         pictures: Pictures,
-        pointing: Pointing,
+        pointing: PointingQuestionEncoder,
         seed: int,
     ) -> None:
         self.paths = list(asked)
@@ -95,20 +95,20 @@ class PointingItems:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[Place]) -> PointingBatch:
+    def __getitems__(self, places: list[SampleIndex]) -> PointingBatch:
         places = sorted(places, key=lambda p: -max(len(q.tokens) for q in self.questions[p.number]))
         paths = [self.paths[place.number] for place in places]
-        good, pictures = self.pictures.read(paths, [place.chance(self.seed) for place in places])
+        good, pictures = self.pictures.read(paths, [place.rng_seed(self.seed) for place in places])
         return pointing_batch(pictures, [self._seen(places[i].number) for i in good])
 
-    def _seen(self, number: int) -> list[Question]:
+    def _seen(self, number: int) -> list[PointingQuestion]:
         path = self.paths[number]
         if path not in self._sizes:
             self._sizes[path] = picture_size(self.files[path])
         return [self.pointing.seen(question, self._sizes[path]) for question in self.questions[number]]
 
 
-def pointing_batch(pictures: Tensor, questions: Sequence[Sequence[Question]]) -> PointingBatch:
+def pointing_batch(pictures: Tensor, questions: Sequence[Sequence[PointingQuestion]]) -> PointingBatch:
     """Pictures with their questions; what one has fewer of than another is filled up."""
     B = len(questions)
     K = max(map(len, questions), default=0)
@@ -128,19 +128,21 @@ def pointing_batch(pictures: Tensor, questions: Sequence[Sequence[Question]]) ->
     )
 
 
-class PointingData(ChoosingData[PointingBatch]):
+class PointingData(MultipleChoiceData[PointingBatch]):
     """Questions whose choices are places for training and evaluation."""
 
     points = True
 
-    def connect(self, encoder: Encoder, pointing: Pointing, training: TrainingConfig, seed: int) -> None:
+    def connect(
+        self, encoder: Encoder, pointing: PointingQuestionEncoder, training: TrainingConfig, seed: int
+    ) -> None:
         """Say who will look at the pictures, how questions are read, and how batches are made."""
         self.pointing = pointing
         self.look(encoder, training, seed)
 
     def made(
-        self, split: str, asked: Mapping[str, list[Asked]], pictures: Pictures, train: bool
+        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: Pictures, train: bool
     ) -> PointingItems:
-        """See `ChoosingData`."""
+        """See `MultipleChoiceData`."""
         files = {path: self.source.image(split, path) for path in asked}
         return PointingItems(asked, files, pictures, self.pointing, self.seed)

@@ -46,9 +46,9 @@ def most_common(answers: Sequence[str]) -> str:
     >>> most_common(["Red.", "blue", "red"]), most_common(["Red.", "Red."])
     ('red', 'Red.')
     """
-    same = [answer_words.one_line(answer) for answer in answers]
+    same = [normalization.one_line(answer) for answer in answers]
     if len(set(same)) > 1:
-        same = [answer_words.normalise(answer) for answer in same]
+        same = [normalization.normalise(answer) for answer in same]
     counts = Counter(filter(None, same))
     return counts.most_common(1)[0][0] if counts else ""
 
@@ -79,7 +79,7 @@ def kind_of(answer: str) -> str:
     >>> kind_of("Yes."), kind_of("two"), kind_of("2 dogs"), kind_of("")
     ('yes/no', 'number', 'other', '')
     """
-    words = answer_words.normalise(answer)
+    words = normalization.normalise(answer)
     if not words:
         return ""
     return "yes/no" if words in ("yes", "no") else "number" if words.replace(".", "").isdigit() else "other"

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from captioner.data.questions.base import QUESTION_SETS, QuestionSource, question_table
 from captioner.data.captions.scenes import Scenes
 from captioner.data.formats.vqa import read_vqa
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource, question_table
 from captioner.scenes.write import PICTURE
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@QUESTION_SETS.register("question_scenes")
+@QUESTION_SOURCES.register("question_scenes")
 class QuestionScenes(QuestionSource):
     """About a dozen questions on each of the pictures that `name: scenes` draws with the same options.
 

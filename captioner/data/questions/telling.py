@@ -11,9 +11,9 @@ from torch import Tensor
 
 from captioner.config import TrainingConfig
 from captioner.data.captions.batches import pad
-from captioner.data.questions.multiple_choice import Asked, ChoosingData
-from captioner.data.loader import Place
 from captioner.data.images import Pictures
+from captioner.data.loader import SampleIndex
+from captioner.data.questions.multiple_choice import MultipleChoiceData, MultipleChoiceQuestion
 from captioner.encoders.base import Encoder
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
@@ -44,7 +44,7 @@ class TellingBatch(NamedTuple):
         return self.tokens_BKT[:, :, 1:]
 
     @property
-    def counts_BKT(self) -> Tensor:
+    def mask_BKT(self) -> Tensor:
         """Where a word of an answer, or its end, is to be said."""
         targets_BKT = self.targets_BKT
         times_T = torch.arange(targets_BKT.shape[2], device=targets_BKT.device)
@@ -64,7 +64,7 @@ class Sentence(NamedTuple):
 NOTHING = Sentence([], 0, -1, -1, False)
 
 
-class Telling:
+class TellingQuestionEncoder:
     """Questions with their answers as sentences of a model's words.
 
     Questions are cut at `max_words`, answers at `max_answer_words` (None: not at all), where they then end.
@@ -75,7 +75,7 @@ class Telling:
         self.max_words = max_words
         self.max_answer_words = max_answer_words
 
-    def sentences(self, asked: Asked, right_only: bool = False) -> list[Sentence]:
+    def sentences(self, asked: MultipleChoiceQuestion, right_only: bool = False) -> list[Sentence]:
         """A sentence for every choice, or for the right one."""
         question = self.vocabulary.encode(tokenize(asked.question))[: self.max_words]
         found = []
@@ -92,9 +92,9 @@ class TellingItems:
 
     def __init__(
         self,
-        asked: Mapping[str, Sequence[Asked]],
+        asked: Mapping[str, Sequence[MultipleChoiceQuestion]],
         pictures: Pictures,
-        telling: Telling,
+        telling: TellingQuestionEncoder,
         seed: int,
         right_only: bool,
     ) -> None:
@@ -109,10 +109,10 @@ class TellingItems:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[Place]) -> TellingBatch:
+    def __getitems__(self, places: list[SampleIndex]) -> TellingBatch:
         places = sorted(places, key=lambda place: -_longest(self.sentences[place.number]))
         paths = [self.paths[place.number] for place in places]
-        good, pictures = self.pictures.read(paths, [place.chance(self.seed) for place in places])
+        good, pictures = self.pictures.read(paths, [place.rng_seed(self.seed) for place in places])
         return telling_batch(pictures, [self.sentences[places[i].number] for i in good])
 
 
@@ -131,18 +131,20 @@ def telling_batch(pictures: Tensor, sentences: Sequence[Sequence[Sentence]]) -> 
     return TellingBatch(pictures, tokens_BKT, starts_BK, ids_BK, choices_BK, right_BK.bool())
 
 
-class TellingData(ChoosingData[TellingBatch]):
+class TellingData(MultipleChoiceData[TellingBatch]):
     """Questions with choices in words for training and evaluation."""
 
     points = False
 
-    def connect(self, encoder: Encoder | None, telling: Telling, training: TrainingConfig, seed: int) -> None:
+    def connect(
+        self, encoder: Encoder | None, telling: TellingQuestionEncoder, training: TrainingConfig, seed: int
+    ) -> None:
         """Say who will look at the pictures, how sentences are made, and batches of them."""
         self.telling = telling
         self.look(encoder, training, seed)
 
     def made(
-        self, split: str, asked: Mapping[str, list[Asked]], pictures: Pictures, train: bool
+        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: Pictures, train: bool
     ) -> TellingItems:
-        """See `ChoosingData`."""
+        """See `MultipleChoiceData`."""
         return TellingItems(asked, pictures, self.telling, self.seed, right_only=train)

@@ -8,8 +8,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from captioner.data.files import check_records, read_records
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
-from captioner.data.questions.base import QUESTION_SETS, QuestionRow, QuestionSource, question_table
 from captioner.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _PAIR = {"qa_id": int, "question": str, "type": str}
 _BOX = {"box_id": int}
 
 
-@QUESTION_SETS.register("visual7w")
+@QUESTION_SOURCES.register("visual7w")
 class Visual7WQuestions(QuestionSource):
     """`dataset.json` of Visual7W (Zhu et al., 2016), for telling or for pointing.
 

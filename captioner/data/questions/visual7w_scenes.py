@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from captioner.data.questions.base import QUESTION_SETS, QuestionSource, question_table
 from captioner.data.captions.scenes import Scenes
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource, question_table
 from captioner.data.questions.visual7w import read_visual7w
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@QUESTION_SETS.register("visual7w_scenes")
+@QUESTION_SOURCES.register("visual7w_scenes")
 class Visual7WScenes(QuestionSource):
     """What, where and how about each of the pictures that `name: scenes` draws, or which of four places.
 

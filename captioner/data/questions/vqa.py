@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from captioner.data.captions.coco import picture_folder
-from captioner.data.questions.base import QUESTION_SETS, QuestionRow, QuestionSource, question_table
 from captioner.data.formats.vqa import read_vqa
+from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ PICTURES = {"test-dev2015": "test2015"}
 FOLDERS = ("", "questions", "annotations", "Questions", "Annotations")
 
 
-@QUESTION_SETS.register("vqa")
+@QUESTION_SOURCES.register("vqa")
 class Vqa(QuestionSource):
     """VQA by its official names: `v2_OpenEnded_mscoco_val2014_questions.json` and so on.
 

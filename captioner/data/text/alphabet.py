@@ -1,4 +1,4 @@
-"""Text to numbers and back, by characters or by bytes."""
+"""Corpus to numbers and back, by characters or by bytes."""
 
 import codecs
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Text to learn from: the Python standard library's own source, or any files."""
+"""Corpus to learn from: the Python standard library's own source, or any files."""
 
 import glob
 import hashlib
@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.data.text.alphabet import Alphabet, Unit
 from captioner.data.files import read_text
 from captioner.data.loader import ResumableLoader
 from captioner.data.module import ResumableData
+from captioner.data.text.alphabet import Alphabet, Unit
 from captioner.data.text.streams import Chunks, Cut, Split, Stream, TextBatch, cut_text, divide
 from captioner.errors import UserError, nearest
 from captioner.registry import Registry
 
-CORPORA: Registry["Text"] = Registry("corpus", "captioner.data")
+CORPORA: Registry["Corpus"] = Registry("corpus", "captioner.data")
 
 PACKAGES = (
     *("asyncio", "collections", "concurrent", "email", "http", "json"),
@@ -25,7 +25,7 @@ PACKAGES = (
 """Packages of the standard library that are read beside its single modules."""
 
 
-class Found(NamedTuple):
+class FoundText(NamedTuple):
     """A text, and what is wrong with each file that was left out of it."""
 
     text: str | bytes
@@ -33,7 +33,7 @@ class Found(NamedTuple):
 
 
 @CORPORA.register("text")
-class Text:
+class Corpus:
     """A text, how it is parted, and how it is cut into chunks.
 
     Args:
@@ -86,7 +86,7 @@ class Text:
             print(f"{len(problems)} files are left out; the first: {problems[0]}", file=sys.stderr)
         return text
 
-    def look(self) -> Found:
+    def look(self) -> FoundText:
         """The whole text, and why files were left out of it.
 
         Raises:
@@ -95,15 +95,15 @@ class Text:
         if self.path is None:
             texts, problems = _readable(standard_library())
             text = "".join(text for text in texts if text.isascii())
-            return Found(text.encode() if self.unit == "bytes" else text, problems)
+            return FoundText(text.encode() if self.unit == "bytes" else text, problems)
         files = _found(self.path)
         if self.unit == "bytes":
-            found = Found(b"".join(file.read_bytes() for file in files), [])
+            found = FoundText(b"".join(file.read_bytes() for file in files), [])
         elif len(files) == 1:
-            found = Found(_one(files[0]), [])
+            found = FoundText(_one(files[0]), [])
         else:
             texts, problems = _readable(files)
-            found = Found("".join(texts), problems)
+            found = FoundText("".join(texts), problems)
         if not found.text:
             raise UserError(f"{self.path} is empty: there is nothing to learn from.")
         return found
@@ -156,7 +156,7 @@ class Text:
 class TextData(ResumableData[TextBatch]):
     """A text as Lightning asks for it: `batch_size` contiguous streams, chunk after chunk."""
 
-    def __init__(self, source: Text, batch_size: int, num_workers: int = 0) -> None:
+    def __init__(self, source: Corpus, batch_size: int, num_workers: int = 0) -> None:
         super().__init__()
         self.source, self.batch_size, self.num_workers = source, batch_size, num_workers
         text = source.read()
@@ -174,15 +174,15 @@ class TextData(ResumableData[TextBatch]):
 
     def training_loader(self) -> ResumableLoader[TextBatch]:
         """The chunks of training in their order, again and again."""
-        return self._loader("train", goes_on=True)
+        return self._loader("train", resumes=True)
 
     def val_dataloader(self) -> Any:
         """The chunks of val in their order, or nothing where there is none."""
         return self._loader("val") if self.source.val_fraction else []
 
-    def _loader(self, split: str, goes_on: bool = False) -> ResumableLoader[TextBatch]:
+    def _loader(self, split: str, resumes: bool = False) -> ResumableLoader[TextBatch]:
         return ResumableLoader(
-            self.chunks(split), 1, shuffle=False, goes_on=goes_on, num_workers=self.num_workers
+            self.chunks(split), 1, shuffle=False, resumes=resumes, num_workers=self.num_workers
         )
 
 

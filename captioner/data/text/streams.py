@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from captioner.data.loader import SampleIndex
 from captioner.data.text.alphabet import Numbers
-from captioner.data.loader import Place
 from captioner.vocabulary import PAD
 
 Split = Literal["tail", "torch_rnn", "char_rnn"]
@@ -104,7 +104,7 @@ class Chunks:
     def __len__(self) -> int:
         return -(-self.total // self.chunk_length)
 
-    def __getitems__(self, places: list[Place]) -> TextBatch:
+    def __getitems__(self, places: list[SampleIndex]) -> TextBatch:
         """The chunk of the one place."""
         (place,) = places
         begin = place.number * self.chunk_length

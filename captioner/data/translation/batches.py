@@ -9,7 +9,7 @@ from torch import Tensor
 
 from captioner.config import TrainingConfig
 from captioner.data.captions.batches import pad
-from captioner.data.loader import Place, ResumableLoader
+from captioner.data.loader import ResumableLoader, SampleIndex
 from captioner.data.module import ResumableData
 from captioner.data.splits import rows_of
 from captioner.data.translation.symbols import Symbols, Unit
@@ -38,7 +38,7 @@ class PairItems:
     def __len__(self) -> int:
         return len(self.sources)
 
-    def __getitems__(self, places: list[Place]) -> PairBatch:
+    def __getitems__(self, places: list[SampleIndex]) -> PairBatch:
         numbers = sorted((place.number for place in places), key=lambda number: -len(self.targets[number]))
         return PairBatch(
             torch.tensor(numbers),
@@ -73,4 +73,4 @@ class PairData(ResumableData[PairBatch]):
         return self._loader(self.val, shuffle=False)
 
     def _loader(self, items: PairItems, shuffle: bool) -> ResumableLoader[PairBatch]:
-        return self.share(items, self.training, self.seed, shuffle=shuffle, groups=items.lengths)
+        return self.share(items, self.training, self.seed, shuffle=shuffle, length_buckets=items.lengths)

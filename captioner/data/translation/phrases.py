@@ -5,9 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from captioner.data.translation.base import PAIR_SETS, PairRow, PairSource, pair_table
-from captioner.data.splits import shares, split_of
 from captioner.data.formats.tsv import read_pairs
+from captioner.data.splits import shares, split_of
+from captioner.data.translation.base import PAIR_SOURCES, PairRow, PairSource, pair_table
 from captioner.errors import UserError
 from captioner.pairs.make import make_pairs
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 MADE = 60_000
 
 
-class Placed(NamedTuple):
+class SplitPair(NamedTuple):
     """A pair and its split."""
 
     row: PairRow
     split: str
 
 
-@PAIR_SETS.register("phrases")
+@PAIR_SOURCES.register("phrases")
 class Phrases(PairSource):
     """Pairs of a file; without one, numbers and dates in words and in figures (`captioner.pairs.make`).
 
@@ -72,14 +72,14 @@ class Phrases(PairSource):
                 )
         return {split: pair_table(own) for split, own in rows.items() if own}
 
-    def _made(self) -> Iterator[Placed]:
+    def _made(self) -> Iterator[SplitPair]:
         for pair in make_pairs(self.num_pairs or MADE, self.seed):
             split = "train" if pair.is_basic else self._split_of(pair.value)
-            yield Placed(PairRow(source=pair.source, target=pair.target, kind=pair.kind), split)
+            yield SplitPair(PairRow(source=pair.source, target=pair.target, kind=pair.kind), split)
 
-    def _read(self, file: Path) -> Iterator[Placed]:
+    def _read(self, file: Path) -> Iterator[SplitPair]:
         for source, target, split in islice(read_pairs(file), self.num_pairs):
-            yield Placed(PairRow(source=source, target=target, kind=""), split or self._split_of(source))
+            yield SplitPair(PairRow(source=source, target=target, kind=""), split or self._split_of(source))
 
     def _split_of(self, name: str) -> str:
         return split_of(f"{self.seed}/{name}", self.fractions)

@@ -13,7 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from captioner.metrics.answers.vqa_accuracy import AnswerScores, HumanAnswers, require_same_questions, sum_up
+from captioner.metrics.answers.vqa_accuracy import (
+    AnswerScores,
+    HumanAnswers,
+    average_accuracies,
+    require_same_questions,
+)
 
 Likeness = Callable[[str, str], float]
 THRESHOLDS = (0.9, 0.0)
@@ -44,7 +49,7 @@ def set_accuracy(said: Mapping[int, str], truth: Mapping[int, HumanAnswers]) -> 
     """
     require_same_questions(said, truth)
     right = {question_id: is_set(said[question_id], human.answers) for question_id, human in truth.items()}
-    return sum_up(right, truth)
+    return average_accuracies(right, truth)
 
 
 def wups_scores(

@@ -1,6 +1,6 @@
 """VQA accuracy, open-ended and multiple choice (Antol et al., 2015; Goyal et al., 2017).
 
-An answer is compared with those of each nine of the ten people: it is worth min(1, equal answers / 3), and
+An answer is compared with those of each nine of the ten people: it is soft_score min(1, equal answers / 3), and
 the ten of these are averaged. So 1, 2, 3 or more than 3 people of ten make 0.3, 0.6, 0.9 or 1.
 """
 
@@ -61,7 +61,7 @@ def compare(said: str, people: Sequence[str], version: Version = "official", wit
 
 @lru_cache(maxsize=1 << 12)
 def _agreement(is_equal: tuple[bool, ...]) -> float:
-    """The mean over people of what the answer is worth to the others.
+    """The mean over people of what the answer is soft_score to the others.
 
     Added up in the order of the people, as the script does, so that figures round alike to the last digit.
     """
@@ -83,10 +83,10 @@ def vqa_accuracy(
         question_id: compare(said[question_id], human.answers, version).accuracy
         for question_id, human in truth.items()
     }
-    return sum_up(accuracies, truth)
+    return average_accuracies(accuracies, truth)
 
 
-def sum_up(accuracies: Mapping[int, float], truth: Mapping[int, HumanAnswers]) -> AnswerScores:
+def average_accuracies(accuracies: Mapping[int, float], truth: Mapping[int, HumanAnswers]) -> AnswerScores:
     """Accuracies of questions, 0 to 1, as scores overall and by class."""
     return AnswerScores(
         overall=_percent(accuracies.values()),

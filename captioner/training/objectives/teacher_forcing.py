@@ -16,7 +16,7 @@ from captioner.training.objectives.scheduled_sampling import mix_in_samples
 from captioner.vocabulary import PAD, Vocabulary
 
 
-class Told(NamedTuple):
+class SequenceLoss(NamedTuple):
     """How well a decoder says sentences that it is told word by word."""
 
     loss: Tensor  # -log p of a word, the mean over all that count
@@ -24,7 +24,7 @@ class Told(NamedTuple):
     alphas_NTL: Tensor | None
 
 
-class Written(NamedTuple):
+class Generated(NamedTuple):
     """A sentence that the model wrote."""
 
     words: list[str]
@@ -43,33 +43,33 @@ def check_sentences(config: Config) -> None:
             SEARCHES.check(search)
 
 
-def tell(
+def teacher_forcing_loss(
     decoder: Decoder,
     features_BLF: Tensor,
     tokens_BKT: Tensor,
     label_smoothing: float = 0.0,
     sampling_probability: float = 0.0,
-) -> Told | None:
+) -> SequenceLoss | None:
     """Teacher forcing: cross-entropy of the words of sentences `<bos> words <eos>`; None where there is none.
 
     `label_smoothing` spreads that share of the target over all words; with `sampling_probability` a word
     that is read is one the model chose (`sampling.mix_in_samples`).
     """
     inputs_BKT, targets_BKT = tokens_BKT[:, :, :-1], tokens_BKT[:, :, 1:]
-    counts_BKT = targets_BKT != PAD
-    if not counts_BKT.any():
+    mask_BKT = targets_BKT != PAD
+    if not mask_BKT.any():
         return None
     if sampling_probability > 0:
         inputs_BKT = mix_in_samples(decoder, features_BLF, inputs_BKT, sampling_probability)
-    logits_MV, alphas_NTL = decoder(features_BLF, inputs_BKT, counts_BKT)
-    targets_M = targets_BKT[counts_BKT]
+    logits_MV, alphas_NTL = decoder(features_BLF, inputs_BKT, mask_BKT)
+    targets_M = targets_BKT[mask_BKT]
     loss = F.cross_entropy(logits_MV, targets_M, label_smoothing=label_smoothing)
-    return Told(loss, len(targets_M), alphas_NTL)
+    return SequenceLoss(loss, len(targets_M), alphas_NTL)
 
 
-def write_freely(
+def generate_sentences(
     search: Search, decoder: Decoder, features_BLF: Tensor, vocabulary: Vocabulary
-) -> list[Written]:
+) -> list[Generated]:
     """A sentence for each image, as `search` finds it."""
     found = best(search(decoder, features_BLF))
-    return [Written(vocabulary.decode(one.tokens), not one.finished) for one in found]
+    return [Generated(vocabulary.decode(one.tokens), not one.finished) for one in found]

@@ -8,8 +8,8 @@ from PIL import Image
 
 from captioner.data.captions.base import CaptionSource, table
 from captioner.data.captions.batches import CaptionBatch, CaptionItems, pad, with_captions
-from captioner.data.loader import Place
 from captioner.data.images import Pixels
+from captioner.data.loader import SampleIndex
 from captioner.errors import UserError
 from captioner.images import Preprocessing
 from captioner.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
@@ -47,7 +47,7 @@ def items(rows, *, per_image=2, max_words=6, seed=3, augment=False):
 
 
 def batch(made, numbers=(0, 1, 2, 3), epoch=0) -> CaptionBatch:
-    return made.__getitems__([Place(epoch, number) for number in numbers])
+    return made.__getitems__([SampleIndex(epoch, number) for number in numbers])
 
 
 def texts(tokens_KT):

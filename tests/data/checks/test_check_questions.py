@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from captioner.data.checks.questions import check_questions
-from captioner.data.questions.rows import question_row
 from captioner.data.questions.base import QuestionRow, QuestionSource, question_table
+from captioner.data.questions.rows import question_row
 
 
 class Made(QuestionSource):
     """Rows that are given."""
 
-    def __init__(self, answers_are: Any = "opinions", **rows: list[QuestionRow]) -> None:
+    def __init__(self, answers_are: Any = "annotator_answers", **rows: list[QuestionRow]) -> None:
         self.answers_are = answers_are
         self.rows = rows
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from captioner.data.questions.base import QUESTION_SETS, question_table
-from captioner.data.questions.vqa import Vqa
 from captioner.data.formats.vqa import read_vqa
+from captioner.data.questions.base import QUESTION_SOURCES, question_table
+from captioner.data.questions.vqa import Vqa
 from captioner.errors import UserError
 
 CHOICES = [f"choice {k}" for k in range(17)] + ["red"]
@@ -88,7 +88,7 @@ def official(tmp_path: Path) -> Path:
 
 
 def test_what_is_written_is_read(official: Path) -> None:
-    source = QUESTION_SETS.build({"name": "vqa", "folder": str(official), "test": "test-dev2015"})
+    source = QUESTION_SOURCES.build({"name": "vqa", "folder": str(official), "test": "test-dev2015"})
     tables = source.tables()
     assert {split: len(rows) for split, rows in tables.items()} == {"train": 7, "val": 4, "test": 5}
     for split, name, first in (("train", "images/train2014", 0), ("val", "val2014", 7)):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.data.questions.daquar import Daquar
-from captioner.data.questions.base import QUESTION_SETS
 from captioner.errors import UserError
 
 RAW = [
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_official_text(folder: Path) -> None:
-    source = QUESTION_SETS.build({"name": "daquar", "folder": str(folder), "num_val": 0, "num_test": 0})
+    source = QUESTION_SOURCES.build({"name": "daquar", "folder": str(folder), "num_val": 0, "num_test": 0})
     (rows,) = source.tables().values()
     assert rows["question"][:] == [
         "what is on the desk",

@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 
 from captioner.config import TrainingConfig
-from captioner.data.questions.multiple_choice import asked_of_pictures
-from captioner.data.loader import Place
 from captioner.data.images import Seen
-from captioner.data.questions.pointing import Pointing, PointingItems
+from captioner.data.loader import SampleIndex
 from captioner.data.questions.base import QuestionRow, question_table
-from captioner.data.questions.telling import Telling, TellingData, TellingItems
+from captioner.data.questions.multiple_choice import asked_of_pictures
+from captioner.data.questions.pointing import PointingItems, PointingQuestionEncoder
+from captioner.data.questions.telling import TellingData, TellingItems, TellingQuestionEncoder
 from captioner.images import Preprocessing
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
 
@@ -49,17 +49,17 @@ class Numbered:
 
 
 def telling_items(rows: Any = ROWS, right_only: bool = False, lost: str = "", cut: int | None = None) -> Any:
-    telling = Telling(WORDS, 3 if cut is None else cut, cut)
+    telling = TellingQuestionEncoder(WORDS, 3 if cut is None else cut, cut)
     return TellingItems(asked_of_pictures(question_table(rows)), Numbered(lost), telling, 0, right_only)
 
 
-PLACES = [Place(0, 0), Place(0, 1)]
+PLACES = [SampleIndex(0, 0), SampleIndex(0, 1)]
 
 
 def told(batch: Any) -> dict[tuple[int, int], Any]:
     """What a batch says, by question and choice."""
     found = {}
-    columns = (batch.question_ids_BK, batch.choices_BK, batch.right_BK, batch.tokens_BKT, batch.counts_BKT)
+    columns = (batch.question_ids_BK, batch.choices_BK, batch.right_BK, batch.tokens_BKT, batch.mask_BKT)
     for b in range(len(batch.pictures)):
         for question_id, choice, right, tokens, counts in zip(*(c[b].tolist() for c in columns), strict=True):
             if choice >= 0:
@@ -95,7 +95,7 @@ def test_in_training_the_right_one_alone() -> None:
 def telling_data() -> TellingData:
     source: Any = None  # nobody looks
     data = TellingData(source, {split: question_table(ROWS) for split in ("train", "val")}, Path())
-    data.connect(None, Telling(WORDS, 3, None), TrainingConfig(), 0)
+    data.connect(None, TellingQuestionEncoder(WORDS, 3, None), TrainingConfig(), 0)
     data.setup("fit")
     return data
 
@@ -123,8 +123,8 @@ def test_cut_words_and_pictures_that_cannot_be_read() -> None:
     found = told(telling_items(cut=1, lost="two").__getitems__(PLACES[::-1]))
     assert found[7, 0] == (0, True, [BOS, WHAT, BOS, A, EOS], [A, EOS])
     assert {question_id for question_id, _ in found} == {6, 7}
-    nothing = telling_items(lost="two").__getitems__([Place(0, 1)])
-    assert len(nothing.pictures) == nothing.counts_BKT.sum() == 0
+    nothing = telling_items(lost="two").__getitems__([SampleIndex(0, 1)])
+    assert len(nothing.pictures) == nothing.mask_BKT.sum() == 0
 
 
 def test_the_longest_come_first() -> None:
@@ -145,7 +145,7 @@ def test_boxes_come_in_their_order_as_parts_of_what_is_seen_and_questions_are_cu
         row(8, "one", "What is it there?", "9", ["9", "12"], boxes=[[8.0, 4.0, 8.0, 4.0], boxes["12"]]),
     ]
     turned = [{**r, "choices": r["choices"][::-1], "boxes": r["boxes"][::-1]} for r in rows]
-    pointing = Pointing(WORDS, 3, Preprocessing(32))
+    pointing = PointingQuestionEncoder(WORDS, 3, Preprocessing(32))
     batches = []
     for one in (rows, turned):
         asked = asked_of_pictures(question_table(one))
@@ -154,9 +154,9 @@ def test_boxes_come_in_their_order_as_parts_of_what_is_seen_and_questions_are_cu
     batch, again = batches
     assert all(torch.equal(a, b) for a, b in zip(batch, again, strict=True))
     assert batch.tokens_BKT.tolist() == [[[BOS, WHAT, BOS, PAD, PAD], [BOS, WHAT, IS, IT, BOS]]]
-    assert batch.counts_BKT.nonzero().tolist() == [[0, 0, 2], [0, 1, 4]]
+    assert batch.mask_BKT.nonzero().tolist() == [[0, 0, 2], [0, 1, 4]]
     assert batch.question_ids_BK.tolist() == [[7, 8]]
-    assert batch.there_BKC.tolist() == [[[True, True, True], [True, True, False]]]
+    assert batch.box_mask_BKC.tolist() == [[[True, True, True], [True, True, False]]]
     seen = [[0, 0.25, 0.1, 0.35], [0, 0.25, 1, 1.25], [0.5, 0.25, 0.75, 0.375]]
     torch.testing.assert_close(batch.boxes_BKC4[0, 0], torch.tensor(seen))
     torch.testing.assert_close(batch.boxes_BKC4[0, 1, 1], torch.tensor([0.1, 0.1, 0.2, 0.2]))
@@ -168,7 +168,7 @@ def test_pictures_with_the_longest_questions_to_point_come_first() -> None:
     rows = [row(7, "one", "What?", "1", **choices), row(8, "two", "What is it?", "2", **choices)]
     files = dict.fromkeys(["one", "two"], picture_file(80, 40))
     asked = asked_of_pictures(question_table(rows))
-    items = PointingItems(asked, files, Numbered(), Pointing(WORDS, 3, Preprocessing(32)), 0)
+    items = PointingItems(asked, files, Numbered(), PointingQuestionEncoder(WORDS, 3, Preprocessing(32)), 0)
     batch = items.__getitems__(PLACES)
     assert batch.pictures.flatten().tolist() == [1, 0]
     assert batch.question_ids_BK.tolist() == [[8], [7]]

@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 
 from captioner.config import TrainingConfig
-from captioner.data.questions.answers import UNLISTED, Answers
-from captioner.data.loader import Place
 from captioner.data.images import Pixels, Unseen
-from captioner.data.questions.batches import QuestionData, QuestionItems, listed, listed_worth
+from captioner.data.loader import SampleIndex
+from captioner.data.questions.answers import UNLISTED, Answers
 from captioner.data.questions.base import QuestionSource, question_table
+from captioner.data.questions.batches import QuestionData, QuestionItems, listed, listed_soft_scores
 from captioner.encoders.base import ENCODERS
 from captioner.errors import UserError
 from captioner.images import Preprocessing
@@ -65,13 +65,13 @@ def rows(tmp_path):
     return question_table(listed_rows)
 
 
-def items(rows, worth=None, max_words=9, pictures=None):
+def items(rows, soft_score=None, max_words=9, pictures=None):
     pictures = pictures or Pixels(Files(rows), "train", Preprocessing(size=16), False)
-    return QuestionItems(rows, pictures, VOCABULARY, ANSWERS, max_words, 3, worth)
+    return QuestionItems(rows, pictures, VOCABULARY, ANSWERS, max_words, 3, soft_score)
 
 
 def batch(made, numbers):
-    return made.__getitems__([Place(0, number) for number in numbers])
+    return made.__getitems__([SampleIndex(0, number) for number in numbers])
 
 
 def told(found):
@@ -107,9 +107,9 @@ def test_questions_of_each_length_lie_apart_the_shortest_first(rows):
 
 
 def test_what_answers_are_worth_is_there_if_asked_for(rows):
-    """By count: 2 of ten people are worth 0.6, three 0.9, one 0.3, more than three 1."""
-    worth = MEASURES["opinions"].worth
-    found = batch(items(rows, worth), [0, 1])
+    """By count: 2 of ten people are soft_score 0.6, three 0.9, one 0.3, more than three 1."""
+    soft_score = MEASURES["annotator_answers"].soft_score
+    found = batch(items(rows, soft_score), [0, 1])
     expected = {
         70: [0, 0, 0.6, 1],
         69: [1, 0.3, 0, 0],
@@ -117,15 +117,15 @@ def test_what_answers_are_worth_is_there_if_asked_for(rows):
         66: [1, 0, 0, 0],
         65: [0, 0, 0.3, 0],
     }
-    for question_id, worth_V in zip(found.question_ids_N.tolist(), found.worth_NV, strict=True):
+    for question_id, worth_V in zip(found.question_ids_N.tolist(), found.soft_scores_NV, strict=True):
         torch.testing.assert_close(worth_V, torch.tensor(expected[question_id], dtype=torch.float))
-    assert batch(items(rows), [0, 1]).worth_NV.shape == (5, 0)
+    assert batch(items(rows), [0, 1]).soft_scores_NV.shape == (5, 0)
 
 
 def test_of_a_set_only_the_whole_is_worth_something():
     answers = Answers(["chair", "chair, table", "table"])
-    worth = MEASURES["set"].worth
-    assert listed_worth("chair, table", ["table", "chair"], answers, worth) == {1: 1.0}
+    soft_score = MEASURES["set"].soft_score
+    assert listed_soft_scores("chair, table", ["table", "chair"], answers, soft_score) == {1: 1.0}
 
 
 def test_a_broken_picture_goes_with_its_questions(rows, capsys):

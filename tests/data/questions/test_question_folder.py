@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.data.questions.folder import QuestionFolder
-from captioner.data.questions.base import QUESTION_SETS
 from captioner.errors import UserError
 from captioner.metrics.answers.vqa_accuracy import compare
 
 
 def read(folder: Path, **options: Any) -> dict[str, list[dict[str, Any]]]:
-    source = QUESTION_SETS.build({"name": "question_folder", "folder": str(folder), **options})
+    source = QUESTION_SOURCES.build({"name": "question_folder", "folder": str(folder), **options})
     return {split: rows.to_list() for split, rows in source.tables().items()}
 
 

@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from captioner.data import scenes as captioned
-from captioner.data.questions.base import QUESTION_SETS
 from captioner.data.captions.scenes import Scenes
+from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.scenes.questions import questions
 from captioner.scenes.write import _rng, image_ids, scene_of
 
@@ -16,7 +16,7 @@ def test_rows_are_the_questions_of_the_scenes_and_nothing_is_drawn_twice(tmp_pat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     paths = {split: rows["path"][:] for split, rows in Scenes(**SMALL, seed=4).tables().items()}
     monkeypatch.setattr(captioned, "write_scenes", None)
-    source = QUESTION_SETS.build({"name": "question_scenes", "seed": 4, **SMALL})
+    source = QUESTION_SOURCES.build({"name": "question_scenes", "seed": 4, **SMALL})
     tables = source.tables()
     for split, rows in tables.items():
         assert list(dict.fromkeys(rows["path"])) == paths[split]

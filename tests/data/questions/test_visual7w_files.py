@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from captioner.data.questions.base import QUESTION_SETS
+from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.data.questions.visual7w import Visual7WQuestions
 from captioner.errors import UserError
 from captioner.metrics.answers.measures import MEASURES
@@ -115,8 +115,8 @@ def test_questions_that_cannot_be_chosen_for_are_left_out_and_said(tmp_path: Pat
 def test_the_right_answer_is_worth_all_by_the_rule_of_vqa(tmp_path: Path) -> None:
     """So that `--task vqa` can learn to say it without choices."""
     row = read(tmp_path, TELLING)["train"][0]
-    worth = MEASURES[Visual7WQuestions.answers_are].worth
-    assert [worth(said, row["answers"]) for said in ("Red.", "Blue.")] == [1, 0]
+    soft_score = MEASURES[Visual7WQuestions.answers_are].soft_score
+    assert [soft_score(said, row["answers"]) for said in ("Red.", "Blue.")] == [1, 0]
 
 
 def broken(path: list[Any], value: Any) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def test_where_to_get_what_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["telling", "pointing"])
 def test_scenes_are_read_as_they_were_written(tmp_path: Path, kind: str) -> None:
-    source = QUESTION_SETS.build(
+    source = QUESTION_SOURCES.build(
         {"name": "visual7w_scenes", "kind": kind, "folder": str(tmp_path / "s"), "seed": 4, **SMALL}
     )
     tables = source.tables()

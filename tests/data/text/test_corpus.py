@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from captioner.data.loader import SampleIndex
 from captioner.data.text.alphabet import Alphabet
-from captioner.data.loader import Place
+from captioner.data.text.corpus import Corpus, TextData, standard_library
 from captioner.data.text.streams import Chunks, Stream, cut_text, divide
-from captioner.data.text.corpus import Text, TextData, standard_library
 from captioner.errors import UserError
 from captioner.vocabulary import PAD
 
@@ -17,7 +17,7 @@ NUMBERS = np.arange(4, 204, dtype=np.int32)  # a text in which every place has a
 
 
 def read(chunks):
-    return [chunks.__getitems__([Place(0, number)]) for number in range(len(chunks))]
+    return [chunks.__getitems__([SampleIndex(0, number)]) for number in range(len(chunks))]
 
 
 def test_training_streams_are_contiguous_and_chunks_follow_each_other():
@@ -39,9 +39,9 @@ def test_validation_predicts_every_symbol_but_the_first_once(num_streams, chunk)
     targets = []
     for batch in read(Chunks(NUMBERS, streams, chunk, whole=True)):
         inputs_NT, targets_NT = batch.tokens_NT[:, :-1], batch.tokens_NT[:, 1:]
-        counts_NT = targets_NT != PAD
-        assert torch.equal(inputs_NT[counts_NT] + 1, targets_NT[counts_NT])
-        targets += targets_NT[counts_NT].tolist()
+        mask_NT = targets_NT != PAD
+        assert torch.equal(inputs_NT[mask_NT] + 1, targets_NT[mask_NT])
+        targets += targets_NT[mask_NT].tolist()
     assert sorted(targets) == list(range(25, 204))
 
 
@@ -83,7 +83,7 @@ def test_char_rnns_split_is_islands_in_the_text():
 
 def test_the_loader_goes_on_in_the_middle_of_a_pass(tmp_path):
     (tmp_path / "text").write_text("abcdefghij" * 30)
-    made = TextData(Text(str(tmp_path / "text"), chunk_length=7), 3)
+    made = TextData(Corpus(str(tmp_path / "text"), chunk_length=7), 3)
     loader = made.train_dataloader()
     whole = [batch.tokens_NT for batch in loader]
     again = [batch.tokens_NT for batch in loader]
@@ -120,7 +120,7 @@ def test_the_standard_library_is_found_in_a_fixed_order():
     files = standard_library()
     assert files == sorted(files, key=lambda file: file.as_posix())
     assert {"abc.py", "zipapp.py"} <= {file.name for file in files}
-    text = Text().read()
+    text = Corpus().read()
     assert 4e6 < len(text) < 9e6
     assert text.isascii()
     assert all(symbol in text for symbol in "\"'#([{\n")
@@ -132,10 +132,10 @@ def test_a_folder_or_a_pattern_is_read_by_name_without_what_is_no_text(tmp_path,
     (tmp_path / "a.txt").write_text("1")
     (tmp_path / ".hidden.txt").write_text("hidden")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\xff")
-    assert Text(str(tmp_path)).read() == "12\r\n"
+    assert Corpus(str(tmp_path)).read() == "12\r\n"
     assert "1 files are left out" in capsys.readouterr().err
-    assert Text(str(tmp_path / "**/*.txt")).read() == "12\r\n"
-    assert Text(str(tmp_path / "*.png"), unit="bytes").read() == b"\x89PNG\0\xff"
+    assert Corpus(str(tmp_path / "**/*.txt")).read() == "12\r\n"
+    assert Corpus(str(tmp_path / "*.png"), unit="bytes").read() == b"\x89PNG\0\xff"
 
 
 @pytest.mark.parametrize(
@@ -151,19 +151,19 @@ def test_a_folder_or_a_pattern_is_read_by_name_without_what_is_no_text(tmp_path,
 def test_what_is_no_text_is_refused(tmp_path, content, says):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(UserError) as error:
-        Text(str(tmp_path / "file")).read()
+        Corpus(str(tmp_path / "file")).read()
     assert says in str(error.value)
 
 
 def test_a_text_that_is_too_short_says_how_much_is_needed(tmp_path):
     (tmp_path / "file").write_text("x" * 400)
     with pytest.raises(UserError) as error:
-        TextData(Text(str(tmp_path / "file"), chunk_length=40), 10)
+        TextData(Corpus(str(tmp_path / "file"), chunk_length=40), 10)
     assert "400 characters leave 359 to predict in training" in str(error.value)
     assert "training.batch_size=10 streams of data.chunk_length=40 need 400" in str(error.value)
-    TextData(Text(str(tmp_path / "file"), chunk_length=35), 10)
+    TextData(Corpus(str(tmp_path / "file"), chunk_length=35), 10)
     with pytest.raises(UserError, match="none is left for val"):
-        TextData(Text(str(tmp_path / "file"), val_fraction=0.001, chunk_length=3), 1)
+        TextData(Corpus(str(tmp_path / "file"), val_fraction=0.001, chunk_length=3), 1)
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ def test_a_text_that_is_too_short_says_how_much_is_needed(tmp_path):
 )
 def test_options_out_of_range_are_refused(options, says):
     with pytest.raises(UserError, match=says):
-        Text(**options)
+        Corpus(**options)
 
 
 def test_a_path_that_is_nowhere_is_refused(tmp_path):
     with pytest.raises(UserError, match="There is no text at"):
-        Text(str(tmp_path / "gone")).read()
+        Corpus(str(tmp_path / "gone")).read()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from captioner.config import TrainingConfig
-from captioner.data.translation.batches import PairData
 from captioner.data.translation.base import PairRow, pair_table
+from captioner.data.translation.batches import PairData
 from captioner.data.translation.symbols import Symbols
 from captioner.errors import UserError
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, UNK

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from captioner.data.translation.base import PAIR_SETS
+from captioner.data.translation.base import PAIR_SOURCES
 from captioner.data.translation.phrases import Phrases
 from captioner.errors import UserError
 
@@ -144,4 +144,4 @@ def test_mistakes_are_refused(tmp_path):
     with pytest.raises(UserError, match="leave something to train on"):
         Phrases(val_fraction=0.5, test_fraction=0.5)
     with pytest.raises(UserError, match="Did you mean num_pairs"):
-        PAIR_SETS.check({"name": "phrases", "num_pair": 3})
+        PAIR_SOURCES.check({"name": "phrases", "num_pair": 3})

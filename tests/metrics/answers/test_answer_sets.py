@@ -6,8 +6,14 @@ from random import Random
 import pytest
 
 from captioner.errors import UserError
+from captioner.metrics.answers.answer_sets import (
+    answer_list,
+    set_accuracy,
+    wordnet_likeness,
+    wups,
+    wups_scores,
+)
 from captioner.metrics.answers.measures import MEASURES
-from captioner.metrics.answers.answer_sets import answer_list, set_accuracy, wordnet_likeness, wups, wups_scores
 from captioner.metrics.answers.vqa_accuracy import HumanAnswers
 
 WORDS = ["chair", "stool", "desk", "table", "lamp"]
@@ -123,9 +129,9 @@ def test_mistakes_are_said():
 
 
 def test_the_measure_of_opinions_and_of_sets():
-    opinions, sets = MEASURES["opinions"], MEASURES["set"]
+    annotator_answers, sets = MEASURES["annotator_answers"], MEASURES["set"]
     truth = {1: HumanAnswers(["red", "blue"])}
-    assert opinions.worth("red", ["red"] * 2 + ["blue"] * 8) == pytest.approx(0.6)
-    assert (sets.worth("blue,red", ["red", "blue"]), sets.worth("red", ["red", "blue"])) == (1, 0)
+    assert annotator_answers.soft_score("red", ["red"] * 2 + ["blue"] * 8) == pytest.approx(0.6)
+    assert (sets.soft_score("blue,red", ["red", "blue"]), sets.soft_score("red", ["red", "blue"])) == (1, 0)
     assert sets.score({1: "blue, red"}, truth).overall == 100
-    assert opinions.score({1: "blue, red"}, truth).overall == 0
+    assert annotator_answers.score({1: "blue, red"}, truth).overall == 0

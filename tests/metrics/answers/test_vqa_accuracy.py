@@ -34,12 +34,12 @@ def leave_one_out(said, people):
     said = said.replace("\n", " ").replace("\t", " ").strip()
     if any(answer != tidy[0] for answer in tidy):
         tidy, said = [normalise(answer) for answer in tidy], normalise(said)
-    worth = []
+    soft_score = []
     for person in range(len(tidy)):
         others = tidy[:person] + tidy[person + 1 :]
         equal = [other for other in others if other == said]
-        worth.append(min(1, len(equal) / 3))
-    return sum(worth) / len(worth)
+        soft_score.append(min(1, len(equal) / 3))
+    return sum(soft_score) / len(soft_score)
 
 
 def random_questions(count):

@@ -8,7 +8,12 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.metrics import java as java_module
-from captioner.metrics.tokenization.java import TOKENIZER_JAR, JavaMissingError, java_command, tokenize_with_java
+from captioner.metrics.tokenization.java import (
+    TOKENIZER_JAR,
+    JavaMissingError,
+    java_command,
+    tokenize_with_java,
+)
 from captioner.metrics.tokenization.tokenize import tokenize_all
 
 ODD = {

@@ -6,7 +6,12 @@ import re
 
 import pytest
 
-from captioner.metrics.tokenization.java import TOKENIZER_JAR, JavaMissingError, java_command, tokenize_with_java
+from captioner.metrics.tokenization.java import (
+    TOKENIZER_JAR,
+    JavaMissingError,
+    java_command,
+    tokenize_with_java,
+)
 from captioner.metrics.tokenization.ptb import tokenize, tokenize_with_doubt
 
 # Left: a caption. Right: what CoreNLP 3.4.1 gives, after dropping punctuation as coco-caption does.
