@@ -17,6 +17,7 @@ test: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pydoclint --quiet captioner
 	$(BIN)/mypy
 
 bench: .venv/installed

@@ -1,8 +1,9 @@
-"""Names in a config -> what they build. A registry per package; one file to add is one class registered.
+"""Build components from the names and options of a config. One registry a package, one file a component.
 
-The constructor of what is registered is the schema of its options. *Options* come from the config;
-*facts* (vocab_size, feature_dim) are known only when things are built, and are passed by name. An option
-that is a config itself is annotated with `Inner`, so that a check of the outer one reaches it.
+A component is registered under the name of its file, and its constructor is the schema of its options.
+*Options* come from the config; *facts* (vocab_size, feature_dim) are known only when things are built, and are
+passed by name. An option that is a config itself is annotated with `Inner`, so that a check of the outer one
+reaches it.
 """
 
 import importlib
@@ -19,11 +20,17 @@ Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
 class Registry(Generic[T]):
-    """What makes a `T`, by name, filled by importing every module of `package` when first asked."""
+    """Map names to the constructors of a `T`, and import the modules that hold them when they are asked for.
+
+    Args:
+        kind: what a component is called in messages.
+        package: where components are registered; `name` is looked for in the module `package.name` first, so
+            that one component is had without importing the others.
+    """
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind = kind
-        self._package = package
+        self.package = package
         self._makers: dict[str, Callable[..., T]] = {}
         self._imported = False
 
@@ -39,7 +46,10 @@ class Registry(Generic[T]):
         return add
 
     def __getitem__(self, name: str) -> Callable[..., T]:
-        self._import_all()
+        if name not in self._makers and name in self._module_names():
+            importlib.import_module(f"{self.package}.{name}")
+        if name not in self._makers:
+            self._import_all()
         if name not in self._makers:
             raise UserError(f"There is no {self.kind} {name!r}. {nearest(name, self._makers)}")
         return self._makers[name]
@@ -51,15 +61,26 @@ class Registry(Generic[T]):
     def check(self, config: Mapping[str, Any], facts: Collection[str] = ()) -> None:
         """Refuse an unknown name, an unknown option or a value of the wrong type, without building.
 
-        `facts` names what the caller passes by itself; a config may not set those.
+        Args:
+            config: `name`, and options of the component of that name.
+            facts: names of the arguments that the caller passes by itself; a config may not set those.
 
         Raises:
             UserError: one sentence with the nearest right name.
         """
-        options = dict(config)
-        if not isinstance(name := options.pop("name", None), str):
-            raise UserError(f"{self.kind} needs a name. {nearest('', self)}")
+        options = {key: value for key, value in config.items() if key != "name"}
+        name = self.name_in(config)
         check_options(f"{self.kind} {name}", self[name], options, facts)
+
+    def name_in(self, config: Mapping[str, Any]) -> str:
+        """Return the name that a config gives.
+
+        Raises:
+            UserError: it gives none.
+        """
+        if not isinstance(name := config.get("name"), str):
+            raise UserError(f"{self.kind} needs a name. {nearest('', self)}")
+        return name
 
     def build(self, config: Mapping[str, Any], /, **facts: Any) -> T:
         """Call what is named in `config` with its other keys, and those of `facts` that it asks for."""
@@ -73,30 +94,51 @@ class Registry(Generic[T]):
         if self._imported:
             return
         self._imported = True
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
+        for name in self._module_names():
+            importlib.import_module(f"{self.package}.{name}")
+
+    def _module_names(self) -> list[str]:
+        package = importlib.import_module(self.package)
+        return [module.name for module in pkgutil.iter_modules(getattr(package, "__path__", []))]
+
+
+def signature_of(*makers: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters of several constructors together, by name."""
+    return {key: one for maker in makers for key, one in inspect.signature(maker).parameters.items()}
 
 
 class Inner(NamedTuple):
-    """Marks an option that is a config: `Annotated[Mapping[str, Any], Inner(CELLS, ("input_dim",))]`."""
+    """Mark an option that is a config: `Annotated[Mapping[str, Any], Inner(CELLS, ("input_dim",))]`."""
 
     registry: Registry[Any]
     facts: Collection[str]  # what its reader passes by itself
 
 
 def check_options(
-    what: str, maker: Callable[..., Any], options: Mapping[str, Any], facts: Collection[str] = ()
+    what: str,
+    maker: Callable[..., Any],
+    options: Mapping[str, Any],
+    facts: Collection[str] = (),
+    *,
+    also: Callable[..., Any] | None = None,
 ) -> None:
-    """Refuse options that `maker` does not take, of a wrong type, or that are missing.
+    """Refuse options that a constructor does not take, of a wrong type, or that are missing.
+
+    Args:
+        what: whose options they are, for the message.
+        maker: the constructor.
+        options: their values by name.
+        facts: names of arguments that are no options.
+        also: a second constructor, which shares the options with the first one.
 
     Raises:
         UserError: one sentence with the nearest right name.
     """
-    parameters = inspect.signature(maker).parameters
+    makers = (maker,) if also is None else (maker, also)
+    parameters = signature_of(*makers)
     known = [key for key in parameters if key not in facts]
-    hinted = maker.__init__ if inspect.isclass(maker) else maker
-    hints, annotated = get_type_hints(hinted), get_type_hints(hinted, include_extras=True)
+    annotated = {key: hint for one in makers for key, hint in _hints(one, include_extras=True).items()}
+    hints = {key: hint for one in makers for key, hint in _hints(one).items()}
     for key, value in options.items():
         if key not in known:
             raise UserError(f"{what} has no option {key!r}. {nearest(key, known)}")
@@ -107,6 +149,10 @@ def check_options(
     for key in known:
         if parameters[key].default is inspect.Parameter.empty and key not in options:
             raise UserError(f"{what} needs the option {key!r}.")
+
+
+def _hints(maker: Callable[..., Any], include_extras: bool = False) -> dict[str, Any]:
+    return get_type_hints(maker.__init__ if inspect.isclass(maker) else maker, include_extras=include_extras)
 
 
 def check_type(what: str, value: Any, annotation: Any) -> None:
