@@ -61,7 +61,7 @@ def main() -> None:
     started = time.perf_counter()
     try:
         changes = {str(key): value for key, value in parse_overrides(options.changes).items()}
-        source = CORPORA.build({"name": "text", "path": options.file} | changes)
+        source = CORPORA.build({"name": "corpus", "path": options.file} | changes)
         text = source.read()
         found = measure(text, source, options.split, options.order)
     except (UserError, ValueError) as mistake:

@@ -99,7 +99,7 @@ def row(name: str, data: Component, epochs: int, wanted: int, vocab_size: int) -
 
 
 def compare(file: Path, names: list[str], epochs: int) -> None:
-    data: Component = {"name": "text", "path": str(file), "val_fraction": 0.1}
+    data: Component = {"name": "corpus", "path": str(file), "val_fraction": 0.1}
     data |= {"chunk_length": CHUNK, "validation_streams": 20}
     source = CORPORA.build(data)
     text = source.read()

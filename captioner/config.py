@@ -25,7 +25,7 @@ Component = dict[str, Any]
 
 @dataclass(config=STRICT)
 class VocabularyConfig:
-    """Which words the model may say: those seen at least `min_count` times, at most `max_size` of them."""
+    """Which words the vocabulary has: those seen at least `min_count` times, at most `max_size` of them."""
 
     min_count: int = 5
     max_size: int | None = None
@@ -35,7 +35,8 @@ class VocabularyConfig:
 class TrainingConfig:
     """How batches are made and when to stop.
 
-    A batch holds `batch_size` pictures with `captions_per_image` captions each, cut at `max_words`.
+    A batch holds `batch_size` images with `captions_per_image` captions each, cut at `max_words`. `init_from`
+    is the folder of a trained model to start from.
     """
 
     batch_size: int = 16
@@ -45,15 +46,16 @@ class TrainingConfig:
     num_workers: int = 0
     monitor: str = "val/bleu4"
     patience: int | None = None
+    init_from: str | None = None
 
 
 @dataclass(config=STRICT)
 class Config:
     """Everything that a training run depends on. The keys of the YAML files are these names.
 
-    `encoder` looks at pictures, `sentence` reads what is asked or to be translated, `decoder` says sentences,
-    `head` answers in one word; a task refuses those it has no use for. Where `search` is not given, the task
-    has a way of its own to read out what it says.
+    `encoder` encodes images, `text_encoder` questions or sources of a translation, `decoder` generates sentences,
+    `head` scores answers, `objective` is what training minimises; a task refuses those it has no use for.
+    Where `search` or `objective` is not given, the task has a default.
     """
 
     task: Component
@@ -62,6 +64,7 @@ class Config:
     encoder: Component = field(default_factory=dict)
     text_encoder: Component = field(default_factory=dict)
     head: Component = field(default_factory=dict)
+    objective: Component = field(default_factory=dict)
     search: Component = field(default_factory=dict)
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -22,7 +22,8 @@ from torch import Tensor
 from captioner.errors import UserError, nearest
 from captioner.registry import check_type
 
-ImageSource = str | Path | bytes
+ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
+"""A file, a file's bytes, a PIL image, or an array of pixels: (H, W) grey, (H, W, 3) or (H, W, 4) RGB(A)."""
 
 # Named, since Pillow's full list includes formats that start other programs (EPS starts Ghostscript).
 # The MPO of many phones is a JPEG.
@@ -51,15 +52,20 @@ class UnreadableImage(UserError):  # noqa: N818 (a mistake of the data, read as 
 
 
 def load_image(source: ImageSource) -> Image.Image:
-    """The picture of a file, or of a file's bytes: RGB, upright, its first frame, on white if transparent.
+    """Decode an image: RGB, upright, its first frame, on white if transparent.
 
     16-bit greys keep their upper eight bits; float greys are taken to range to the smallest of 1, 255
     and 65535 that holds their maximum.
 
+    Args:
+        source: a file, a file's bytes, a PIL image, or an array of pixels.
+
+    Returns:
+        An image of its own; changes of it do not reach the source.
+
     Raises:
-        UnreadableImage: there is no picture to be had from it.
+        UnreadableImage: the source holds no image.
     """
-    name = f"of {len(source)} bytes" if isinstance(source, bytes) else str(source)
     try:
         with _quiet_pillow(), _open(source) as picture:
             if picture.width * picture.height > MAX_PIXELS:
@@ -68,7 +74,20 @@ def load_image(source: ImageSource) -> Image.Image:
             return _upright(picture, _rgb(picture))
     # A broken file can fail anywhere in a decoder, with any exception.
     except Exception as error:
-        raise UnreadableImage(f"The picture {name} cannot be read: {_reason(source, error)}.") from None
+        name, reason = image_name(source), _reason(source, error)
+        raise UnreadableImage(f"The picture {name} cannot be read: {reason}.") from None
+
+
+def image_name(source: ImageSource) -> str:
+    """Return what a source is called in messages."""
+    match source:
+        case bytes():
+            return f"of {len(source)} bytes"
+        case Image.Image():
+            return f"of {source.width} x {source.height} pixels"
+        case np.ndarray():
+            return f"of the array {' x '.join(map(str, source.shape))}"
+    return str(source)
 
 
 def picture_size(source: ImageSource) -> tuple[int, int]:
@@ -78,7 +97,23 @@ def picture_size(source: ImageSource) -> tuple[int, int]:
 
 
 def _open(source: ImageSource) -> Image.Image:
-    return Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+    match source:
+        case Image.Image():
+            return source.copy()
+        case np.ndarray():
+            return _from_array(source)
+        case bytes():
+            return Image.open(BytesIO(source), formats=FORMATS)
+    return Image.open(source, formats=FORMATS)
+
+
+def _from_array(pixels: NDArray[Any]) -> Image.Image:
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise ValueError("an array of pixels is (H, W), (H, W, 3) or (H, W, 4)")
+    if pixels.dtype != np.uint8:
+        is_small = np.issubdtype(pixels.dtype, np.integer) and pixels.max(initial=0) <= 255
+        pixels = pixels.clip(0).astype(np.uint8) if is_small else _eight_bits(pixels)
+    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def _reason(source: ImageSource, error: Exception) -> str:
@@ -88,7 +123,7 @@ def _reason(source: ImageSource, error: Exception) -> str:
         case Image.DecompressionBombError():
             return f"it has more than {MAX_PIXELS / 1e6:.0f} million pixels"
         case UnidentifiedImageError():
-            size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
+            size = len(source) if isinstance(source, bytes) else Path(str(source)).stat().st_size
             return f"it is not one of {', '.join(FORMATS)}" if size else "it is empty"
         case OSError(strerror=str(reason)):
             return reason[:1].lower() + reason[1:]
@@ -245,6 +280,7 @@ class Preprocessing:
         return image.crop((left, top, left + self.size, top + self.size))
 
     def normalize(self, image: Image.Image) -> Tensor:
+        """Return pixels_CHW, float32, of what `encoder_view` gives."""
         pixels_CHW = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float() / self.scale
         mean_C11, std_C11 = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
         return pixels_CHW.sub_(mean_C11).div_(std_C11)

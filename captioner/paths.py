@@ -1,4 +1,4 @@
-"""Where things lie: configs, runs, the cache."""
+"""Find configs, runs and the cache."""
 
 import os
 import time
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from captioner.errors import UserError, nearest
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parent
 
 
 def config_file(task: str) -> Path:
-    """The config that `--task` names: beside the package in a checkout, inside it once installed.
+    """Return the config file of a task: beside the package in a checkout, inside it once installed.
 
     Raises:
         UserError: there is no such task.
@@ -24,24 +24,32 @@ def config_file(task: str) -> Path:
 
 
 def task_name(typed: str) -> str:
-    """What a config calls the task that the command line calls so: `char-lm` is `char_lm` there."""
+    """Return a task's name in configs from its name on the command line: `char-lm` is `char_lm`."""
     return typed.replace("-", "_")
 
 
 def cache_folder() -> Path:
-    """Where what can be computed again is kept: $XDG_CACHE_HOME/captioner, or ~/.cache/captioner."""
+    """Return the folder of what can be computed again: $XDG_CACHE_HOME/captioner or ~/.cache/captioner."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "captioner"
 
 
 def new_run(runs: Path, task: str) -> Path:
-    """A folder name for a run that starts now."""
+    """Return a folder name for a run that starts now."""
     stem = time.strftime("%Y%m%d-%H%M%S")
     taken = sum(1 for _ in (runs / task).glob(f"{stem}*"))
     return runs / task / (f"{stem}-{taken}" if taken else stem)
 
 
 def last_run(runs: Path, task: str, holding: str) -> Path:
-    """The newest run of a task that has the file or folder `holding`.
+    """Return the newest run of a task.
+
+    Args:
+        runs: the folder of all runs.
+        task: the task's name.
+        holding: a file or folder that the run must have.
+
+    Returns:
+        The run's folder.
 
     Raises:
         UserError: there is none.
@@ -50,3 +58,12 @@ def last_run(runs: Path, task: str, holding: str) -> Path:
     if not found:
         raise UserError(f"There is no {holding} under {runs / task} yet: train first, or say where (--help).")
     return found[-1].parent
+
+
+def last_model(task: str) -> Path:
+    """Return the model folder of the newest run of a task, under `runs` in the current folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    return last_run(Path("runs"), task_name(task), "model") / "model"

@@ -1,25 +1,23 @@
 """The command line: `captioner <verb>`, and the same verbs as scripts/<verb>.py."""
 
 import argparse
+import ast
 import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from captioner.errors import UserError, nearest
 
-VERBS = {
-    "train": "train a model from a config",
-    "evaluate": "score a trained model on a split",
-    "score": "score captions in files, by any system",
-    "score_answers": "score answers to questions in files, by any system",
-    "caption": "caption your own pictures",
-    "ask": "ask about your own pictures",
-    "sample": "write text with a trained language model, or score a text",
-    "gradflow": "see how far gradients reach back through time",
-    "translate": "translate your own texts",
-    "data": "check a data set before training on it",
-}
+FOLDER = Path(__file__).parent
+
+
+def verbs() -> dict[str, str]:
+    """Return the verbs, which are the modules beside this one, each with the first line of its docstring."""
+    files = sorted(file for file in FOLDER.glob("*.py") if file.stem != "__init__")
+    texts = {file.stem: ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) for file in files}
+    return {verb: (text or "").partition("\n")[0] for verb, text in texts.items()}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,9 +59,9 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
 
 def _verb(words: list[str]) -> tuple[str, list[str]]:
     if not words or words[0] in ("-h", "--help"):
-        lines = [f"  {verb:13} {what}" for verb, what in VERBS.items()]
+        lines = [f"  {verb:13} {what}" for verb, what in verbs().items()]
         print("captioner VERB ...; captioner VERB --help says more.\n\n" + "\n".join(lines))
         sys.exit(0)
-    if words[0] not in VERBS:
-        raise UserError(f"There is no verb {words[0]!r}. {nearest(words[0], VERBS)}")
+    if not (FOLDER / f"{words[0]}.py").is_file() or words[0] == "__init__":
+        raise UserError(f"There is no verb {words[0]!r}. {nearest(words[0], verbs())}")
     return words[0], words[1:]

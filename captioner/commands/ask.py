@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.printing.answers import as_json, as_text
 from captioner.errors import UserError
-from captioner.paths import last_run, task_name
+from captioner.paths import last_model
 
 if TYPE_CHECKING:
-    from captioner.inference.visual7w import Chooser
-    from captioner.inference.vqa import Answerer, Asked, Reply
+    from captioner.inference.vqa import ImageQuestion, QuestionPredictor, Reply
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,21 +50,21 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask, print, draw."""
     if arguments.top < 1:
         raise UserError(f"--top must be at least 1, not {arguments.top}.")
-    model: Path = arguments.model or last_run(Path("runs"), task_name(arguments.task), "model") / "model"
+    model: Path = arguments.model or last_model(arguments.task)
     questions = _questions(arguments)
-    answerer = _answerer(model, arguments.top)
+    predictor = _predictor(model, arguments.top)
     if arguments.attention:
-        answerer.check_has_attention()
+        predictor.check_has_attention()
     unanswered = 0
-    for number, reply in enumerate(answerer(questions), start=1):
+    for number, reply in enumerate(predictor.stream(questions), start=1):
         if reply.problem:
             unanswered += 1
             print(f"left out: {reply.problem}", file=sys.stderr)
             continue
-        _tell(reply, arguments, len(questions))
+        _print(reply, arguments, len(questions))
         if arguments.attention:
             target = numbered(arguments.attention, number, len(questions))
-            answerer.draw(reply).save(target)
+            predictor.draw(reply).save(target)
             print(f"looked at: {target}", file=sys.stderr)
     if unanswered and len(questions) > 1:
         print(f"{unanswered} of {len(questions)} questions could not be answered.", file=sys.stderr)
@@ -73,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         sys.exit(2)
 
 
-def _tell(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
+def _print(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
     """Print the answers to one of `total` questions, and what to know of them."""
     if reply.note:
         print(reply.note, file=sys.stderr)
@@ -81,19 +80,18 @@ def _tell(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
     print(text, flush=True)
 
 
-def _answerer(model: Path, top: int) -> "Answerer | Chooser":
-    from captioner.inference.visual7w import Chooser
-    from captioner.inference.vqa import Answerer
+def _predictor(model: Path, top: int) -> "QuestionPredictor":
+    from captioner.inference.base import PREDICTORS
+    from captioner.inference.vqa import QuestionPredictor
     from captioner.models.folder import trained_task
-    from captioner.training.multiple_choice import MultipleChoiceTask
-    from captioner.training.task import TASKS
 
-    kind = TASKS[trained_task(model)]
-    chooses = isinstance(kind, type) and issubclass(kind, MultipleChoiceTask)
-    return Chooser(model, top) if chooses else Answerer(model, top)
+    kind = PREDICTORS[task := trained_task(model)]
+    if not (isinstance(kind, type) and issubclass(kind, QuestionPredictor)):
+        raise UserError(f"{model} holds a model for the task {task}, which answers no questions.")
+    return kind(model, n_best=top)
 
 
-def _questions(arguments: argparse.Namespace) -> "list[Asked]":
+def _questions(arguments: argparse.Namespace) -> "list[ImageQuestion]":
     """Those about one picture, or those of a file; refused where they cannot be answered or drawn."""
     photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
     if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
@@ -104,25 +102,27 @@ def _questions(arguments: argparse.Namespace) -> "list[Asked]":
     found = _pairs(pairs, choices) if pairs else _about(photo, asked, choices)
     for one in found:
         if not one.question.strip():
-            raise UserError(f"A question about {one.picture} is empty: there is nothing to answer.")
+            raise UserError(f"A question about {one.name} is empty: there is nothing to answer.")
     return found
 
 
-def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "list[Asked]":
-    from captioner.inference.vqa import Asked
+def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "list[ImageQuestion]":
+    from captioner.inference.vqa import ImageQuestion
 
-    return [Asked(picture, Path(picture).expanduser(), question, choices) for question in questions]
+    return [ImageQuestion(picture, Path(picture).expanduser(), question, choices) for question in questions]
 
 
-def _pairs(file: Path, choices: Sequence[str]) -> "list[Asked]":
+def _pairs(file: Path, choices: Sequence[str]) -> "list[ImageQuestion]":
     from captioner.data.formats.image_list import Columns, read_list, texts_of
-    from captioner.inference.vqa import Asked
+    from captioner.inference.vqa import ImageQuestion
 
     found = []
     for line in read_list(file, Columns(("question",), optional=("choices",))):
         own = texts_of(file, line, "choices") if "choices" in line.values else choices
         questions = texts_of(file, line, "question")
-        found += [Asked(line.image, file.parent / line.image, question, own) for question in questions]
+        found += [
+            ImageQuestion(line.image, file.parent / line.image, question, own) for question in questions
+        ]
     if not found:
         raise UserError(f"{file} is empty: there is nothing to ask.")
     return found

@@ -22,11 +22,11 @@ from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
-from captioner.paths import last_run
+from captioner.paths import last_model
 
 if TYPE_CHECKING:
-    from captioner.inference.caption import Captioner
-    from captioner.inference.generate import Captioned
+    from captioner.images import ImageSource
+    from captioner.inference.caption import Captioned, Captioner
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Caption, print, draw."""
-    models: list[Path] = arguments.model or [last_run(Path("runs"), "caption", "model") / "model"]
+    models: list[Path] = arguments.model or [last_model("caption")]
     files = find_pictures(arguments.pictures)
     if arguments.attention:
         check_drawing(arguments.attention)
@@ -70,8 +70,9 @@ def run(arguments: argparse.Namespace) -> None:
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
     if arguments.attention:
         captioner.check_has_attention()
+    images: list[tuple[str, ImageSource]] = [(str(file), file) for file in files]
     unreadable = 0
-    for number, captioned in enumerate(captioner(files, record=bool(arguments.tree)), start=1):
+    for number, captioned in enumerate(captioner.stream(images, trace=bool(arguments.tree)), start=1):
         if captioned.problem:
             unreadable += 1
             print(f"left out: {captioned.problem}", file=sys.stderr)

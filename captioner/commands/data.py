@@ -15,22 +15,11 @@ pairs to translate: lengths, and what must go wrong: symbols not learnt, targets
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from captioner.config import Component, Config, load, parse_overrides
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError
 from captioner.paths import config_file
-
-if TYPE_CHECKING:
-    from captioner.data.checks.captions import CaptionReport
-    from captioner.data.checks.pairs import PairReport
-    from captioner.data.checks.questions import QuestionReport
-    from captioner.data.checks.text import TextReport
-
-NUM_ANSWERS = 1000
-"""In the answer list, where a config does not say: as most papers have it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,64 +45,22 @@ def run(arguments: argparse.Namespace) -> None:
         config = Config(task={"name": _task_for(data)}, data=data, decoder={})
     else:
         raise UserError("Say which data: --task caption, --config FILE, or name=folder folder=PATH.")
-    task = config.task.get("name")
-    if task not in CHECKS:
-        raise UserError(f"The data of the task {task} cannot be checked. {nearest(str(task), CHECKS)}")
     if arguments.min_count is not None:
-        if task == "char_lm":
-            raise UserError(f"--min-count has no meaning for the task {task}.")
+        if config.task.get("name") == "char_lm":
+            raise UserError("--min-count has no meaning for the task char_lm.")
         config.vocabulary.min_count = arguments.min_count
-    print(CHECKS[task](config))
+    from captioner.models.base import model_class
+
+    model_class(config).sources.check(config.data)  # a mistake is told before Lightning is imported
+    from captioner.training.task import task_class
+
+    print(task_class(config).check_data(config))
 
 
 def _task_for(data: Component) -> str:
-    """Whose data this is, where that is not said."""
-    from captioner.data.questions.base import QUESTION_SOURCES
-    from captioner.data.text.corpus import CORPORA
-    from captioner.data.translation.base import PAIR_SOURCES
+    """Return the first task that has such data, where none is named; captions come first."""
+    from captioner.models.base import MODELS, model_class
 
-    kinds = {"char_lm": list(CORPORA), "vqa": list(QUESTION_SOURCES), "translate": list(PAIR_SOURCES)}
-    return next((task for task, names in kinds.items() if data.get("name") in names), "caption")
-
-
-def _captions(config: Config) -> "CaptionReport":
-    from captioner.data.captions.base import CAPTION_SOURCES
-    from captioner.data.checks.captions import check
-
-    return check(CAPTION_SOURCES.build(config.data), config.vocabulary.min_count)
-
-
-def _text(config: Config) -> "TextReport":
-    from captioner.data.checks.text import check_text
-    from captioner.data.text.corpus import CORPORA
-
-    return check_text(CORPORA.build(config.data), config.training.batch_size)
-
-
-def _questions(config: Config) -> "QuestionReport":
-    from captioner.data.checks.questions import check_questions
-    from captioner.data.questions.base import QUESTION_SOURCES
-
-    num_answers = config.task.get("num_answers", NUM_ANSWERS)
-    return check_questions(QUESTION_SOURCES.build(config.data), config.vocabulary.min_count, num_answers)
-
-
-def _pairs(config: Config) -> "PairReport":
-    from captioner.data.checks.pairs import check_pairs
-    from captioner.data.translation.base import PAIR_SOURCES
-    from captioner.search.base import Search
-
-    unit = config.task.get("unit", "characters")
-    longest = config.search.get("max_length", Search.max_length)
-    return check_pairs(PAIR_SOURCES.build(config.data), unit, config.vocabulary.min_count, longest)
-
-
-CHECKS: dict[str, Callable[[Config], object]] = {
-    "caption": _captions,
-    "char_lm": _text,
-    "vqa": _questions,
-    "visual7w": _questions,
-    "visual7w_pointing": _questions,
-    "translate": _pairs,
-}
-"""By the name of the task: what reads the data of a config and says what is in it."""
+    tasks = sorted(MODELS, key=lambda task: task != "caption")
+    kinds = {task: model_class(Config(task={"name": task}, data={})).sources for task in tasks}
+    return next((task for task, sources in kinds.items() if data.get("name") in list(sources)), "caption")

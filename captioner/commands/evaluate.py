@@ -26,7 +26,7 @@ from captioner.commands.options.search import add_search_arguments, search_chang
 from captioner.commands.printing.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
-from captioner.paths import last_run, task_name
+from captioner.paths import last_model, task_name
 
 OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "windows_seed")
 """What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print."""
     asked = task_name(arguments.task or "caption")
-    model: Path = arguments.model or last_run(Path("runs"), asked, "model") / "model"
+    model: Path = arguments.model or last_model(asked)
     from tqdm import tqdm
 
     from captioner.evaluation.base import EVALUATIONS

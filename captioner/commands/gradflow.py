@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from captioner.errors import UserError
-from captioner.paths import last_run
+from captioner.paths import last_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"--output must end in .png, not be {arguments.output}.")
     model: Path | None = arguments.model
     if model is None and not arguments.cells:
-        model = last_run(Path("runs"), "char_lm", "model") / "model"
+        model = last_model("char_lm")
     from captioner.insight.gradient_measurement import Setup, measure, write_flows
     from captioner.insight.gradient_picture import draw_gradient_flow
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import spelt_out
 from captioner.errors import UserError
-from captioner.paths import last_run
+from captioner.paths import last_model
 from captioner.search.text_rules import SENTENCE_ONLY
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise UserError(f"--{option} goes with --score FILE.")
     if arguments.score and (changes or arguments.prompt or arguments.tree or arguments.words):
         raise UserError("--score reads a text that is there: options for writing one do not go with it.")
-    model: Path = arguments.model or last_run(Path("runs"), "char_lm", "model") / "model"
+    model: Path = arguments.model or last_model("char_lm")
     from captioner.inference.char_lm import Writer
 
     writer = Writer(model, changes, arguments.n_best)
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _write(writer: "Writer", arguments: argparse.Namespace) -> None:
-    if writer.grows and not (arguments.tree or arguments.words or arguments.json):
+    if writer.can_stream and not (arguments.tree or arguments.words or arguments.json):
         writer.write(arguments.prompt, lambda piece: print(piece, end="", flush=True))
         print()
         return
@@ -89,8 +89,8 @@ def _write(writer: "Writer", arguments: argparse.Namespace) -> None:
 
 def _with_symbols(written: "GeneratedText") -> str:
     """The text, its log-probability, and that of every character."""
-    symbols = [repr(symbol)[1:-1] for symbol in written.symbols]
-    figures = spelt_out(symbols, written.symbol_log_probs)
+    symbols = [repr(symbol)[1:-1] for symbol in written.words]
+    figures = spelt_out(symbols, written.word_log_probs)
     return f"{written.text}\n{written.log_prob:8.2f}  {figures}"
 
 
@@ -101,11 +101,11 @@ def _score(writer: "Writer", arguments: argparse.Namespace) -> None:
     from captioner.insight.nll_page import write_nll_page
     from captioner.metrics.text.likelihood import likelihood
 
-    unit = writer.task.alphabet.unit
+    unit = writer.model.alphabet.unit
     text = Corpus(str(arguments.score), unit=unit).read()
     nats = writer.nll(text, arguments.window)
     if arguments.json:
-        shown = writer.task.alphabet.names(writer.task.alphabet.encode(text))
+        shown = writer.model.alphabet.names(writer.model.alphabet.encode(text))
         for symbol, value in zip(shown, nats.tolist(), strict=True):
             bits = None if np.isnan(value) else value / np.log(2)
             print(json.dumps({"symbol": symbol, "bits": bits}, ensure_ascii=False))

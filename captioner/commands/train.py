@@ -52,6 +52,9 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.task and task_name(arguments.task) != task:
             raise UserError(f"{arguments.config} is a config for the task {task}, not {arguments.task}.")
         folder = arguments.output or new_run(runs, str(task))
+    from captioner.training.check import check_components
+
+    check_components(config)  # a mistake is told before Lightning is imported
     from captioner.training.train import train
 
     result = train(dataclasses.replace(config), folder, resume=resume is not None)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.errors import UserError
-from captioner.paths import last_run
+from captioner.paths import last_model
 
 if TYPE_CHECKING:
     from captioner.inference.translate import Translated, Translation
@@ -47,14 +47,14 @@ def run(arguments: argparse.Namespace) -> None:
     texts = _texts(arguments)
     if arguments.attention:
         check_drawing(arguments.attention, PICTURES)
-    model: Path = arguments.model or last_run(Path("runs"), "translate", "model") / "model"
+    model: Path = arguments.model or last_model("translate")
     from captioner.inference.translate import Translator
 
     translator = Translator(model, search_changes(arguments), arguments.n_best)
     if arguments.attention:
         translator.check_has_attention()
     left_out = 0
-    for number, translated in enumerate(translator(texts), start=1):
+    for number, translated in enumerate(translator.stream(texts), start=1):
         if translated.problem:
             left_out += 1
             print(f"left out: {translated.source!r:.60}: {translated.problem}", file=sys.stderr)
@@ -113,5 +113,5 @@ def _draw(translated: "Translated", file: Path) -> None:
 
     first = translated.translations[0]
     assert first.alphas_TL is not None
-    draw_alignment(translated.symbols, first.symbols, first.alphas_TL).savefig(file)
+    draw_alignment(translated.symbols, first.words, first.alphas_TL).savefig(file)
     print(f"looked at: {file}", file=sys.stderr)

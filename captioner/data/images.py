@@ -1,45 +1,61 @@
-"""Pictures of a data set as pixels or as stored features.      B images, L locations, F feature."""
+"""Read the images of a data set: from disk, or as stored features.      B images, L locations, F feature."""
 
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from captioner.encoders.feature_store import FeatureStore
-from captioner.images import Preprocessing, UnreadableImage, load_image
+from captioner.image_reader import read_images
+from captioner.images import Preprocessing
 
 
-class PictureSource(Protocol):
-    """Where pictures come from."""
+class ImageSourceOfSplit(Protocol):
+    """Where the images of a data set lie."""
 
     def image(self, split: str, path: str) -> Any:
-        """What `load_image` reads for a path of a split."""
+        """Return what `load_image` reads for a path of a split."""
 
 
-class ReadPictures(NamedTuple):
-    """Those of some pictures that there is something to see of."""
+class ImagesRead(NamedTuple):
+    """Those of some images that could be read."""
 
-    good: list[int]  # their places in what was asked for
+    good: list[int]  # their places among the images asked for
     pictures: Tensor  # images_BCHW, or features_BLF
 
 
-class Pictures(Protocol):
-    """A way to see pictures: `Pixels`, `Stored` or `Unseen`."""
+class ImageInput(Protocol):
+    """A way to read images: `FromDisk`, `FromStore` or `NoImages`."""
 
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ReadPictures:
-        """The pictures of `paths`; all that is random about one may depend on its seed alone."""
+    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ImagesRead:
+        """Read images.
+
+        Args:
+            paths: their paths.
+            seeds: a seed for each; everything random about an image depends on it alone.
+
+        Returns:
+            The images that could be read.
+        """
 
 
-class Pixels:
-    """Pictures read from disk at every epoch, prepared for an encoder; augmented if asked.
+class FromDisk:
+    """Images read at every epoch and preprocessed for an encoder.
 
-    One that cannot be read is left out, and named once on standard error.
+    An unreadable one is left out, and named once on standard error.
+
+    Args:
+        source: where images lie.
+        split: their split.
+        preprocessing: the encoder's.
+        augment: whether a random crop, and a random flip, takes the place of the middle.
     """
 
     def __init__(
-        self, source: PictureSource, split: str, preprocessing: Preprocessing, augment: bool
+        self, source: ImageSourceOfSplit, split: str, preprocessing: Preprocessing, augment: bool
     ) -> None:
         self.source = source
         self.split = split
@@ -47,41 +63,42 @@ class Pixels:
         self.augment = augment
         self.unreadable: dict[str, str] = {}
 
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ReadPictures:
-        """Which of `paths` could be read, and their images_BCHW."""
-        good: list[int] = []
-        images: list[Tensor] = []
-        for place, (path, seed) in enumerate(zip(paths, seeds, strict=True)):
-            try:
-                image = load_image(self.source.image(self.split, path))
-            except UnreadableImage as error:
-                if path not in self.unreadable:
-                    self.unreadable[path] = str(error)
-                    print(f"left out: {error} ({len(self.unreadable)} so far)", file=sys.stderr)
-                continue
-            good.append(place)
-            if self.augment:
-                images.append(self.preprocessing.augmented(image, torch.Generator().manual_seed(seed)))
-            else:
-                images.append(self.preprocessing(image))
-        return ReadPictures(good, torch.stack(images) if images else torch.zeros(0, 3, 1, 1))
+    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ImagesRead:
+        """See `ImageInput`; gives images_BCHW."""
+        keyed = [
+            ((path, seed), self.source.image(self.split, path))
+            for path, seed in zip(paths, seeds, strict=True)
+        ]
+        found = read_images(keyed, self._pixels)
+        for (path, _), _, problem in found:
+            if problem and path not in self.unreadable:
+                self.unreadable[path] = problem
+                print(f"left out: {problem} ({len(self.unreadable)} so far)", file=sys.stderr)
+        pixels = [one.value for one in found if one.value is not None]
+        good = [place for place, one in enumerate(found) if one.value is not None]
+        return ImagesRead(good, torch.stack(pixels) if pixels else torch.zeros(0, 3, 1, 1))
+
+    def _pixels(self, key: tuple[str, int], image: Image.Image) -> Tensor:
+        if self.augment:
+            return self.preprocessing.augmented(image, torch.Generator().manual_seed(key[1]))
+        return self.preprocessing(image)
 
 
-class Stored:
-    """Features of pictures, computed once by a frozen encoder."""
+class FromStore:
+    """Features of images, computed once by a frozen encoder."""
 
     def __init__(self, store: FeatureStore) -> None:
         self.store = store
 
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ReadPictures:
-        """Which of `paths` are in the store, and their features_BLF."""
+    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ImagesRead:
+        """See `ImageInput`; gives features_BLF."""
         good = [place for place, path in enumerate(paths) if path in self.store]
-        return ReadPictures(good, self.store.read([paths[place] for place in good]))
+        return ImagesRead(good, self.store.read([paths[place] for place in good]))
 
 
-class Unseen:
-    """No pictures, for a model that does not look: no place of each, L=0."""
+class NoImages:
+    """No images, for a model that uses none: L = 0."""
 
-    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ReadPictures:
-        """All of `paths`, and nothing of them."""
-        return ReadPictures(list(range(len(paths))), torch.zeros(len(paths), 0, 0))
+    def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ImagesRead:
+        """See `ImageInput`; gives features_BLF without a location."""
+        return ImagesRead(list(range(len(paths))), torch.zeros(len(paths), 0, 0))

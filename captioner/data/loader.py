@@ -38,8 +38,8 @@ class ResumableLoader(Generic[Batch]):
     with items from the start of the order, so that all processes have the same number. Without `shuffle`
     every pass has the same order, and is whole unless the loader `resumes` where it was stopped.
 
-    `length_buckets` has a number for every item; a batch then holds items of one number (sentences of one length,
-    say, which need no padding), and processes take turns at batches.
+    `length_buckets` has a number for every item; a batch then holds items of one number (sentences of one
+    length, say, which need no padding), and processes take turns at batches.
     """
 
     def __init__(

@@ -1,39 +1,46 @@
-"""The splits of a data set for a task and its encoder, as Lightning asks for them."""
+"""Make loaders of the splits of a data set, for a model and its encoder."""
 
 import sys
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-import pytorch_lightning as pl
-
 from captioner.config import TrainingConfig
-from captioner.data.captions.batches import CaptionBatch, CaptionItems, with_captions
-from captioner.data.images import Pictures, PictureSource, Pixels, Stored, Unseen
+from captioner.data.images import FromDisk, FromStore, ImageInput, ImageSourceOfSplit, NoImages
 from captioner.data.loader import Batch, Batches, ResumableLoader
 from captioner.data.splits import rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
 from captioner.encoders.feature_store import open_store
-from captioner.metrics.tokenization.ptb import tokenize
-from captioner.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class ResumableData(pl.LightningDataModule, Generic[Batch]):
-    """Splits whose training goes on where a checkpoint left it. Subclasses write `training_loader`."""
+class TrainingData(ABC, Generic[Batch]):
+    """Splits of a data set as loaders for training and validation.
 
-    _training: ResumableLoader[Batch]
-    _progress: dict[str, int] | None = None
+    Attributes:
+        rank: number of this process.
+        num_replicas: number of processes that share the samples.
+    """
+
+    rank: int = 0
+    num_replicas: int = 1
+
+    def setup(self) -> None:
+        """Make what the loaders need; called once, before the first loader."""
 
     @abstractmethod
     def training_loader(self) -> ResumableLoader[Batch]:
-        """Training batches, from the start."""
+        """Return the loader of training, at its start."""
 
-    def share(
+    @abstractmethod
+    def validation_loader(self) -> Iterable[Batch]:
+        """Return the loader of validation, always in the same order."""
+
+    def make_loader(
         self,
         items: Batches[Batch],
         training: TrainingConfig,
@@ -42,8 +49,18 @@ class ResumableData(pl.LightningDataModule, Generic[Batch]):
         shuffle: bool,
         length_buckets: Sequence[int] | None = None,
     ) -> ResumableLoader[Batch]:
-        """A loader over this process's share of the items."""
-        rank, replicas = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        """Return a loader over this process's share of the items.
+
+        Args:
+            items: the samples of a split.
+            training: batch size and number of workers.
+            seed: for the order.
+            shuffle: whether every epoch has an order of its own.
+            length_buckets: a number for each item; batches hold items of one number.
+
+        Returns:
+            The loader, at its start.
+        """
         return ResumableLoader(
             items,
             training.batch_size,
@@ -51,59 +68,59 @@ class ResumableData(pl.LightningDataModule, Generic[Batch]):
             length_buckets=length_buckets,
             seed=seed,
             num_workers=training.num_workers,
-            rank=rank,
-            num_replicas=replicas,
+            rank=self.rank,
+            num_replicas=self.num_replicas,
         )
 
-    def train_dataloader(self) -> ResumableLoader[Batch]:
-        """Training batches, from where a resumed run was stopped."""
-        self._training = self.training_loader()
-        if self._progress is not None:
-            self._training.load_state_dict(self._progress)
-        return self._training
 
-    def state_dict(self) -> dict[str, Any]:
-        """How far training has come, for the checkpoint.
+class ImageData(TrainingData[Batch]):
+    """Images and what belongs to them, for training and evaluation. Subclasses write `items`.
 
-        Lightning asks the loader too, but does not restore it where a schedule has asked for its length.
-        """
-        return self._training.state_dict()
+    Features of a frozen encoder are computed once and read from a store; with augmentation, or when the
+    encoder is trained, images are read in every epoch.
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep what a checkpoint says until there is a loader."""
-        self._progress = state_dict
-
-
-class PictureData(ResumableData[Batch]):
-    """Pictures and what goes with them, for training and evaluation. Subclasses write `items`.
-
-    `look` says which encoder will look at them: a frozen one without augmentation looks once, and its
-    features are read from a store in `cache`; otherwise pictures are read at every epoch.
+    Args:
+        source: where an image of a split lies.
+        tables: the rows of each split.
+        cache: the folder for feature stores.
     """
 
     train: Batches[Batch]
     val: Batches[Batch]
 
-    def __init__(self, source: PictureSource, tables: "Mapping[str, Dataset]", cache: Path) -> None:
-        super().__init__()
+    def __init__(self, source: ImageSourceOfSplit, tables: "Mapping[str, Dataset]", cache: Path) -> None:
         self.source = source
         self.tables = tables
         self.cache = cache
 
     @abstractmethod
     def items(self, split: str, train: bool = False) -> Batches[Batch]:
-        """A split as batches, for training or for validation."""
+        """Return the samples of a split.
+
+        Args:
+            split: its name.
+            train: whether they are trained on, or validated.
+
+        Returns:
+            What a loader makes batches of.
+        """
 
     def table(self, split: str) -> "Dataset":
-        """The rows of a split.
+        """Return the rows of a split.
 
         Raises:
             UserError: there is no such split.
         """
         return rows_of(self.tables, split)
 
-    def look(self, encoder: Encoder | None, training: TrainingConfig, seed: int) -> None:
-        """Say who will look at the pictures (None: nobody), and how batches are made."""
+    def set_encoder(self, encoder: Encoder | None, training: TrainingConfig, seed: int) -> None:
+        """Choose the encoder of the images.
+
+        Args:
+            encoder: the encoder, or None for a model that uses no image.
+            training: how batches are made.
+            seed: for everything random.
+        """
         self.encoder, self.training, self.seed = encoder, training, seed
         if encoder is None:
             return
@@ -115,57 +132,40 @@ class PictureData(ResumableData[Batch]):
             return
         print(f"{why}: features are not stored, pictures are read every epoch", file=sys.stderr)
 
-    def seen(self, split: str, rows: "Dataset", train: bool = False) -> "tuple[Dataset, Pictures]":
-        """The rows that there is something to see of, and the way to see it."""
+    def image_input(self, split: str, rows: "Dataset", train: bool = False) -> "tuple[Dataset, ImageInput]":
+        """Return the rows whose image can be read, and how it is read.
+
+        Args:
+            split: their split.
+            rows: rows with a `path`.
+            train: whether images are augmented, where `training.augment` asks for it.
+
+        Returns:
+            Rows and images; images read from disk are found to be unreadable only when they are read.
+        """
         if self.encoder is None:
-            return rows, Unseen()
+            return rows, NoImages()
         augment = self.training.augment
         if augment or not self.encoder.is_frozen:
-            return rows, Pixels(self.source, split, self.encoder.preprocessing, augment=train and augment)
+            return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment=train and augment)
         paths = rows["path"][:]
         listed = [(path, self.source.image(split, path)) for path in dict.fromkeys(paths)]
         store = open_store(self.encoder, listed, self.cache, device=best_device())
-        return rows.select([i for i, path in enumerate(paths) if path in store]), Stored(store)
+        return rows.select([i for i, path in enumerate(paths) if path in store]), FromStore(store)
 
-    def setup(self, stage: str) -> None:
-        """Make the items of training and validation."""
-        if stage == "fit":
-            self.train, self.val = self.items("train", train=True), self.items("val")
-
-    def loader(self, items: Batches[Batch], shuffle: bool) -> ResumableLoader[Batch]:
-        """A loader over this process's share."""
-        return self.share(items, self.training, self.seed, shuffle=shuffle)
+    def setup(self) -> None:
+        """Make the samples of training and validation."""
+        self.train, self.val = self.items("train", train=True), self.items("val")
 
     def training_loader(self) -> ResumableLoader[Batch]:
-        """Training batches in a new order every epoch."""
-        return self.loader(self.train, shuffle=True)
+        """Return training batches, in a new order every epoch."""
+        return self.make_loader(self.train, self.training, self.seed, shuffle=True)
 
-    def val_dataloader(self) -> ResumableLoader[Batch]:
-        """Validation batches, always in the same order."""
-        return self.loader(self.val, shuffle=False)
+    def validation_loader(self) -> ResumableLoader[Batch]:
+        """Return validation batches, always in the same order."""
+        return self.make_loader(self.val, self.training, self.seed, shuffle=False)
 
-
-class CaptionData(PictureData[CaptionBatch]):
-    """Captioned pictures for training and evaluation."""
-
-    def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
-        """The words of the training captions."""
-        captions = (caption for own in self.table("train")["captions"][:] for caption in own)
-        return Vocabulary.from_texts(map(tokenize, captions), min_count, max_size)
-
-    def references(self, split: str) -> dict[int, list[str]]:
-        """What people said of each picture."""
+    def example_images(self, split: str, count: int) -> list[dict[str, Any]]:
+        """Return the first rows of a split."""
         rows = self.table(split)
-        return dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
-
-    def connect(self, encoder: Encoder, vocabulary: Vocabulary, training: TrainingConfig, seed: int) -> None:
-        """Say who will look at the pictures, in which words, and how batches are made."""
-        self.words = vocabulary
-        self.look(encoder, training, seed)
-
-    def items(self, split: str, train: bool = False) -> CaptionItems:
-        """The captioned pictures of a split as batches."""
-        rows, pictures = self.seen(split, with_captions(self.table(split), split), train)
-        training = self.training
-        per_image = training.captions_per_image
-        return CaptionItems(rows, pictures, self.words, per_image, training.max_words, self.seed)
+        return list(rows.select(range(min(count, len(rows)))))

@@ -1,10 +1,13 @@
-"""Who is held out: as somebody wrote, or by a hash of names: order, platform and Python do not matter."""
+"""Hold out samples: as a file says, or by a hash of names, whatever the order, platform and Python."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from captioner.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 Rows = TypeVar("Rows")
 
@@ -57,3 +60,8 @@ def rows_of(tables: Mapping[str, Rows], split: str) -> Rows:
     if split not in tables:
         raise UserError(f"The data has no split {split!r}. {nearest(split, tables)}")
     return tables[split]
+
+
+def first_rows(rows: "Dataset", limit: int | None) -> "Dataset":
+    """Return the first `limit` rows of a table, or all."""
+    return rows.select(range(min(limit or len(rows), len(rows))))

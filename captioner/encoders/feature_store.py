@@ -1,4 +1,4 @@
-"""The feature store: a frozen encoder runs once per picture.      B batch, L locations, F feature.
+"""Store features, so that a frozen encoder runs once an image.      B batch, L locations, F feature.
 
 A store is a folder named after the encoder's fingerprint (weights, layer, transform) with two files that
 only grow: `features.f16`, the rows (L, F) of all pictures, and `index.jsonl`, a line about the encoder and
@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from captioner.encoders.base import Encoder
-from captioner.encoders.encoding import Pictures, encoded_batches
+from captioner.encoders.encoding import KeyedImages, encoded_batches
 from captioner.errors import UserError
 from captioner.images import ImageSource
 
@@ -37,7 +37,10 @@ class _Chunk(NamedTuple):
 
 
 class FeatureStore:
-    """Features on disk, by the key of their picture. Picklable: each process maps the file for itself.
+    """Features on disk, by the key of their image. Picklable: each process maps the file for itself.
+
+    Args:
+        folder: where the store lies.
 
     Attributes:
         grid: rows and columns of the locations.
@@ -70,17 +73,17 @@ class FeatureStore:
 
     @property
     def index_path(self) -> Path:
-        """Where the list of pictures lies."""
+        """The file with a line for every batch."""
         return self.folder / "index.jsonl"
 
     @property
     def data_path(self) -> Path:
-        """Where the features lie."""
+        """The file with the features."""
         return self.folder / "features.f16"
 
     @property
     def row_bytes(self) -> int:
-        """The size of one picture's features."""
+        """The size of one image's features."""
         return 2 * self.grid[0] * self.grid[1] * self.feature_dim
 
     @property
@@ -98,7 +101,13 @@ class FeatureStore:
         return self.__dict__ | {"_data_RLF": None}
 
     def read(self, keys: Sequence[str]) -> Tensor:
-        """features_BLF, float32, in the order of `keys`.
+        """Read features.
+
+        Args:
+            keys: the keys of their images.
+
+        Returns:
+            features_BLF, float32, in the order of `keys`.
 
         Raises:
             UserError: there are no features of a key.
@@ -149,17 +158,27 @@ class FeatureStore:
 
 def open_store(
     encoder: Encoder,
-    pictures: Pictures,
+    pictures: KeyedImages,
     folder: Path,
     *,
     batch_size: int = 32,
     device: torch.device | str = "cpu",
 ) -> FeatureStore:
-    """The store of `encoder` under `folder`, with the features of all `pictures` that can be read.
+    """Open the feature store of an encoder, and compute the features that it lacks.
 
-    Those it lacks, and those whose file has changed since (size, time), are computed now, in float32 on
-    `device`, and kept in 16 bits. Pictures that cannot be read are named and left out; they are tried again
-    at the next prompt_state. Processes that open the same store at once wait for each other.
+    Features are computed in float32 and kept in 16 bits; those whose file has changed since (size, time) are
+    computed again. Images that cannot be read are named and left out; they are tried again the next time.
+    Processes that open the same store at once wait for each other.
+
+    Args:
+        encoder: a frozen encoder.
+        pictures: the images whose features are wanted.
+        folder: where stores lie.
+        batch_size: images encoded at a time.
+        device: where they are encoded.
+
+    Returns:
+        The store, with the features of all `pictures` that can be read.
 
     Raises:
         UserError: the encoder is being trained, the disk is too small, the store is damaged, or a feature
@@ -190,7 +209,7 @@ def open_store(
             _announce(store, len(missing))
             _build(encoder, missing, store, batch_size, torch.device(device))
             store = FeatureStore(home)
-    _tell_unreadable(store, pictures)
+    _report_unreadable(store, pictures)
     return store
 
 
@@ -203,7 +222,7 @@ def _announce(store: FeatureStore, count: int) -> None:
 
 
 def _build(
-    encoder: Encoder, pictures: Pictures, store: FeatureStore, batch_size: int, device: torch.device
+    encoder: Encoder, pictures: KeyedImages, store: FeatureStore, batch_size: int, device: torch.device
 ) -> None:
     with (
         open(store.data_path, "ab") as data,
@@ -212,22 +231,24 @@ def _build(
     ):
         data.truncate(store.data_bytes)
         index.truncate(store.index_bytes)
+        sources = dict(pictures)
         for batch in encoded_batches(encoder, pictures, batch_size, device):
-            good = [(key, _stamp(source)) for key, source in batch.pictures]
+            good = [(key, _stamp(sources[key])) for key in batch.keys]
             line = {"pictures": good, "unreadable": batch.unreadable, "crc32": zlib.crc32(batch.rows)}
             # The features first: without its line a batch does not count.
             for file, content in ((data, batch.rows), (index, json.dumps(line).encode() + b"\n")):
                 file.write(content)
                 file.flush()
                 fsync(file.fileno())
-            bar.update(len(batch.pictures) + len(batch.unreadable))
+            bar.update(len(batch.keys) + len(batch.unreadable))
 
 
 def _stamp(source: ImageSource) -> str:
-    """Tells a file from a later one of the same name; empty for a file that is not there."""
+    """Return a mark that differs for a later file of the same name; empty for a file that is not there."""
     if isinstance(source, bytes):
         return f"{len(source)} bytes"
-    found = Path(source).stat() if Path(source).is_file() else None
+    path = Path(str(source))
+    found = path.stat() if path.is_file() else None
     return f"{found.st_size} {found.st_mtime_ns}" if found else ""
 
 
@@ -241,7 +262,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _tell_unreadable(store: FeatureStore, pictures: Pictures) -> None:
+def _report_unreadable(store: FeatureStore, pictures: KeyedImages) -> None:
     broken = [store.unreadable[key] for key, _ in pictures if key in store.unreadable]
     if broken:
         print(f"{len(broken)} of {len(pictures)} pictures are left out:", file=sys.stderr)

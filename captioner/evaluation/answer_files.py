@@ -33,9 +33,9 @@ from captioner.metrics.answers.vqa_accuracy import (
 
 
 class Effect(NamedTuple):
-    """Of a rule: how many answers it override_search, and how many accuracies would be others without it."""
+    """Of a rule: how many answers it changed, and how many accuracies would be others without it."""
 
-    override_search: int
+    changed: int
     decided: int
 
 
@@ -87,11 +87,11 @@ def score_answers(results: Path, annotations: Path, questions: Path | None = Non
 
 def effects(explanations: Mapping[int, Explanation]) -> dict[str, Effect]:
     """What each rule did over all questions, and what it did that nothing is normalised where all agree."""
-    override_search = Counter(change.rule for one in explanations.values() for change in one.changes)
+    changed = Counter(change.rule for one in explanations.values() for change in one.changes)
     decided = Counter(rule for one in explanations.values() for rule in one.decisive)
     as_written = [one for one in explanations.values() if one.is_unanimous]
     others = sum(one.lenient != one.compared.accuracy for one in as_written)
-    found = {rule: Effect(override_search[rule], decided[rule]) for rule in RULES}
+    found = {rule: Effect(changed[rule], decided[rule]) for rule in RULES}
     return found | {"as written where all people agree": Effect(len(as_written), others)}
 
 

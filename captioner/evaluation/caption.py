@@ -1,7 +1,7 @@
-"""Evaluation of captions: scores, result files and a page of samples."""
+"""Evaluate captions: scores, result files and a page of samples."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,24 +9,52 @@ from captioner.config import Component
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionSource
 from captioner.data.captions.coco import write_coco_results
 from captioner.data.captions.scenes import Scenes
-from captioner.data.module import CaptionData
-from captioner.encoders.encoding import Pictures
+from captioner.data.splits import first_rows, rows_of
 from captioner.errors import UserError
-from captioner.evaluation.base import EVALUATIONS, Evaluation, left_out, write_results
+from captioner.evaluation.base import EVALUATIONS, Evaluation, unreadable_notes, write_results
 from captioner.evaluation.scene_metrics import share_looked_at, share_true
-from captioner.inference.generate import Captioned, as_captioner, generate
-from captioner.insight.attention_map import draw_attention
+from captioner.images import ImageSource
+from captioner.inference.caption import Captioned, Captioner
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
 from captioner.metrics.diversity import diversity
 from captioner.metrics.n_best import n_best_scores
 from captioner.metrics.scores import CaptionScores, score_captions
 from captioner.metrics.tokenization.tokenize import tokenize_all
-from captioner.models.folder import load_model
-from captioner.search.base import SEARCHES
-from captioner.search.override import override_search
-from captioner.training.caption import CaptionTask
 
 DRAWN_SAMPLES = 12
+RANKED_BY = "cider_d"  # of the samples page
+
+
+class CaptionSplit(NamedTuple):
+    """The images of a split and the captions that people wrote.
+
+    Attributes:
+        images: sources by path.
+        image_ids: ids by path.
+        references: captions by id.
+    """
+
+    images: list[tuple[str, ImageSource]]
+    image_ids: dict[str, int]
+    references: dict[int, list[str]]
+
+
+class CaptionResults(NamedTuple):
+    """What an evaluation measured.
+
+    Attributes:
+        captioned: the images that count, by id.
+        scores: of their best captions.
+        figures: these scores and others by name.
+        shuffled: scores with each caption given to another image.
+        oracle: scores of the best of the first k captions, by k.
+    """
+
+    captioned: dict[int, Captioned]
+    scores: CaptionScores[int]
+    figures: dict[str, float]
+    shuffled: dict[str, float]
+    oracle: dict[int, dict[str, float]]
 
 
 @EVALUATIONS.register("caption")
@@ -42,96 +70,124 @@ def evaluate(
     shuffled: bool = False,
     progress: Any = iter,
 ) -> Evaluation:
-    """Caption the pictures of a split and score the captions.
+    """Caption the images of a split and score the captions.
 
-    `output` gets `results.json`, the COCO results file, `samples.html` and `attention/`. `data` is another
-    data set than the one of the training, `search` changes to the model's own, `limit` a number of pictures.
-    `shuffled` scores the captions a second time, each given to another picture of the split: what the model
-    could have said without looking. Of several captions a picture, `n_best`, the first is what is scored;
-    columns oracle@k are of the first k of them, by `n_best_scores`. `progress` wraps the sequence of
-    captioned pictures, for a bar.
+    Args:
+        model: the model folder.
+        output: the folder that gets `results.json`, the COCO results file, `samples.html` and `attention/`.
+        data: another data set than that of the training.
+        split: its split.
+        limit: the number of images; all by default.
+        search: changes to the model's own search.
+        n_best: captions an image. The first is scored; columns oracle@k are of the first k (`n_best_scores`).
+        shuffled: whether captions are scored a second time, each given to another image of the split: what
+            the model could have said without the image.
+        progress: wraps the sequence of captioned images, for a progress bar.
+
+    Returns:
+        Figures and files.
 
     Raises:
-        UserError: no model, no such split, no picture that has a caption and can be read.
+        UserError: no model, no such split, no image that has a caption and can be read.
     """
-    task = as_captioner(load_model(model), model)
-    data = data or task.config.data
-    decoding = override_search(task.config.search, search or {}, n_best)
+    captioner = Captioner(model, search=search, n_best=n_best)
+    data = data or captioner.model.config.data
     source = CAPTION_SOURCES.build(data)
-    asked = split_of(source, split, limit)
+    wanted = split_of(source, split, limit)
     started = time.monotonic()
-    reader = SEARCHES.build(decoding, vocabulary=task.vocabulary)
-    found = [_lighter(captioned) for captioned in progress(generate(task, reader, asked.pictures, n_best))]
+    found = [_without_alphas(one) for one in progress(captioner.stream(wanted.images))]
     seconds = time.monotonic() - started
-    problems = [captioned.problem for captioned in found if captioned.problem]
-    ids, references = asked.image_ids, asked.references
-    good = {ids[c.name]: c for c in found if not c.problem and references[ids[c.name]]}
+    problems = [one.problem for one in found if one.problem]
+    results = _score(captioner, source, wanted, found, split, shuffled)
+    about = {"model": str(model), "data": data, "split": split, "images": len(results.captioned)}
+    about |= {"unreadable": problems, "decoding": captioner.search_config, "seconds": round(seconds, 1)}
+    write_results(output / "results.json", about | _to_json(results))
+    texts = {image_id: one.text for image_id, one in results.captioned.items()}
+    write_coco_results(output / f"captions_{split}_results.json", texts)
+    title = f"{captioner.search_config['name']} on {split}"
+    _write_samples(captioner, results, wanted.references, output, title)
+    columns = {split: results.figures}
+    columns |= {"shuffled": results.shuffled} if results.shuffled else {}
+    columns |= {f"oracle@{size}": one for size, one in results.oracle.items()}
+    return Evaluation(f"{len(texts)} pictures", columns, _files(output), unreadable_notes(problems))
+
+
+def split_of(source: CaptionSource, split: str, limit: int | None) -> CaptionSplit:
+    """Return a split of a data set, or the first images of it.
+
+    Args:
+        source: the data set.
+        split: the name of the split.
+        limit: the number of images; all by default.
+
+    Returns:
+        Images and references.
+
+    Raises:
+        UserError: there is no such split.
+    """
+    rows = first_rows(rows_of(source.tables(), split), limit)
+    ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
+    references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
+    return CaptionSplit([(path, source.image(split, path)) for path in ids], ids, references)
+
+
+def _without_alphas(captioned: Captioned) -> Captioned:
+    """Without the attention of captions that are not shown: of many images that is gigabytes."""
+    first, others = captioned.captions[:1], captioned.captions[1:]
+    return captioned._replace(captions=first + [caption._replace(alphas_TL=None) for caption in others])
+
+
+def _score(
+    captioner: Captioner,
+    source: CaptionSource,
+    wanted: CaptionSplit,
+    found: Sequence[Captioned],
+    split: str,
+    shuffled: bool,
+) -> CaptionResults:
+    ids, references = wanted.image_ids, wanted.references
+    good = {ids[one.name]: one for one in found if not one.problem and references[ids[one.name]]}
     if not good:
         raise UserError(f"No picture of the split {split} has a caption to compare with and can be read.")
-    texts = {image_id: captioned.captions[0].text for image_id, captioned in good.items()}
+    texts = {image_id: one.text for image_id, one in good.items()}
     scores = score_captions(texts, references, tokenizer="auto")
-    figures = _figures(task, source, good, scores)
-    control = _shuffled(source, texts, references) if shuffled else {}
-    oracle = _oracle(good, scores, n_best) if n_best > 1 else {}
-    about = {"model": str(model), "data": data, "split": split, "images": len(good), "unreadable": problems}
-    about |= {"decoding": decoding, "seconds": round(seconds, 1)}
-    about |= {"tokenizer": scores.tokenizer, "unsure_captions": scores.num_unsure}
-    about |= {"cider_idf": scores.cider_idf, "scores": figures, "shuffled": control, "oracle": oracle}
-    write_results(output / "results.json", about)
-    write_coco_results(output / f"captions_{split}_results.json", texts)
-    _write_samples(task, good, references, scores, figures, output, f"{decoding['name']} on {split}")
-    return Evaluation(
-        f"{len(good)} pictures",
-        {split: figures}
-        | ({"shuffled": control} if control else {})
-        | {f"oracle@{size}": one for size, one in oracle.items()},
-        _written(output),
-        left_out(problems),
+    return CaptionResults(
+        good,
+        scores,
+        _figures(captioner, source, good, scores),
+        _shuffled(source, texts, references) if shuffled else {},
+        _oracle(good, scores, captioner.n_best) if captioner.n_best > 1 else {},
     )
 
 
-def _written(output: Path) -> dict[str, Path]:
+def _to_json(results: CaptionResults) -> dict[str, Any]:
+    scores = results.scores
+    return {
+        "tokenizer": scores.tokenizer,
+        "unsure_captions": scores.num_unsure,
+        "cider_idf": scores.cider_idf,
+        "scores": results.figures,
+        "shuffled": results.shuffled,
+        "oracle": results.oracle,
+    }
+
+
+def _files(output: Path) -> dict[str, Path]:
     files = {"results": output / "results.json", "samples page": output / "samples.html"}
     pictures = output / "attention"
     return files | ({"attention pictures": pictures} if pictures.is_dir() else {})
 
 
-def _lighter(captioned: Captioned) -> Captioned:
-    """Without where the model looked for captions that are not shown: of many pictures that is gigabytes."""
-    first, others = captioned.captions[:1], captioned.captions[1:]
-    return captioned._replace(captions=first + [caption._replace(alphas_TL=None) for caption in others])
-
-
-class Split(NamedTuple):
-    """The pictures of a split and what people said of them."""
-
-    pictures: Pictures  # by path
-    image_ids: dict[str, int]  # path -> id
-    references: dict[int, list[str]]
-
-
-def split_of(source: CaptionSource, split: str, limit: int | None) -> Split:
-    """A split of a data set, or the first pictures of it.
-
-    Raises:
-        UserError: there is no such split.
-    """
-    rows = CaptionData(source, source.tables(), Path()).table(split)
-    rows = rows.select(range(min(limit or len(rows), len(rows))))
-    ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
-    references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
-    return Split([(path, source.image(split, path)) for path in ids], ids, references)
-
-
 def _figures(
-    task: CaptionTask, source: CaptionSource, good: dict[int, Captioned], scores: CaptionScores[int]
+    captioner: Captioner, source: CaptionSource, good: dict[int, Captioned], scores: CaptionScores[int]
 ) -> dict[str, float]:
-    captions = {image_id: c.captions[0] for image_id, c in good.items()}
+    captions = {image_id: one.captions[0] for image_id, one in good.items()}
     variety = diversity([caption.words for caption in captions.values()])
     figures = scores.as_dict() | {"distinct": variety.distinct_captions, "mean_length": variety.mean_length}
     if isinstance(source, Scenes):
         figures["wholly_true"] = share_true(source, {i: c.text for i, c in captions.items()})
-        figures |= share_looked_at(source, captions, task.encoder.grid)
+        figures |= share_looked_at(source, captions, captioner.grid)
     return figures
 
 
@@ -150,7 +206,7 @@ def _oracle(
 def _shuffled(
     source: CaptionSource, texts: dict[int, str], references: dict[int, list[str]]
 ) -> dict[str, float]:
-    """Each caption moved on by half the split: every picture gets another one's."""
+    """Each caption moved on by half the split: every image gets another one's."""
     ids = list(texts)
     middle = len(ids) // 2
     moved = dict(zip(ids, [texts[i] for i in ids[middle:] + ids[:middle]], strict=True))
@@ -161,39 +217,42 @@ def _shuffled(
 
 
 def _write_samples(
-    task: CaptionTask,
-    good: dict[int, Captioned],
+    captioner: Captioner,
+    results: CaptionResults,
     references: dict[int, list[str]],
-    scores: CaptionScores[int],
-    figures: dict[str, float],
     output: Path,
     title: str,
 ) -> None:
+    per_image = results.scores.per_image
+    ranking = {image_id: per_image[image_id][RANKED_BY] for image_id in results.captioned}
+    title += f", {len(ranking)} pictures{page_note(ranking, 'CIDEr-D')}"
     samples = []
-    ranking = {image_id: scores.per_image[image_id]["cider_d"] for image_id in good}
-    chosen = shown_on_page(ranking)
-    title += f", {len(good)} pictures{page_note(ranking, 'CIDEr-D')}"
-    for number, image_id in enumerate(chosen):
-        captioned = good[image_id]
-        caption = captioned.captions[0]
-        assert captioned.encoder_view is not None
-        if caption.alphas_TL is not None and caption.words and number < DRAWN_SAMPLES:
+    for number, image_id in enumerate(shown_on_page(ranking)):
+        one = results.captioned[image_id]
+        if one.attention is not None and one.words and number < DRAWN_SAMPLES:
             (output / "attention").mkdir(exist_ok=True)
-            figure = draw_attention(
-                captioned.encoder_view, caption.words, caption.alphas_TL, task.encoder.grid
-            )
-            figure.save(output / "attention" / f"{image_id}.png")
-        samples.append(
-            PageSample(
-                image_id,
-                captioned.encoder_view,
-                caption.text,
-                caption.words,
-                caption.alphas_TL.tolist() if caption.alphas_TL is not None and caption.words else None,
-                task.encoder.grid,
-                references[image_id],
-                scores.per_image[image_id],
-                None if caption.finished else "cut at the maximal length",
-            )
-        )
-    write_samples_page(output / "samples.html", title, figures, samples)
+            captioner.draw(one).save(output / "attention" / f"{image_id}.png")
+        samples.append(_sample(captioner, image_id, one, references[image_id], per_image[image_id]))
+    write_samples_page(output / "samples.html", title, results.figures, samples)
+
+
+def _sample(
+    captioner: Captioner,
+    image_id: int,
+    captioned: Captioned,
+    references: list[str],
+    scores: dict[str, float],
+) -> PageSample:
+    assert captioned.encoder_view is not None
+    has_alphas = captioned.attention is not None and captioned.words
+    return PageSample(
+        image_id,
+        captioned.encoder_view,
+        captioned.text,
+        captioned.words,
+        captioned.attention.tolist() if has_alphas and captioned.attention is not None else None,
+        captioner.grid,
+        references,
+        scores,
+        None if captioned.captions[0].finished else "cut at the maximal length",
+    )

@@ -1,4 +1,4 @@
-"""Evaluation of a character model: how surprised it is by text that it has not learnt from.
+"""Evaluate a character model: -log p of text that it was not trained on.
 
 N streams, T characters.
 """
@@ -18,8 +18,8 @@ from captioner.errors import UserError
 from captioner.evaluation.base import EVALUATIONS, Evaluation, write_results
 from captioner.inference.char_lm import Writer
 from captioner.metrics.text.likelihood import Array, Likelihood, likelihood
+from captioner.models.char_lm import CharLanguageModel
 from captioner.models.prompt import nll
-from captioner.training.char_lm import CharLM
 from captioner.vocabulary import PAD
 
 NUM_WINDOWS = 1000
@@ -38,25 +38,37 @@ def evaluate(
     windows_seed: int | None = None,
     progress: Any = iter,
 ) -> Evaluation:
-    """The mean nll of a split's symbols, each after all that come before it in the split.
+    """Compute the mean -log p of a split's symbols, each after all that come before it in the split.
 
-    `data` are changes to the data of the training. The split is read as one stream from a zero state, or as
-    `validation_streams` of `data`; the first symbol is not predicted. `windows` adds nanoGPT's estimate
-    (Karpathy, 2022), for models with a fixed context: the mean over 1000 or `num_windows` windows of so many
-    symbols at random places, each read from a zero state. nanoGPT takes 12,800 of 256, on a CPU 240 of 64.
-    Intervals are of 95 %, by bootstrap over blocks of the text, and over windows.
+    The split is read as one stream from a zero state, or as `validation_streams` of `data`; the first symbol
+    is not predicted. Intervals are of 95 %, by bootstrap over blocks of the text, and over windows.
+
+    Args:
+        model: the model folder.
+        output: the folder that gets `results.json`.
+        data: changes to the data of the training.
+        split: the split of the text.
+        windows: if given, nanoGPT's estimate (Karpathy, 2022) is added, for models with a fixed context: the
+            mean over windows of so many symbols at random places, each read from a zero state. nanoGPT takes
+            12,800 of 256, on a CPU 240 of 64.
+        num_windows: how many windows; 1000 by default.
+        windows_seed: for their places; 0 by default.
+        progress: wraps sequences of chunks, for a progress bar.
+
+    Returns:
+        Figures and files.
 
     Raises:
         UserError: no model, nothing in the split, an unknown symbol, windows that the split has no room for.
     """
     draws = _draws(windows, num_windows, windows_seed)
     writer = Writer(model)
-    part = _read(writer.task, data or {}, split)
+    part = _read(writer.model, data or {}, split)
     starts = _starts(part.stretches, draws) if draws else None  # refused before the split is read
     found = likelihood(_carried(writer, part, progress))
     columns = _columns(split, found)
     about = {"model": str(model), "data": part.data, "split": split, "text": part.text, **_results(found)}
-    notes = [] if part.text == writer.task.text or "path" in (data or {}) else [OTHER_TEXT.format(split)]
+    notes = [] if part.text == writer.model.text or "path" in (data or {}) else [OTHER_TEXT.format(split)]
     if draws and starts is not None:
         nats_NT = writer.nll_in_windows(part.numbers, starts, draws.length, progress)
         short = likelihood(nats_NT.flatten(), block=draws.length)
@@ -65,7 +77,7 @@ def evaluate(
         about["windows"] = draws._asdict() | _results(short)
         notes.append(f"random windows: {draws.number:,} of {draws.length:,}, seed {draws.seed}")
     write_results(output / "results.json", about)
-    title = f"{found.num_symbols:,} {writer.task.alphabet.unit}"
+    title = f"{found.num_symbols:,} {writer.model.alphabet.unit}"
     return Evaluation(title, columns, {"results": output / "results.json"}, notes, digits=4)
 
 
@@ -95,12 +107,12 @@ class _Part(NamedTuple):
     num_streams: int
 
 
-def _read(task: CharLM, changes: Component, split: str) -> _Part:
-    data = task.config.data | {"validation_streams": 1} | changes
+def _read(model: CharLanguageModel, changes: Component, split: str) -> _Part:
+    data = model.config.data | {"validation_streams": 1} | changes
     source = CORPORA.build(data)
     text = source.read()
-    numbers = task.alphabet.encode(text)
-    cut = source.cut_to_read(split, len(numbers), task.config.training.batch_size)
+    numbers = model.alphabet.encode(text)
+    cut = source.cut_to_read(split, len(numbers), model.config.training.batch_size)
     about = fingerprint(text, source.unit)
     return _Part(data, about, numbers[: cut.length], cut.parts[split], source.validation_streams)
 
@@ -110,8 +122,8 @@ def _carried(writer: Writer, part: _Part, progress: Any) -> Array:
     streams = divide(part.stretches, part.num_streams, whole=True)
     longest = max(stream.length for stream in streams)
     whole = Chunks(part.numbers, streams, longest, whole=True).__getitems__([SampleIndex(0, 0)])
-    tokens_NT = whole.tokens_NT.to(writer.task.device)
-    nats_NT = nll(writer.task.prompted, tokens_NT, progress)
+    tokens_NT = whole.tokens_NT.to(writer.model.device)
+    nats_NT = nll(writer.model.prompted, tokens_NT, progress)
     return np.asarray(nats_NT[tokens_NT[:, 1:] != PAD].double().cpu())
 
 

@@ -1,4 +1,4 @@
-"""Evaluation of translations: how many are right to the last symbol, and which are not."""
+"""Evaluate translations: how many are right to the last symbol, and which are not."""
 
 import time
 from collections import Counter
@@ -41,25 +41,35 @@ def evaluate(
     """Translate the sources of a split and compare with its targets.
 
     `exact` is the share of translations that are the target, for each kind of pair too, where there are
-    several; `error_rate` the symbols to insert, remove or change over those of the targets. `output` gets
-    `results.json` and `translations.tsv`: source, target, translation. `data` are changes to the data of the
-    training, or with a `name` other data; `search` changes to the model's own, `limit` a number of pairs.
+    several; `error_rate` the symbols to insert, remove or change over those of the targets.
+
+    Args:
+        model: the model folder.
+        output: the folder that gets `results.json` and `translations.tsv`: source, target, translation.
+        data: changes to the data of the training, or with a `name` other data.
+        split: its split.
+        limit: the number of pairs; all by default.
+        search: changes to the model's own search.
+        progress: wraps the sequence of translations, for a progress bar.
+
+    Returns:
+        Figures and files.
 
     Raises:
         UserError: no model, no such split.
     """
     translator = Translator(model, search)
-    own = translator.task.config.data
+    own = translator.model.config.data
     data = data if data and "name" in data else own | (data or {})
     rows: list[PairRow] = list(rows_of(PAIR_SOURCES.build(data).tables(), split))[:limit]
     started = time.monotonic()
-    found = progress(translator([row["source"] for row in rows], unknown=True))
+    found = progress(translator.stream([row["source"] for row in rows], unknown=True))
     compared = [_Compared(row, one.text) for row, one in zip(rows, found, strict=True)]
     seconds = time.monotonic() - started
     figures, counts = _figures(compared, translator.symbols)
     unknown = sum(UNK in translator.symbols.encode(row["source"]) for row in rows)
     about = {"model": str(model), "data": data, "split": split, "pairs": len(rows), "kinds": counts}
-    about |= {"unknown_symbols": unknown, "decoding": translator.decoding, "seconds": round(seconds, 1)}
+    about |= {"unknown_symbols": unknown, "decoding": translator.search_config, "seconds": round(seconds, 1)}
     write_results(output / "results.json", about | {"scores": figures})
     lines = [f"{one.row['source']}\t{one.row['target']}\t{one.said}\n" for one in compared]
     (output / "translations.tsv").write_text("".join(lines), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Evaluation of chosen answers: accuracy by type of question, and the official results file."""
+"""Evaluate chosen answers: accuracy by type of question, and the official results file."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,35 @@ from typing import Any, NamedTuple
 from captioner.config import Component
 from captioner.data.formats.visual7w_results import Result, write_visual7w_results
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource
-from captioner.data.questions.multiple_choice import MultipleChoiceQuestion, asked_of_pictures
+from captioner.data.questions.multiple_choice import (
+    MultipleChoiceData,
+    MultipleChoiceQuestion,
+    questions_by_path,
+)
+from captioner.data.questions.pointing import PointingData
+from captioner.data.questions.telling import TellingData
+from captioner.data.splits import first_rows
 from captioner.errors import UserError
-from captioner.evaluation.base import EVALUATIONS, Evaluation, grey_picture, left_out, write_results
+from captioner.evaluation.base import (
+    EVALUATIONS,
+    Evaluation,
+    grey_picture,
+    unreadable_notes,
+    write_results,
+)
 from captioner.images import ImageSource
-from captioner.inference.visual7w import Chosen, choose
+from captioner.inference.visual7w import Chooser, Chosen
 from captioner.metrics.answers.choice_accuracy import ChoiceScores, Truth, choice_accuracy
-from captioner.models.folder import load_model
-from captioner.training.multiple_choice import MultipleChoiceTask, as_multiple_choice
 
 
-@EVALUATIONS.register("visual7w_pointing")
+class ChoiceSplit(NamedTuple):
+    """The images of a split by path, the questions about each, and the right answers."""
+
+    images: dict[str, ImageSource]
+    questions: dict[str, list[MultipleChoiceQuestion]]
+    truth: dict[int, Truth]
+
+
 @EVALUATIONS.register("visual7w")
 def evaluate(
     model: Path,
@@ -30,62 +48,63 @@ def evaluate(
     blank: bool = False,
     progress: Any = iter,
 ) -> Evaluation:
-    """Choose an answer to every question of a split.
+    """Choose an answer to every question of a split; a question about an unreadable image counts as wrong.
 
-    `output` gets `results.json` and the official results file. `data` is another question set than the one
-    of the training, `limit` a number of questions. `blank` asks all questions a second time about a grey
-    picture: what is chosen without having seen anything.
+    Args:
+        model: the model folder.
+        output: the folder that gets `results.json` and the official results file.
+        data: another question set than that of the training.
+        split: its split.
+        limit: the number of questions; all by default.
+        blank: whether all questions are asked a second time about a grey image: what is chosen without the
+            image.
+        progress: wraps the sequence of choices, for a progress bar.
 
-    A question about a picture that cannot be read is answered wrongly.
+    Returns:
+        Figures and files.
 
     Raises:
-        UserError: no model, no such split, no picture of it can be read.
+        UserError: no model, no such split, no image of it can be read.
     """
-    task = as_multiple_choice(load_model(model), model)
-    data = data or task.config.data
-    shown = _split(task, QUESTION_SOURCES.build(data), split, limit)
+    chooser = Chooser(model)
+    data = data or chooser.model.config.data
+    wanted = _split(chooser, QUESTION_SOURCES.build(data), split, limit)
     started = time.monotonic()
-    found = list(progress(choose(task, shown.pictures, shown.asked)))
+    found = list(progress(chooser.choose(wanted.images, wanted.questions)))
     seconds = time.monotonic() - started
-    scores = _scores(found, shown.truth)
-    if scores.num_unanswered == len(shown.truth):
+    scores = _scores(found, wanted.truth)
+    if scores.num_unanswered == len(wanted.truth):
         raise UserError(f"No picture of the split {split} can be read.")
     columns = {split: _figures(scores)}
     if blank:
-        grey = dict.fromkeys(shown.pictures, grey_picture())
-        columns["blank"] = _figures(_scores(list(progress(choose(task, grey, shown.asked))), shown.truth))
+        grey = dict.fromkeys(wanted.images, grey_picture())
+        chosen = list(progress(chooser.choose(grey, wanted.questions)))
+        columns["blank"] = _figures(_scores(chosen, wanted.truth))
     problems = list(dict.fromkeys(one.problem for one in found if one.problem))
-    about = {"model": str(model), "data": data, "split": split, "questions": len(shown.truth)}
+    about = {"model": str(model), "data": data, "split": split, "questions": len(wanted.truth)}
     about |= {"questions_by_type": scores.num_questions, "unanswered": scores.num_unanswered}
     about |= {"unreadable": problems, "seconds": round(seconds, 1), "scores": columns}
     write_results(output / "results.json", about)
     files = {"results": output / "results.json", "answers": output / f"visual7w_{split}_results.json"}
     write_visual7w_results(files["answers"], _results(found))
-    notes = left_out(problems)
+    notes = unreadable_notes(problems)
     if scores.num_unanswered:
         notes.append(f"{scores.num_unanswered:,} questions about these pictures count as answered wrongly.")
-    return Evaluation(f"{len(shown.truth):,} questions", columns, files, notes)
+    return Evaluation(f"{len(wanted.truth):,} questions", columns, files, notes)
 
 
-class _Split(NamedTuple):
-    pictures: dict[str, ImageSource]
-    asked: dict[str, list[MultipleChoiceQuestion]]
-    truth: dict[int, Truth]
-
-
-def _split(task: MultipleChoiceTask, source: QuestionSource, split: str, limit: int | None) -> _Split:
-    data = task.data_class(source, source.tables(), Path())
-    rows = data.table(split)
-    asked = asked_of_pictures(rows.select(range(min(limit or len(rows), len(rows)))))
+def _split(chooser: Chooser, source: QuestionSource, split: str, limit: int | None) -> ChoiceSplit:
+    kind: type[MultipleChoiceData[Any]] = PointingData if chooser.model.chooses_boxes else TellingData
+    data = kind(source, source.tables(), Path())
+    questions = questions_by_path(first_rows(data.table(split), limit))
     truth = data.truth(split)
-    truth = {one.question_id: truth[one.question_id] for own in asked.values() for one in own}
-    return _Split({path: source.image(split, path) for path in asked}, asked, truth)
+    truth = {one.question_id: truth[one.question_id] for own in questions.values() for one in own}
+    return ChoiceSplit({path: source.image(split, path) for path in questions}, questions, truth)
 
 
 def _scores(found: Sequence[Chosen], truth: Mapping[int, Truth]) -> ChoiceScores:
-    return choice_accuracy(
-        {one.asked.question_id: one.choice for one in found if one.choice is not None}, truth
-    )
+    chosen = {one.question.question_id: one.choice for one in found if one.choice is not None}
+    return choice_accuracy(chosen, truth)
 
 
 def _figures(scores: ChoiceScores) -> dict[str, float]:
@@ -96,7 +115,11 @@ def _figures(scores: ChoiceScores) -> dict[str, float]:
 
 def _results(found: Sequence[Chosen]) -> list[Result]:
     return [
-        Result(one.asked.question_id, one.asked.question, int(one.choice) if one.asked.boxes else one.choice)
+        Result(
+            one.question.question_id,
+            one.question.question,
+            int(one.choice) if one.question.boxes else one.choice,
+        )
         for one in found
         if one.choice is not None
     ]

@@ -1,82 +1,235 @@
-"""Trained captioners, ready for pictures."""
+"""Caption images with trained models.      B images, T words, L locations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
+import torch
 from PIL import Image
 
 from captioner.errors import UserError
-from captioner.inference.generate import Captioned, as_captioner, generate
-from captioner.insight.attention_map import draw_attention
-from captioner.insight.search_tree import write_search_tree
-from captioner.models.folder import load_model
-from captioner.search.base import SEARCHES
+from captioner.image_reader import ReadImage
+from captioner.images import ImageSource, UnreadableImage
+from captioner.inference.base import PREDICTORS, EncoderInput, ImagePredictor, named
+from captioner.models.caption import CaptionModel
+from captioner.search.base import SEARCHES, Hypothesis, StepModel
+from captioner.search.ensemble import Ensemble
 from captioner.search.override import override_search, search_settings
+from captioner.search.trace import SearchTrace, TraceEvent
+
+BATCH_SIZE = 32
 
 
-class Captioner:
-    """Model folders, loaded once; several speak as one, by the mean of their probabilities.
+class Caption(NamedTuple):
+    """A caption of an image.
+
+    Attributes:
+        words: its words.
+        log_prob: its log-probability, the end included.
+        word_log_probs: of each word, and of the end if it is finished.
+        finished: False for a caption that was cut at the maximal length.
+        alphas_TL: attention at each word, a numpy array that sums to one over L; None without attention.
+        score: what the search ranks by.
+        group: of diverse beam search.
+        proven: whether exact search has proven that no caption is better; None for other searches.
+    """
+
+    words: list[str]
+    log_prob: float
+    word_log_probs: list[float]
+    finished: bool
+    alphas_TL: Any | None
+    score: float
+    group: int
+    proven: bool | None
+
+    @property
+    def text(self) -> str:
+        """The caption as one string."""
+        return " ".join(self.words)
+
+
+class Captioned(NamedTuple):
+    """An image with its captions, the best first; or why it has none.
+
+    Attributes:
+        name: of the image.
+        captions: one or more, if the image could be read.
+        encoder_view: the part of the image that the encoder sees.
+        problem: why the image could not be read, or None.
+        events: what the search did, if it was traced.
+    """
+
+    name: str
+    captions: list[Caption]
+    encoder_view: Image.Image | None
+    problem: str | None
+    events: Sequence[TraceEvent] = ()
+
+    @property
+    def text(self) -> str:
+        """The best caption; empty where there is none."""
+        return self.captions[0].text if self.captions else ""
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the best caption."""
+        return self.captions[0].words if self.captions else []
+
+    @property
+    def log_prob(self) -> float:
+        """The log-probability of the best caption."""
+        return self.captions[0].log_prob if self.captions else -float("inf")
+
+    @property
+    def attention(self) -> Any | None:
+        """Attention at each word of the best caption, (T, L); None without attention."""
+        return self.captions[0].alphas_TL if self.captions else None
+
+
+@PREDICTORS.register("caption")
+class Captioner(ImagePredictor[CaptionModel]):
+    """Captioning models, loaded once; several make an ensemble, the mean of their probabilities.
 
     Args:
-        models: the folders.
+        folders: the model folders.
         search: changes to the first model's own search.
-        n_best: captions a picture; a beam whose size nobody chose is as wide at least.
+        n_best: captions an image; a beam whose size nobody chose is as wide at least.
 
     Raises:
         UserError: a folder holds no captioning model; the vocabularies differ; the search has no such option.
     """
 
-    def __init__(self, *models: Path, search: Mapping[str, Any] | None = None, n_best: int = 1) -> None:
-        self.task, *self.others = (as_captioner(load_model(model), model) for model in models)
-        for model, other in zip(models[1:], self.others, strict=True):
-            if other.vocabulary.words != self.task.vocabulary.words:
-                raise UserError(f"{model} and {models[0]} have different words: they cannot speak as one.")
-        self.model = models[0]
+    model_class = CaptionModel
+
+    def __init__(
+        self, *folders: Path | str, search: Mapping[str, Any] | None = None, n_best: int = 1
+    ) -> None:
+        super().__init__(folders[0])
+        self.others: list[CaptionModel] = [self.load(Path(folder)) for folder in folders[1:]]
+        for folder, other in zip(folders[1:], self.others, strict=True):
+            if other.vocabulary.words != self.model.vocabulary.words:
+                raise UserError(f"{folder} and {folders[0]} have different words: they make no ensemble.")
         self.n_best = n_best
-        self.decoding = override_search(self.task.config.search, search or {}, n_best)
-        self.search = SEARCHES.build(self.decoding, vocabulary=self.task.vocabulary)
+        self.search_config = override_search(self.model.config.search, search or {}, n_best)
+        self.search = SEARCHES.build(self.search_config, vocabulary=self.model.vocabulary)
 
-    def __call__(self, files: Sequence[Path], record: bool = False) -> Iterator[Captioned]:
-        """Captions in the order of the files; `record` keeps what the search did."""
-        pictures = [(str(file), file) for file in files]
-        return generate(self.task, self.search, pictures, self.n_best, others=self.others, record=record)
+    @property
+    def models(self) -> tuple[CaptionModel, ...]:
+        """All models of the ensemble."""
+        return (self.model, *self.others)
 
-    def check_has_attention(self) -> None:
-        """Make sure there is something to draw.
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the locations of attention."""
+        return self.model.encoder.grid
+
+    @overload
+    def caption(self, images: ImageSource) -> Captioned: ...
+
+    @overload
+    def caption(self, images: list[ImageSource]) -> list[Captioned]: ...
+
+    def caption(self, images: ImageSource | list[ImageSource]) -> Captioned | list[Captioned]:
+        """Caption one image, or a list of images.
+
+        Args:
+            images: files, files' bytes, PIL images or numpy arrays.
+
+        Returns:
+            The captioned image, or a list of them in order, in which an unreadable image has a `problem`.
 
         Raises:
-            UserError: a decoder does not attend, or they look at different places.
+            UnreadableImage: the one image cannot be read.
         """
-        for task in (self.task, *self.others):
-            if not task.decoder.has_attention:
-                name = task.config.decoder["name"]
-                where = f"{self.model} holds a {name} decoder"
-                raise UserError(f"{where}, which does not look at places: no attention to draw.")
-            if task.encoder.grid != self.task.encoder.grid:
-                raise UserError("The models look at different places: no attention to draw.")
+        if isinstance(images, list):
+            return list(self.stream(named(images)))
+        (found,) = self.stream(named([images]))
+        if found.problem:
+            raise UnreadableImage(found.problem)
+        return found
+
+    def stream(self, images: Sequence[tuple[str, ImageSource]], trace: bool = False) -> Iterator[Captioned]:
+        """Caption named images in batches, in order; an unreadable one comes back with its problem.
+
+        Args:
+            images: sources of images with their names.
+            trace: whether to keep what the search did.
+
+        Yields:
+            The images with their captions.
+        """
+        for batch in self.read(images, BATCH_SIZE):
+            yield from self._batch(batch, SearchTrace() if trace else None)
+
+    def check_has_attention(self) -> None:
+        """Make sure that there is attention to draw.
+
+        Raises:
+            UserError: a decoder has none, or the models attend to different locations.
+        """
+        for model in self.models:
+            if not model.decoder.has_attention:
+                name = model.config.decoder["name"]
+                raise UserError(f"{self.folder} holds a {name} decoder, which has no attention to draw.")
+            if model.encoder.grid != self.grid:
+                raise UserError("The models attend to different locations: no attention to draw.")
 
     def draw(self, captioned: Captioned) -> Image.Image:
-        """The picture, and for each word of its first caption where the model looked."""
-        caption = captioned.captions[0]
+        """Draw the image, and the attention at each word of its best caption."""
+        from captioner.insight.attention_map import draw_attention
+
         assert captioned.encoder_view is not None
-        assert caption.alphas_TL is not None
-        return draw_attention(
-            captioned.encoder_view, caption.words, caption.alphas_TL, self.task.encoder.grid
-        )
+        assert captioned.attention is not None
+        return draw_attention(captioned.encoder_view, captioned.words, captioned.attention, self.grid)
 
     def write_tree(self, captioned: Captioned, file: Path) -> None:
-        """A page that plays the search of a picture captioned with `record`."""
+        """Write a page that plays the search of an image that was captioned with a trace."""
+        from captioner.insight.search_tree import write_search_tree
+
+        settings = search_settings(self.search, self.search_config["name"])
         write_search_tree(
             file,
             Path(captioned.name).name,
             captioned.events,
-            self.task.vocabulary.words,
-            {
-                "model": self.model,
-                **search_settings(self.search, self.decoding["name"]),
-                "n_best": self.n_best,
-            },
+            self.model.vocabulary.words,
+            {"model": self.folder, **settings, "n_best": self.n_best},
             [(caption.text, caption.log_prob, caption.score) for caption in captioned.captions],
             captioned.encoder_view,
+        )
+
+    @torch.inference_mode()
+    def _batch(self, batch: list[ReadImage[str, EncoderInput]], trace: SearchTrace | None) -> list[Captioned]:
+        read = [one.value for one in batch if one.value is not None]
+        found = iter(self._search(read, trace) if read else ())
+        captioned, number = [], 0
+        for name, value, problem in batch:
+            if value is None:
+                captioned.append(Captioned(name, [], None, problem))
+                continue
+            events = trace.of_image(number) if trace else ()
+            captions = [self._caption(one) for one in next(found)]
+            captioned.append(Captioned(name, captions, value.view, None, events))
+            number += 1
+        return captioned
+
+    def _search(self, images: list[EncoderInput], trace: SearchTrace | None) -> list[list[Hypothesis]]:
+        features = tuple(
+            model.encode_images([image.pixels[m] for image in images]) for m, model in enumerate(self.models)
+        )
+        if not self.others:
+            return self.search(self.model.decoder, features[0], self.n_best, trace)
+        ensemble: StepModel = Ensemble([model.decoder for model in self.models])
+        return self.search(ensemble, features, self.n_best, trace)
+
+    def _caption(self, found: Hypothesis) -> Caption:
+        return Caption(
+            self.model.vocabulary.decode(found.tokens),
+            found.log_prob,
+            found.word_log_probs,
+            found.finished,
+            None if found.alphas_TL is None else found.alphas_TL.float().numpy(),
+            found.score,
+            found.group,
+            found.proven,
         )

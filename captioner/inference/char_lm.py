@@ -1,4 +1,4 @@
-"""A trained language model, ready to write text and to be surprised by it."""
+"""Write and score text with a trained language model.      N rows, T symbols."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,122 +10,125 @@ import torch
 from numpy.typing import NDArray
 
 from captioner.data.text.alphabet import Alphabet, Numbers
-from captioner.device import best_device
 from captioner.errors import UserError
-from captioner.insight.search_tree import write_search_tree
+from captioner.inference.base import PREDICTORS, Predictor
 from captioner.metrics.text.likelihood import Array
-from captioner.models.folder import load_model
+from captioner.models.char_lm import CharLanguageModel
 from captioner.models.prompt import PromptedLM, nll, no_image
 from captioner.search.base import SEARCHES
 from captioner.search.override import override_search, search_settings
 from captioner.search.text_rules import check_text_rules
 from captioner.search.trace import SearchTrace, TraceEvent
-from captioner.training.char_lm import CharLM
 from captioner.vocabulary import SPECIAL
 
 WINDOWS_AT_ONCE = 64
 
 
 class GeneratedText(NamedTuple):
-    """A text with its prompt."""
+    """A text with its prompt.
+
+    Attributes:
+        text: the whole text.
+        words: its symbols: characters, or the digits of bytes.
+        log_prob: its log-probability.
+        word_log_probs: of each symbol.
+        score: what the search ranks by.
+        group: of diverse beam search.
+    """
 
     text: str
-    symbols: list[str]  # its characters, or the digits of its bytes
+    words: list[str]
     log_prob: float
-    symbol_log_probs: list[float]
-    score: float  # what the search ranks by
-    group: int  # of diverse beam search
+    word_log_probs: list[float]
+    score: float
+    group: int
+
+    @property
+    def attention(self) -> None:
+        """None: a language model has no attention."""
+        return
 
 
-class Writer:
-    """A model folder of the task char_lm, loaded once.
+@PREDICTORS.register("char_lm")
+class Writer(Predictor[CharLanguageModel]):
+    """A character language model, loaded once.
 
     Args:
-        model: the folder.
-        search: changes to the model's own search, which sampling is where its config does not tell.
+        folder: the model folder.
+        search: changes to the model's own search, which is sampling where its config does not say.
         n_best: texts at a time; a beam whose size nobody chose is as wide at least.
 
     Raises:
         UserError: the folder holds no such model; the search has no such option, or it is of sentences only.
     """
 
-    def __init__(self, model: Path, search: Mapping[str, Any] | None = None, n_best: int = 1) -> None:
-        task = load_model(model)
-        if not isinstance(task, CharLM):
-            name = task.config.task["name"]
-            raise UserError(f"{model} holds a model for the task {name}, not char_lm: it writes no text.")
-        self.model = model
-        self.task = task.to(best_device())
+    model_class = CharLanguageModel
+
+    def __init__(self, folder: Path | str, search: Mapping[str, Any] | None = None, n_best: int = 1) -> None:
+        super().__init__(folder)
         self.n_best = n_best
-        self.decoding = override_search(task.config.search, search or {}, n_best)
-        check_text_rules(self.decoding)
-        self.search = SEARCHES.build(self.decoding, vocabulary=task.alphabet)
+        self.search_config = override_search(self.model.config.search, search or {}, n_best)
+        check_text_rules(self.search_config)
+        self.search = SEARCHES.build(self.search_config, vocabulary=self.model.alphabet)
 
     @property
-    def grows(self) -> bool:
-        """Whether a text is written for good character by character."""
-        return self.n_best == 1 and self.decoding["name"] in ("greedy", "sample")
+    def can_stream(self) -> bool:
+        """Whether a text is final symbol by symbol."""
+        return self.n_best == 1 and self.search_config["name"] in ("greedy", "sample")
 
-    def write(self, prompt: str = "", hear: Callable[[str], None] | None = None) -> list[GeneratedText]:
-        """Texts that go on from the prompt, `max_length` characters of it, the best first.
+    def write(self, prompt: str = "", on_text: Callable[[str], None] | None = None) -> list[GeneratedText]:
+        """Write texts that continue a prompt.
 
         The prompt is the `prefix` of the search: its probability counts, and so do its characters where
-        strings are forbidden. `hear` is told of a single text piece by piece, as it `grows`; a piece is ""
-        while the bytes of a character are incomplete.
+        strings are banned.
+
+        Args:
+            prompt: the beginning.
+            on_text: called with each new piece of a single text, where the predictor `can_stream`; a piece is
+                "" while the bytes of a character are incomplete.
+
+        Returns:
+            Texts with `max_length` symbols after the prompt, the best first.
 
         Raises:
-            UserError: the prompt has a character that the model has never seen; as `Search`.
+            UserError: the prompt has a character that the model does not know; as `Search`.
         """
-        return self._read_out(prompt, _Listener(self.task.alphabet, hear) if hear else None)
+        return self._generate(prompt, _TextStream(self.model.alphabet, on_text) if on_text else None)
 
     def write_tree(self, prompt: str, file: Path) -> list[GeneratedText]:
-        """The same, and a page that plays the search."""
-        trace = SearchTrace()
-        written = self._read_out(prompt, trace)
-        told = {
-            "model": self.model,
-            **search_settings(self.search, self.decoding["name"]),
-            "n_best": self.n_best,
-        }
-        answers = [(repr(one.text), one.log_prob, one.score) for one in written]
-        words = [word if word in SPECIAL else repr(word)[1:-1] for word in self.task.vocabulary.words]
-        write_search_tree(file, repr(prompt), trace.events, words, told, answers)
-        return written
+        """Write texts as `write` does, and a page that plays the search."""
+        from captioner.insight.search_tree import write_search_tree
 
-    def _read_out(self, prompt: str, trace: SearchTrace | None) -> list[GeneratedText]:
-        task, prefix = self.task, [prompt] if prompt else []
-        length = self.search.max_length + len(task.alphabet.encode(prompt))
-        search = replace(self.search, prefix=prefix, max_length=length)
-        features_BLF = no_image(task.decoder, 1)
-        (found,) = search(task.prompted, features_BLF, self.n_best, trace)
-        return [
-            GeneratedText(
-                task.alphabet.decode(h.tokens),
-                task.alphabet.names(h.tokens),
-                h.log_prob,
-                h.word_log_probs,
-                h.score,
-                h.group,
-            )
-            for h in found
-        ]
+        trace = SearchTrace()
+        found = self._generate(prompt, trace)
+        settings = search_settings(self.search, self.search_config["name"])
+        about = {"model": self.folder, **settings, "n_best": self.n_best}
+        answers = [(repr(one.text), one.log_prob, one.score) for one in found]
+        words = [word if word in SPECIAL else repr(word)[1:-1] for word in self.model.vocabulary.words]
+        write_search_tree(file, repr(prompt), trace.events, words, about, answers)
+        return found
 
     def nll(self, text: str | bytes, window: int | None = None) -> Array:
-        """-log p of every symbol of a text, in nats, each after all before it.
+        """Score a text: -log p of every symbol, in nats, each after all before it.
 
-        `window` reads the text in pieces of so many symbols, each predicted with those of its own piece in
-        view alone: the estimate of a model with a fixed context (nanoGPT takes it from random windows). What
-        is not predicted, the first symbol and what fills no window, is NaN.
+        Args:
+            text: the text.
+            window: if given, the text is read in pieces of so many symbols, each predicted from those of its
+                own piece alone: the estimate of a model with a fixed context.
+
+        Returns:
+            A number a symbol; NaN where nothing is predicted, which is the first symbol and what fills no
+            window.
 
         Raises:
-            UserError: the text is empty or has a character that the model has never seen.
+            UserError: the text is empty or has a character that the model does not know.
         """
         if not text:
             raise UserError("The text is empty: there is nothing to score.")
-        numbers = self.task.alphabet.encode(text)
+        numbers = self.model.alphabet.encode(text)
         if window is None:
-            prompted = self.task.prompted
-            tokens_T = torch.tensor([prompted.prompt_state, *numbers.tolist()], device=self.task.device)
+            prompted = self.model.prompted
+            tokens_T = torch.tensor([prompted.token, *numbers.tolist()], device=self.model.device)
             return np.asarray(nll(prompted, tokens_T[None])[0].double().cpu())
         if not 1 <= window < len(numbers):
             raise UserError(f"A window must be 1 to {len(numbers) - 1} for this text, not {window}.")
@@ -137,26 +140,50 @@ class Writer:
     def nll_in_windows(
         self, numbers: Numbers, starts: NDArray[np.int64], window: int, progress: Any = iter
     ) -> Array:
-        """A row for each start: nats of the `window` symbols after it, read from a zero state there.
+        """Score windows of a text, each read from a zero state.
 
-        A window over the end goes on at the beginning. `progress` wraps the sequence of batches, for a bar.
+        Args:
+            numbers: the symbols of the text.
+            starts: where windows begin; one that reaches over the end continues at the beginning.
+            window: symbols that are predicted, after the first one.
+            progress: wraps the sequence of batches, for a progress bar.
+
+        Returns:
+            (N, window) nats.
         """
-        rows, zero = [], PromptedLM(self.task.decoder, self.task.line_feed)
+        rows, zero = [], PromptedLM(self.model.decoder, self.model.line_feed)
         for some in progress(np.array_split(starts, -(-len(starts) // WINDOWS_AT_ONCE))):
             tokens = numbers.take(some[:, None] + np.arange(window + 1), mode="wrap").astype(np.int64)
-            found = nll(zero, torch.from_numpy(tokens).to(self.task.device))
+            found = nll(zero, torch.from_numpy(tokens).to(self.model.device))
             rows.append(found.double().cpu().numpy())
         return np.concatenate(rows)
 
+    def _generate(self, prompt: str, trace: SearchTrace | None) -> list[GeneratedText]:
+        model, prefix = self.model, [prompt] if prompt else []
+        length = self.search.max_length + len(model.alphabet.encode(prompt))
+        search = replace(self.search, prefix=prefix, max_length=length)
+        (found,) = search(model.prompted, no_image(model.decoder, 1), self.n_best, trace)
+        return [
+            GeneratedText(
+                model.alphabet.decode(h.tokens),
+                model.alphabet.names(h.tokens),
+                h.log_prob,
+                h.word_log_probs,
+                h.score,
+                h.group,
+            )
+            for h in found
+        ]
 
-class _Listener(SearchTrace):
-    """Hears the characters of a text that only grows."""
 
-    def __init__(self, alphabet: Alphabet, hear: Callable[[str], None]) -> None:
+class _TextStream(SearchTrace):
+    """Pass on the characters of a text that only grows, and keep nothing."""
+
+    def __init__(self, alphabet: Alphabet, on_text: Callable[[str], None]) -> None:
         super().__init__()
         self._decode = alphabet.decoder()
-        self._hear = hear
+        self._on_text = on_text
 
     def add(self, event: TraceEvent) -> None:
-        """Tell of the character, and remember nothing."""
-        self._hear(self._decode([next(one.token for one in event.candidates if one.kept)]))
+        """Pass on the kept character."""
+        self._on_text(self._decode([next(one.token for one in event.candidates if one.kept)]))

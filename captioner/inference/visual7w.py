@@ -1,141 +1,132 @@
-"""Questions with choices about pictures to the choice a model prefers."""
+"""Choose one of a question's choices with a trained model of Visual7W.      T words, L locations."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from PIL import Image
-from torch import Tensor
 
-from captioner.data.questions.multiple_choice import Asked, in_order
-from captioner.device import best_device
+from captioner.data.questions.multiple_choice import MultipleChoiceQuestion, in_order
 from captioner.errors import UserError
+from captioner.image_reader import ReadImage
 from captioner.images import ImageSource
-from captioner.inference.vqa import Looked, Reply, look_at
-from captioner.insight.attention_map import draw_attention
-from captioner.models.folder import load_model
-from captioner.training.multiple_choice import MultipleChoiceTask, as_multiple_choice, best_choice
-from captioner.training.visual7w import Visual7WTelling
-from captioner.training.vqa import Prediction
+from captioner.inference.base import PREDICTORS, EncoderInput
+from captioner.inference.vqa import ImageQuestion, QuestionPredictor, Reply
+from captioner.models.multiple_choice import MultipleChoiceModel, best_choice
+from captioner.models.visual7w import TellingModel
+from captioner.models.vqa import Prediction
 from captioner.vocabulary import BOS
 
 BATCH_SIZE = 32
 
 
 class Chosen(NamedTuple):
-    """How much a model prefers each choice of a question; or why it has not looked."""
+    """How probable a model finds each choice of a question; or why it could not read the image.
 
-    asked: Asked
-    preferred: list[float]  # log-probabilities, of a word on average where the choices are words
+    Attributes:
+        question: what was asked.
+        log_probs: of the choices, a word on average where they are words.
+        problem: why the image could not be read, or None.
+    """
+
+    question: MultipleChoiceQuestion
+    log_probs: list[float]
     problem: str | None
 
     @property
     def choice(self) -> str | None:
-        """The one it prefers."""
-        return self.asked.choices[best_choice(self.preferred)] if self.preferred else None
+        """The most probable choice."""
+        return self.question.choices[best_choice(self.log_probs)] if self.log_probs else None
 
 
-def choose(
-    task: MultipleChoiceTask, pictures: Mapping[str, ImageSource], asked: Mapping[str, Sequence[Asked]]
-) -> Iterator[Chosen]:
-    """Choose for all questions about named pictures, picture after picture; no two questions have one id.
+@PREDICTORS.register("visual7w")
+class Chooser(QuestionPredictor):
+    """A model that chooses among answers or boxes, loaded once."""
 
-    A question about a picture that cannot be read comes with its problem.
-    """
-    task = task.to(best_device())
-    names = list(asked)
-    for start in range(0, len(names), BATCH_SIZE):
-        looked = {name: look_at(task, pictures[name]) for name in names[start : start + BATCH_SIZE]}
-        preferred = _preferred(task, looked, asked)
-        for name, one in looked.items():
-            for question in asked[name]:
-                yield Chosen(question, preferred.get(question.question_id, []), one.problem)
+    model_class = MultipleChoiceModel
+    model: MultipleChoiceModel
 
+    def choose(
+        self, images: Mapping[str, ImageSource], questions: Mapping[str, Sequence[MultipleChoiceQuestion]]
+    ) -> Iterator[Chosen]:
+        """Choose for all questions about named images, image after image.
 
-@torch.inference_mode()
-def _preferred(
-    task: MultipleChoiceTask, looked: Mapping[str, Looked], asked: Mapping[str, Sequence[Asked]]
-) -> dict[int, list[float]]:
-    good = {name: one.image for name, one in looked.items() if not one.problem}
-    if not good:
-        return {}
-    images = list(good.values())
-    return task.preferences(task.batch(task.encode_images(images), images, [asked[name] for name in good]))
+        Args:
+            images: sources by name.
+            questions: those about each image, by its name; no two have one id.
 
-
-class Chooser:
-    """A model folder that chooses among answers, loaded once; answers as `answer.Answerer` does.
-
-    Raises:
-        UserError: the folder holds no model that chooses.
-    """
-
-    def __init__(self, model: Path, n_best: int = 5) -> None:
-        self.task = as_multiple_choice(load_model(model), model)
-        self.model = model
-        self.n_best = n_best
-
-    def __call__(self, questions: Sequence[answer.Asked]) -> Iterator[Reply]:
-        """The choices of each question, the most preferred first; probabilities are among the choices.
-
-        Raises:
-            UserError: there are no choices, or they are not of the model's kind.
+        Yields:
+            The choices of each question; one about an unreadable image comes with its problem.
         """
-        asked: dict[str, list[Asked]] = {}
+        named = [(name, images[name]) for name in questions]
+        for batch in self.read(named, BATCH_SIZE):
+            log_probs = self._score(batch, questions)
+            for name, _, problem in batch:
+                for one in questions[name]:
+                    yield Chosen(one, log_probs.get(one.question_id, []), problem)
+
+    def stream(self, questions: Sequence[ImageQuestion]) -> Iterator[Reply]:
+        """See `QuestionPredictor`; probabilities are among the choices of a question."""
+        by_image: dict[str, list[MultipleChoiceQuestion]] = {}
         for number, one in enumerate(questions):
-            asked.setdefault(one.picture, []).append(self._with_choices(number, one))
-        found = choose(self.task, {one.picture: one.source for one in questions}, asked)
-        replies = {one.asked.question_id: one for one in found}
+            by_image.setdefault(one.name, []).append(self._with_choices(number, one))
+        found = self.choose({one.name: one.source for one in questions}, by_image)
+        chosen = {one.question.question_id: one for one in found}
         for number, one in enumerate(questions):
-            predictions = self._predictions(replies[number])
-            yield Reply(one, predictions[: self.n_best], None, None, replies[number].problem)
+            predictions = _predictions(chosen[number])
+            yield Reply(one, predictions[: self.n_best], None, None, chosen[number].problem)
 
     def check_has_attention(self) -> None:
-        """Make sure there is something to draw.
-
-        Raises:
-            UserError: the model points at places, or does not attend.
-        """
-        if not isinstance(self.task, Visual7WTelling) or not self.task.decoder.has_attention:
-            raise UserError(f"{self.model} does not look at places as it answers: no attention to draw.")
+        """See `QuestionPredictor`."""
+        if not isinstance(self.model, TellingModel) or not self.model.decoder.has_attention:
+            raise UserError(f"{self.folder} has no attention over words to draw.")
 
     @torch.inference_mode()
     def draw(self, reply: Reply) -> Image.Image:
-        """The picture, and where the model looked before each word of the question and its best answer."""
-        task = self.task
-        assert isinstance(task, Visual7WTelling)
-        assert task.encoder is not None
-        image = look_at(task, reply.asked.source)
-        (told,) = task.telling.sentences(Asked(0, reply.asked.question, [reply.answers[0].text], [], 0))
-        read_T = torch.tensor(told.tokens[:-2], device=task.device)
-        alphas_TL = self._alphas(task.encode_images([image.image]), read_T)
-        times = [t for t, word in enumerate(told.tokens[1:-1]) if word != BOS]
-        words = [task.vocabulary.words[told.tokens[t + 1]] for t in times]
-        assert image.encoder_view is not None
-        return draw_attention(image.encoder_view, words, alphas_TL[times].cpu().numpy(), task.encoder.grid)
+        """Draw the image, and the attention before each word of the question and its best answer."""
+        from captioner.insight.attention_map import draw_attention
 
-    def _alphas(self, features_BLF: Tensor, read_T: Tensor) -> Tensor:
-        """Where the model looked at each of the words it read."""
-        mask_BKT = torch.ones(1, 1, len(read_T), dtype=torch.bool, device=read_T.device)
-        alphas_NTL = self.task.decoder.unroll_hidden(features_BLF, read_T[None, None], mask_BKT).alphas_NTL
-        assert alphas_NTL is not None
-        return alphas_NTL[0]
+        model = self.model
+        assert isinstance(model, TellingModel)
+        assert model.encoder is not None
+        (((_, image, _),),) = self.read([(reply.question.name, reply.question.source)], 1)
+        assert image is not None
+        question = MultipleChoiceQuestion(0, reply.question.question, [reply.answers[0].text], [], 0)
+        (sentence,) = model.question_encoder.sentences(question)
+        read_T = torch.tensor(sentence.tokens[:-2], device=model.device)
+        alphas_TL = model.attention(model.encode_images([image.pixels[0]]), read_T)
+        times = [t for t, word in enumerate(sentence.tokens[1:-1]) if word != BOS]
+        words = [model.vocabulary.words[sentence.tokens[t + 1]] for t in times]
+        return draw_attention(image.view, words, alphas_TL[times].cpu().numpy(), model.encoder.grid)
 
-    def _with_choices(self, number: int, one: answer.Asked) -> Asked:
+    @torch.inference_mode()
+    def _score(
+        self,
+        batch: list[ReadImage[str, EncoderInput]],
+        questions: Mapping[str, Sequence[MultipleChoiceQuestion]],
+    ) -> dict[int, list[float]]:
+        images = {one.key: one.value for one in batch if one.value is not None}
+        if not images:
+            return {}
+        uses_image = self.model.encoder is not None
+        pixels = [image.pixels[0] if uses_image else torch.empty(0) for image in images.values()]
+        features_BLF = self.model.encode_images(pixels)
+        sizes = [image.size for image in images.values()]
+        return self.model.score(features_BLF, sizes, [questions[name] for name in images])
+
+    def _with_choices(self, number: int, one: ImageQuestion) -> MultipleChoiceQuestion:
         choices = list(dict.fromkeys(one.choices))
         if len(choices) < 2:
-            raise UserError(f"{self.model} holds a model that chooses: give it --choices, two or more.")
-        boxes = [_box(text) for text in choices] if self.task.data_class.points else []
+            raise UserError(f"{self.folder} holds a model that chooses: give it --choices, two or more.")
+        boxes = [_box(text) for text in choices] if self.model.chooses_boxes else []
         return in_order(number, one.question, choices, boxes)
 
-    def _predictions(self, found: Chosen) -> list[Prediction]:
-        likely = torch.tensor(found.preferred).softmax(dim=0).tolist()
-        predictions = [
-            Prediction(text, value) for text, value in zip(found.asked.choices, likely, strict=False)
-        ]
-        return sorted(predictions, key=lambda prediction: -round(prediction.probability, 5))
+
+def _predictions(chosen: Chosen) -> list[Prediction]:
+    probabilities = torch.tensor(chosen.log_probs).softmax(dim=0).tolist()
+    pairs = zip(chosen.question.choices, probabilities, strict=False)
+    return sorted((Prediction(text, p) for text, p in pairs), key=lambda one: -round(one.probability, 5))
 
 
 def _box(text: str) -> list[float]:

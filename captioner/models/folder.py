@@ -1,4 +1,4 @@
-"""A model folder: weights, config, words and card, all that using a trained model takes. No pickle."""
+"""Save and load model folders: weights, config, words and card. No pickle."""
 
 import json
 import os
@@ -11,32 +11,36 @@ from typing import Any
 from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from captioner.config import Component, from_mapping, load
 from captioner.errors import UserError
-from captioner.training.task import TASKS, Task
+from captioner.models.base import Model, build_model
 from captioner.vocabulary import Vocabulary
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS, CONFIG, WORDS, CARD = "model.safetensors", "config.yaml", "vocabulary.json", "card.json"
 
 
-def save_model(task: Task, folder: Path, card: dict[str, Any]) -> None:
+def save_model(model: Model, folder: Path, card: dict[str, Any]) -> None:
     """Write a model folder; an older one of that name is replaced as a whole, never half.
 
-    `card` says where the model comes from (data, split, scores); the format, the versions of what
-    computes, and what the task needs to remember are added.
+    Args:
+        model: what is saved.
+        folder: where.
+        card: where the model comes from (data, split, scores); the format, the versions of what computes, and
+            what the model needs to remember are added.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     new.chmod(0o755)
-    save_file({k: v.detach().cpu().contiguous() for k, v in task.state_dict().items()}, new / WEIGHTS)
-    (new / CONFIG).write_text(task.config.to_yaml(), encoding="utf-8")
-    task.vocabulary.save(new / WORDS)
+    save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, new / WEIGHTS)
+    (new / CONFIG).write_text(model.config.to_yaml(), encoding="utf-8")
+    model.vocabulary.save(new / WORDS)
     packages = ("torch", "torchvision", "pytorch-lightning", "captioner")
     about = {
         "format_version": FORMAT_VERSION,
-        **task.to_card(),
+        **model.to_card(),
         "versions": {package: version(package) for package in packages},
         **card,
     }
@@ -49,25 +53,26 @@ def save_model(task: Task, folder: Path, card: dict[str, Any]) -> None:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """What is said of a model.
+    """Read what is known of a model beside its weights.
 
     Raises:
-        UserError: there is no model folder, or one of a newer format.
+        UserError: there is no model folder, or one of another format.
     """
     for name in (WEIGHTS, CONFIG, WORDS, CARD):
         if not (folder / name).is_file():
             raise UserError(f"{folder} is not a model folder: {name} is missing.")
     card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    if card.get("format_version") != FORMAT_VERSION:
-        found = card.get("format_version")
+    found = card.get("format_version")
+    if found != FORMAT_VERSION:
         raise UserError(
-            f"{folder} has format {found}; this version of captioner reads format {FORMAT_VERSION}."
+            f"{folder} has format {found}, but this version of captioner reads format {FORMAT_VERSION}: "
+            "train the model again."
         )
     return card
 
 
 def trained_task(folder: Path) -> str:
-    """The name of the task that a model was trained for.
+    """Return the name of the task that a model was trained for.
 
     Raises:
         UserError: as `read_card`.
@@ -76,8 +81,15 @@ def trained_task(folder: Path) -> str:
     return str(load(folder / CONFIG).task["name"])
 
 
-def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Task:
-    """A trained model, ready to use. `changes` puts other components in place of those in its config.
+def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Model:
+    """Load a trained model, in evaluation mode.
+
+    Args:
+        folder: the model folder.
+        changes: components that replace those of its config.
+
+    Returns:
+        The model.
 
     Raises:
         UserError: the folder is not one, or its parts do not fit together.
@@ -86,20 +98,30 @@ def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Tas
     values = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
     assert isinstance(values, dict)
     config = from_mapping({str(k): v for k, v in values.items()} | (changes or {}), str(folder / CONFIG))
-    weightless = _without_weight_files(config.encoder)
-    vocabulary = Vocabulary.load(folder / WORDS)
-    config.encoder = weightless
-    task = TASKS.build(config.task, config=config, vocabulary=vocabulary, card=card)
+    config.encoder = without_weight_files(config.encoder)
+    model = build_model(config, Vocabulary.load(folder / WORDS), card)
     try:
-        task.load_state_dict(load_file(folder / WEIGHTS))
-    except (RuntimeError, SafetensorError) as error:
+        model.load_state_dict(read_weights(folder))
+    except RuntimeError as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise UserError(f"{folder / WEIGHTS} does not fit {CONFIG}: {first}") from None
-    task.from_card(card)
-    return task.eval()
+    model.load_card(card)
+    return model.eval()
 
 
-def _without_weight_files(encoder: Component) -> Component:
-    """The encoder's options without where its weights came from: they are in the folder."""
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Read the weights of a model folder, by name.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        return load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise UserError(f"{folder / WEIGHTS} cannot be read: {error}.") from None
+
+
+def without_weight_files(encoder: Component) -> Component:
+    """Return an encoder's options without the source of its weights, which the model folder holds."""
     origins = {"weights": None, "weights_file": None, "pretrained": False}
     return {key: origins.get(key, value) for key, value in encoder.items()}

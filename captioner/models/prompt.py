@@ -1,4 +1,4 @@
-"""Text that a language model writes or reads, character after character, without end.
+"""Start a language model from a prompt, and score text with it.
 
 N rows, T time, L locations, F feature.
 """
@@ -19,7 +19,12 @@ CHUNK = 1000
 
 
 class PromptState(nn.Module):
-    """What texts follow, kept with the weights: a character, and what is remembered of all before it."""
+    """The token and state that texts follow, saved with the weights.
+
+    Args:
+        decoder: the language model, for the shape of its state.
+        token: what is read first, before training has set another one.
+    """
 
     token: Tensor
 
@@ -31,51 +36,66 @@ class PromptState(nn.Module):
 
     @property
     def state(self) -> State:
-        """In one row."""
+        """The state, of one row."""
         return tuple(leaf for name, leaf in self.named_buffers() if name.startswith("state_"))
 
     def keep(self, token: Tensor, state: State) -> None:
-        """Put the character and the first row of the state in place of what was kept."""
+        """Replace the token and the state; of the state the first row is taken."""
         for kept, new in zip(self.buffers(), (token, *(leaf[:1] for leaf in state)), strict=True):
             kept.copy_(new)
 
 
 class PromptedLM:
-    """A language model at the start of a text: any search reads it out, as if it had seen a picture.
+    """A language model at the start of a text, with the interface that searches take.
 
     Args:
         decoder: the model.
-        prompt_state: what a text is taken to follow.
-        state: what the model remembers of all before that, in one row; nothing by default.
+        token: what the text follows; it is read in place of <bos>.
+        state: the state after everything before that token, of one row; zero by default.
     """
 
-    def __init__(self, decoder: LanguageModel, prompt_state: int, state: State | None = None) -> None:
+    def __init__(self, decoder: LanguageModel, token: int, state: State | None = None) -> None:
         self.decoder = decoder
-        self.prompt_state = prompt_state
+        self.token = token
         self.state = state
 
     def start(self, features_BLF: Tensor) -> DecoderStart:
-        """Nothing read yet but what the state tells of."""
+        """Return memory and state before the first token."""
         started = self.decoder.start(features_BLF)
         if self.state is None:
             return started
         return started._replace(state=repeat_rows(self.state, len(features_BLF)))
 
     def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> DecoderStep:
-        """Read one character in every row."""
-        return self.decoder.step(tokens_N.masked_fill(tokens_N == BOS, self.prompt_state), state, memory)
+        """Read one token in every row and score the next ones.
+
+        Args:
+            tokens_N: what is read.
+            state: the state before it.
+            memory: as `start` returned it.
+
+        Returns:
+            logits_NV and the new state.
+        """
+        return self.decoder.step(tokens_N.masked_fill(tokens_N == BOS, self.token), state, memory)
 
 
 def no_image(decoder: LanguageModel, num_rows: int) -> Tensor:
-    """features_BLF with L = 0."""
+    """Return features_BLF with L = 0, which a language model ignores."""
     return decoder.output.weight.new_zeros(num_rows, 0, 0)
 
 
 @torch.inference_mode()
 def nll(prompted: PromptedLM, tokens_NT: Tensor, progress: Any = iter) -> Tensor:
-    """nats_NT: -log p of every character but the first, each row read from the prompt_state's state to its end.
+    """Score texts, each row from the prompt's state to its end.
 
-    0 where it is PAD. `progress` wraps the sequence of chunks, for a bar.
+    Args:
+        prompted: the model.
+        tokens_NT: texts, filled up with PAD.
+        progress: wraps the sequence of chunks, for a progress bar.
+
+    Returns:
+        nats_NT: -log p of every token but the first; 0 where it is PAD.
     """
     decoder = prompted.decoder
     _, state = prompted.start(no_image(decoder, len(tokens_NT)))
@@ -88,12 +108,21 @@ def nll(prompted: PromptedLM, tokens_NT: Tensor, progress: Any = iter) -> Tensor
 
 
 def next_token_nll(decoder: LanguageModel, outputs_NTH: Tensor, targets_NT: Tensor) -> Tensor:
-    """nats_NT of the targets, 0 where one is PAD."""
+    """Score the next token at every time.
+
+    Args:
+        decoder: the model.
+        outputs_NTH: its outputs.
+        targets_NT: the tokens that follow.
+
+    Returns:
+        nats_NT: -log p of the targets; 0 where one is PAD.
+    """
     logits_MV = decoder.logits((), (outputs_NTH.flatten(0, 1),))
     nats_M = F.cross_entropy(logits_MV, targets_NT.flatten(), ignore_index=PAD, reduction="none")
     return nats_M.view_as(targets_NT)
 
 
 def detach_state(state: Tree) -> Tree:
-    """The same values, through which no gradient flows."""
+    """Return the same values without a gradient."""
     return map_tree(lambda leaf: leaf.detach(), state)

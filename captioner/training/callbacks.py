@@ -1,4 +1,4 @@
-"""What happens around training: keeping the best model, and stopping when asked to."""
+"""Keep the best model of a training, and stop training on Ctrl-C."""
 
 import signal
 from collections.abc import Callable
@@ -10,18 +10,24 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from captioner.models.folder import save_model
-from captioner.training.optimization import better
+from captioner.training.schedules import better_mode
 from captioner.training.task import Task
 
 RESUME_FILE = "last.ckpt"
 
 
 class Interrupted(Exception):  # noqa: N818 (no error: what the user asked for)
-    """Training was stopped by Ctrl-C, after all was saved."""
+    """Raised when training was stopped by Ctrl-C, after everything was saved."""
 
 
 class KeepBest(pl.Callback):
-    """Writes the model folder whenever the monitored figure of validation is the best so far."""
+    """Write the model folder whenever the monitored figure of validation is the best so far.
+
+    Args:
+        folder: the model folder.
+        monitor: the figure.
+        card: where the model comes from, for its card.
+    """
 
     def __init__(self, folder: Path, monitor: str, card: dict[str, Any]) -> None:
         self.folder = folder
@@ -35,55 +41,59 @@ class KeepBest(pl.Callback):
         if trainer.sanity_checking or not isinstance(figure, Tensor):
             return
         value = float(figure)
-        sign = -1 if better(self.monitor) == "min" else 1
+        sign = -1 if better_mode(self.monitor) == "min" else 1
         if self.best is None or sign * value > sign * self.best:
             self.best = value
             self.save(trainer, pl_module)
 
     def save(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the model as it is now, with the figures of its validation."""
+        """Write the model as it is, with the figures of its validation."""
         if trainer.is_global_zero and isinstance(pl_module, Task):
             figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
             epoch = trainer.current_epoch + 1
-            save_model(pl_module, self.folder, self.card | {"epoch": epoch, "validation": figures})
+            save_model(pl_module.model, self.folder, self.card | {"epoch": epoch, "validation": figures})
 
     def state_dict(self) -> dict[str, Any]:
-        """The best figure."""
+        """Return the best figure."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on comparing with it."""
+        """Restore the best figure."""
         self.best = state_dict["best"]
 
 
 class StopOnRequest(pl.Callback):
-    """Ctrl-C ends training after the update under way, with a resume file and a model folder written.
+    """End training on Ctrl-C after the update under way, with a resume file and a model folder written.
 
     A second Ctrl-C ends it at once.
+
+    Args:
+        folder: the run's.
+        keep_best: writes the model folder, where validation has not yet done so.
     """
 
     def __init__(self, folder: Path, keep_best: KeepBest) -> None:
         self.folder = folder
         self.keep_best = keep_best
-        self.asked = False
+        self.requested = False
         self.saved = False
         self._former: Callable[[int, FrameType | None], Any] | int | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen."""
+        """Install the SIGINT handler."""
 
-        def ask(number: int, frame: FrameType | None) -> None:
-            self.asked = True
+        def request(number: int, frame: FrameType | None) -> None:
+            self.requested = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
             print("\nStopping after this update (Ctrl-C again: at once) ...", flush=True)
 
-        self._former = signal.signal(signal.SIGINT, ask)
+        self._former = signal.signal(signal.SIGINT, request)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save, if asked; after the last update of an epoch, its validation comes first."""
-        if self.asked and not trainer.is_last_batch:
+        """Save after Ctrl-C; after the last update of an epoch, its validation comes first."""
+        if self.requested and not trainer.is_last_batch:
             self._save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -94,13 +104,13 @@ class StopOnRequest(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Leave, once saved: only now are the figures of the last update written."""
+        """Leave, once saved: only here are the figures of the last update written."""
         if self.saved:
             self._leave(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave, if asked: the resume file was written at the end of the epoch before."""
-        if self.asked:
+        """Leave after Ctrl-C: the resume file was written at the end of the epoch before."""
+        if self.requested:
             self._leave(trainer, pl_module)
 
     def _save(self, trainer: pl.Trainer) -> None:
@@ -113,7 +123,7 @@ class StopOnRequest(pl.Callback):
         raise Interrupted
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Listen no more."""
+        """Restore the SIGINT handler of before."""
         if self._former is not None:
             signal.signal(signal.SIGINT, self._former)
             self._former = None

@@ -1,4 +1,4 @@
-"""Where the figures of a run are written."""
+"""Log the figures of a run."""
 
 import importlib.util
 import os
@@ -14,9 +14,16 @@ from captioner.training.metrics_file import MetricsFile
 
 
 def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
-    """`metrics.csv` always, TensorBoard if it is installed, wandb where `names` asks for it.
+    """Return the loggers of a run: `metrics.csv` always, TensorBoard if it is installed, wandb if it is asked for.
 
     Without a key or WANDB_MODE, wandb writes a run on disk that `wandb sync` can send later.
+
+    Args:
+        names: csv, tensorboard or wandb.
+        folder: the run's.
+
+    Returns:
+        Lightning's loggers.
 
     Raises:
         UserError: a name that is not csv, tensorboard or wandb, or TensorBoard asked for and absent.
@@ -42,13 +49,17 @@ def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
 
 
 class SampleTable(pl.Callback):
-    """Shows wandb a few validation pictures with what the model wrote and what people wrote."""
+    """Log a few validation images to wandb, each with the model's caption and the references.
+
+    Args:
+        samples: image id, image and references of each.
+    """
 
     def __init__(self, samples: Sequence[tuple[int, Any, list[str]]]) -> None:
         self.samples = samples  # image id, picture, references
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Log the table, while the task still has what it wrote."""
+        """Log the table, before the task forgets what it generated."""
         from pytorch_lightning.loggers import WandbLogger
 
         for logger in trainer.loggers:
@@ -56,9 +67,13 @@ class SampleTable(pl.Callback):
                 import wandb
 
                 rows = [
-                    [wandb.Image(picture), " ".join(pl_module.written[image_id].words), "\n".join(references)]
+                    [
+                        wandb.Image(picture),
+                        " ".join(pl_module.generated[image_id].words),
+                        "\n".join(references),
+                    ]
                     for image_id, picture, references in self.samples
-                    if image_id in pl_module.written
+                    if image_id in pl_module.generated
                 ]
                 logger.log_table("val/samples", columns=["image", "caption", "references"], data=rows)
 

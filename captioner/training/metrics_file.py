@@ -1,4 +1,4 @@
-"""metrics.csv: every figure of a run, one row a step, over all times the run was gone on with."""
+"""Write metrics.csv: every figure of a run, one row a step, through all resumes."""
 
 import csv
 import os
@@ -11,17 +11,20 @@ from pytorch_lightning.utilities import rank_zero_only
 
 
 class MetricsFile(Logger):
-    """A Lightning logger that goes on in the file it finds.
+    """A Lightning logger that continues the file it finds.
 
     Rows of steps that are done again, because the run was stopped after its last resume file, are replaced.
     At any moment the file holds what was saved: a run may be killed while it writes.
+
+    Args:
+        file: where to write.
     """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
         self.rows: list[dict[str, Any]] = []
-        self._gone_on = self._unsaved = False
+        self._resumed = self._unsaved = False
         self._columns: list[str] = []  # of the file as it was written last
         self._settled = self._end = 0  # rows that will not change, and where their lines end
         if file.exists():
@@ -31,24 +34,24 @@ class MetricsFile(Logger):
 
     @property
     def name(self) -> str:
-        """Lightning wants one."""
+        """A name that Lightning asks for."""
         return "metrics"
 
     @property
     def version(self) -> str:
-        """Lightning wants one."""
+        """A name that Lightning asks for."""
         return ""
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """They stand in config.yaml."""
+        """Do nothing: config.yaml has them."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Add figures to the row of a step."""
         now = 0 if step is None else step
-        if not self._gone_on:
+        if not self._resumed:
             self.rows = [row for row in self.rows if int(row["step"]) < now]
-            self._gone_on = True
+            self._resumed = True
         if not self.rows or int(self.rows[-1]["step"]) != now:
             self.rows.append({"step": now})
         self.rows[-1] |= metrics
@@ -56,7 +59,7 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write what is new, or all where there is a new figure: step and epoch first, the others by name."""
+        """Write new rows, or all where there is a new column: step and epoch first, the others by name."""
         if not self._unsaved:
             return
         self._unsaved = False
@@ -80,9 +83,9 @@ class MetricsFile(Logger):
         """The last row may still get figures: it is written, and written again."""
         writer = csv.DictWriter(lines, self._columns)
         writer.writerows(self.rows[self._settled : -1])
-        self._settled, self._end = len(self.rows) - 1, lines.teacher_forcing_loss()
+        self._settled, self._end = len(self.rows) - 1, lines.tell()
         writer.writerow(self.rows[-1])
 
     def finalize(self, status: str) -> None:
-        """Write what is not written yet."""
+        """Write the last rows."""
         self.save()

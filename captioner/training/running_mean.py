@@ -1,4 +1,4 @@
-"""RunningMean over an epoch that outlive a stop."""
+"""Means over an epoch that survive a resume."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 class RunningMean:
-    """RunningMean of figures over all that was added since they were last taken; what is added stays where it is.
+    """Weighted means of figures since the last reset; sums stay on the device of the figures.
 
     >>> means = RunningMean()
     >>> means.add({"loss": torch.tensor(3.0)}, 10)
     >>> means.add({"loss": torch.tensor(1.0)}, 30)
-    >>> means.take(), means.take()
+    >>> means.compute_and_reset(), means.compute_and_reset()
     ({'loss': tensor(1.5000)}, {})
     """
 
@@ -22,22 +22,22 @@ class RunningMean:
         self._size = 0
 
     def add(self, figures: Mapping[str, Tensor], size: int) -> None:
-        """Add the means over `size` words or answers."""
+        """Add means of figures over `size` words or answers."""
         for name, value in figures.items():
             former = self._sums.get(name, torch.zeros_like(value)).to(value.device)
             self._sums[name] = former + value * size
         self._size += size
 
-    def take(self) -> dict[str, Tensor]:
-        """The means; from here on, nothing was added."""
+    def compute_and_reset(self) -> dict[str, Tensor]:
+        """Return the means by name, and start again."""
         means = {name: total / self._size for name, total in self._sums.items()}
         self._sums, self._size = {}, 0
         return means
 
     def state_dict(self) -> dict[str, Any]:
-        """What was added so far."""
+        """Return sums and size."""
         return {"sums": {name: total.cpu() for name, total in self._sums.items()}, "size": self._size}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Restore sums and size."""
         self._sums, self._size = dict(state_dict["sums"]), state_dict["size"]

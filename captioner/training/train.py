@@ -1,4 +1,4 @@
-"""Training: a config to a model folder."""
+"""Train: from a config to a model folder."""
 
 import logging
 import math
@@ -12,22 +12,33 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
 from captioner.config import Config
-from captioner.data.module import CaptionData
+from captioner.data.captions.batches import CaptionData
+from captioner.data.module import TrainingData
 from captioner.device import keep_memory
 from captioner.errors import UserError
-from captioner.images import UnreadableImage, load_image
+from captioner.image_reader import read_images
+from captioner.models.init_from import init_from
 from captioner.paths import cache_folder
 from captioner.registry import check_options
 from captioner.training.callbacks import RESUME_FILE, Interrupted, KeepBest, StopOnRequest
+from captioner.training.check import check_components
+from captioner.training.data_module import DataModule
 from captioner.training.loggers import SampleTable, make_loggers
-from captioner.training.optimization import OPTIMIZERS, SCHEDULES, better
+from captioner.training.schedules import better_mode
 from captioner.training.task import Task, task_class
 
 OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs"}
 
 
 class Trained(NamedTuple):
-    """What a run left behind."""
+    """The result of a training.
+
+    Attributes:
+        model: the model folder.
+        interrupted: whether it was stopped by Ctrl-C.
+        seconds: how long it took.
+        best: the best monitored figure of validation.
+    """
 
     model: Path
     interrupted: bool
@@ -39,41 +50,43 @@ class ProgressBar(TQDMProgressBar):
     """Lightning's bar with the newest loss, and without the number of a logger's version."""
 
     SECONDS = 0.25
-    """Between two uses_image at the loss: each makes a GPU wait."""
+    """Between two readings of the loss: each makes a GPU wait."""
 
     def __init__(self) -> None:
         super().__init__()
         self._loss: dict[str, float] = {}
-        self._looked = -math.inf
+        self._read_at = -math.inf
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """The figures to show."""
-        if (now := time.monotonic()) > self._looked + self.SECONDS:
+        """Return the figures to show."""
+        if (now := time.monotonic()) > self._read_at + self.SECONDS:
             loss = trainer.callback_metrics.get("train/loss_step")
-            self._loss, self._looked = {} if loss is None else {"train/loss": float(loss)}, now
+            self._loss, self._read_at = {} if loss is None else {"train/loss": float(loss)}, now
         figures = super().get_metrics(trainer, pl_module)
         return self._loss | {name: value for name, value in figures.items() if name != "v_num"}
 
 
 def check(config: Config) -> None:
-    """Refuse a mistake in any component before data is read or a model is built.
+    """Refuse a mistake in any part of a run, before data is read or a model is built.
 
     Raises:
         UserError: one sentence with the nearest right name.
     """
+    check_components(config)
     task_class(config).check(config)
-    OPTIMIZERS.check(config.optimizer, facts=("params",))
-    SCHEDULES.check(config.schedule, facts=("optimizer", "monitor", "total_updates"))
     check_options("trainer", pl.Trainer, config.trainer, facts=OURS - {"max_epochs"})
 
 
 def train(config: Config, folder: Path, resume: bool = False) -> Trained:
-    """Train as `config` says; everything that is written lies in `folder`.
+    """Train as a config says.
 
     Args:
-        config: what to train on what.
-        folder: gets `config.yaml`, `metrics.csv`, `last.ckpt` (to go on from) and `model/`.
-        resume: go on from `folder/last.ckpt`.
+        config: the run.
+        folder: gets `config.yaml`, `metrics.csv`, `last.ckpt` (to resume from) and `model/`.
+        resume: continue from `folder/last.ckpt`.
+
+    Returns:
+        The model folder and how it went.
 
     Raises:
         UserError: a mistake in the config, data that cannot be read, nothing to resume.
@@ -86,14 +99,17 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     _quiet()
     task, data = task_class(config).prepare(config, cache_folder())
+    if config.training.init_from is not None and not resume:
+        _init_from(task, Path(config.training.init_from).expanduser())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     _describe(task, data, folder)
     keep_best = KeepBest(folder / "model", config.training.monitor, {"data": config.data, "split": "train"})
     trainer = _make_trainer(config, folder, keep_best, data)
+    ckpt_path = str(checkpoint) if resume else None
     started = time.monotonic()
     try:
-        trainer.fit(task, datamodule=data, ckpt_path=str(checkpoint) if resume else None, weights_only=True)
+        trainer.fit(task, datamodule=DataModule(data), ckpt_path=ckpt_path, weights_only=True)
     except Interrupted:
         return Trained(keep_best.folder, True, time.monotonic() - started, keep_best.best)
     if keep_best.best is None:
@@ -101,16 +117,21 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     return Trained(keep_best.folder, False, time.monotonic() - started, keep_best.best)
 
 
-def _make_trainer(
-    config: Config, folder: Path, keep_best: KeepBest, data: pl.LightningDataModule
-) -> pl.Trainer:
+def _init_from(task: Task[Any], folder: Path) -> None:
+    copied = init_from(task.model, folder)
+    print(
+        f"init from  {folder}: {copied.tensors} tensors, the rows of {copied.rows:,} words or answers; "
+        f"{copied.new_rows:,} are new",
+        file=sys.stderr,
+    )
+
+
+def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: TrainingData[Any]) -> pl.Trainer:
     monitor = config.training.monitor
     callbacks: list[pl.Callback] = [keep_best, StopOnRequest(folder, keep_best)]
     if config.training.patience is not None:
-        patience = config.training.patience
-        callbacks.append(
-            EarlyStopping(monitor, patience=patience, mode=better(monitor), check_on_train_epoch_end=False)
-        )
+        patience, mode = config.training.patience, better_mode(monitor)
+        callbacks.append(EarlyStopping(monitor, patience=patience, mode=mode, check_on_train_epoch_end=False))
     if "wandb" in config.logger and isinstance(data, CaptionData):
         callbacks.append(SampleTable(_samples(data)))
     if config.trainer.get("enable_progress_bar", True):
@@ -131,18 +152,14 @@ def _make_trainer(
 
 
 def _samples(data: CaptionData, count: int = 8) -> list[tuple[int, Any, list[str]]]:
-    samples = []
-    for row in data.table("val").select(range(min(count, len(data.table("val"))))):
-        try:
-            picture = load_image(data.source.image("val", row["path"]))
-        except UnreadableImage:
-            continue
-        samples.append((row["image_id"], picture, row["captions"]))
-    return samples
+    rows = data.example_images("val", count)
+    images = [(number, data.source.image("val", row["path"])) for number, row in enumerate(rows)]
+    read = read_images(images, lambda _, image: image)
+    return [(rows[one.key]["image_id"], one.value, rows[one.key]["captions"]) for one in read if one.value]
 
 
-def _describe(task: Task, data: pl.LightningDataModule, folder: Path) -> None:
-    """Say on standard error what is about to happen."""
+def _describe(task: Task[Any], data: TrainingData[Any], folder: Path) -> None:
+    """Print data and model on standard error."""
     trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
     total = sum(p.numel() for p in task.parameters())
     part = "head" if task.config.head else "decoder"

@@ -23,7 +23,7 @@ VAL = int(len(TEXT) * 0.7 + 1e-9), int(len(TEXT) * 0.9 + 1e-9)
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lm")
     (folder / "text.txt").write_text(TEXT)
-    data = {"name": "text", "path": str(folder / "text.txt"), "chunk_length": 7}
+    data = {"name": "corpus", "path": str(folder / "text.txt"), "chunk_length": 7}
     data |= {"val_fraction": 0.2, "test_fraction": 0.1, "validation_streams": 3}
     config = Config(
         task={"name": "char_lm"},

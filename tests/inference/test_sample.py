@@ -26,7 +26,7 @@ def model(tmp_path_factory):
     (folder / "text.txt").write_text(TEXT)
     config = Config(
         task={"name": "char_lm"},
-        data={"name": "text", "path": str(folder / "text.txt"), "chunk_length": 5},
+        data={"name": "corpus", "path": str(folder / "text.txt"), "chunk_length": 5},
         decoder={"name": "language_model", "cell": {"name": "gru", "hidden_dim": 8}, "init_scale": 1.5},
     )
     torch.manual_seed(3)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from captioner.app import choose as choosing
+from captioner.inference import visual7w as choosing
 from captioner.commands import main
 from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.data.questions.multiple_choice import asked_of_pictures

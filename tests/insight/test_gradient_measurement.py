@@ -26,7 +26,7 @@ def text(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(text):
     decoder = {"name": "language_model", "cell": {"name": "lstm", "hidden_dim": 7}}
-    config = Config(task={"name": "char_lm"}, data={"name": "text", "path": str(text)}, decoder=decoder)
+    config = Config(task={"name": "char_lm"}, data={"name": "corpus", "path": str(text)}, decoder=decoder)
     torch.manual_seed(2)
     task, _ = CharLM.prepare(config, text.parent)
     save_model(task, text.parent / "model", {})

@@ -27,7 +27,7 @@ def config(tmp_path, cell=None, task=None, **data):
     (tmp_path / "text.txt").write_text(TEXT)
     return Config(
         task={"name": "char_lm", **(task or {})},
-        data={"name": "text", "path": str(tmp_path / "text.txt"), **data},
+        data={"name": "corpus", "path": str(tmp_path / "text.txt"), **data},
         decoder={"name": "language_model", "cell": cell or {"name": "lstm", "hidden_dim": 7}, "embed_dim": 5},
     )
 
@@ -233,7 +233,7 @@ def test_likelihood_of_known_numbers():
         ({"decoder": {"name": "language_model", "endless": False}}, "has no option 'endless'"),
         ({"decoder": {"name": "language_model", "cell": {"name": "lstn"}}}, "Did you mean lstm"),
         ({"data": {"name": "scenes"}}, "There is no corpus 'scenes'"),
-        ({"data": {"name": "text", "chunklength": 3}}, "Did you mean chunk_length"),
+        ({"data": {"name": "corpus", "chunklength": 3}}, "Did you mean chunk_length"),
     ],
 )
 def test_mistakes_are_refused(tmp_path, change, says):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from runs import rows, stop_after
 
-from captioner.app import train as app
+from captioner.training import train as training
 from captioner.config import load
 from captioner.errors import UserError
 from captioner.training.loggers import make_loggers
@@ -112,11 +112,11 @@ def test_a_kill_while_all_is_written_anew_leaves_what_was_there(tmp_path, monkey
 def test_a_run_that_was_stopped_has_the_figures_of_one_that_was_not(tiny, tmp_path, monkeypatch, updates):
     tiny.training.captions_per_image = 2
     tiny.schedule = {"name": "step", "epochs": 1, "factor": 0.1}
-    app.train(tiny, tmp_path / "whole")
+    training.train(tiny, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_after(patch, updates)
-        app.train(tiny, tmp_path / "parts")
-    app.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
+        training.train(tiny, tmp_path / "parts")
+    training.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
     whole, parts = (rows(tmp_path / name) for name in ("whole", "parts"))
     assert sum(bool(row["val/bleu4"]) for row in whole) == 2
     assert parts == whole
@@ -139,7 +139,7 @@ def test_wandb_without_a_key_writes_a_run_that_can_be_sent_later(tiny, tmp_path,
     tiny.logger = ["wandb"]
     tiny.trainer["max_epochs"] = 1
     try:
-        app.train(tiny, tmp_path / "run")
+        training.train(tiny, tmp_path / "run")
     finally:
         wandb.finish()
     (folder,) = (tmp_path / "run/wandb").glob("offline-run-*")
@@ -155,7 +155,7 @@ def test_wandb_without_a_key_writes_a_run_that_can_be_sent_later(tiny, tmp_path,
 def test_lightnings_own_options_reach_it(tiny, tmp_path):
     """Half precision, and gradients of two batches an update: 6 batches are 3 updates."""
     tiny.trainer |= {"precision": "bf16-mixed", "accumulate_grad_batches": 2}
-    result = app.train(tiny, tmp_path / "run")
+    result = training.train(tiny, tmp_path / "run")
     state = torch.load(tmp_path / "run/last.ckpt", weights_only=True)
     assert state["global_step"] == 6
     losses = [float(row["val/loss"]) for row in rows(tmp_path / "run") if row["val/loss"]]
@@ -167,10 +167,10 @@ def test_lightnings_own_options_reach_it(tiny, tmp_path):
 def test_a_frozen_encoder_is_trained_upon_from_its_stored_features(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     tiny.encoder["fine_tune_from"] = None
-    app.train(tiny, tmp_path / "run")
+    training.train(tiny, tmp_path / "run")
     assert list((tmp_path / "cache/captioner/features").glob("*/index.jsonl"))
     assert "features of 26 pictures" in capsys.readouterr().err
-    app.train(tiny, tmp_path / "again")
+    training.train(tiny, tmp_path / "again")
     assert "features of" not in capsys.readouterr().err
     one, other = (rows(tmp_path / name) for name in ("run", "again"))
     assert one == other
@@ -180,7 +180,7 @@ def test_a_frozen_encoder_is_trained_upon_from_its_stored_features(tiny, tmp_pat
 def test_a_rate_that_falls_on_a_plateau_trains(tiny, tmp_path, options):
     tiny.schedule = {"name": "plateau", "patience": 0}
     tiny.trainer |= options
-    assert not app.train(tiny, tmp_path / "run").interrupted
+    assert not training.train(tiny, tmp_path / "run").interrupted
 
 
 def test_an_epoch_of_broken_pictures_is_survived(tiny, tmp_path, capsys):
@@ -188,11 +188,11 @@ def test_an_epoch_of_broken_pictures_is_survived(tiny, tmp_path, capsys):
     folder = tmp_path / "scenes"
     tiny.data["folder"] = str(folder)
     tiny.training.batch_size = 1
-    app.train(tiny, tmp_path / "whole")
+    training.train(tiny, tmp_path / "whole")
     broken = sorted((folder / "images/val").glob("*"))[:5] + sorted((folder / "images/train").glob("*"))[:2]
     for file in broken:
         file.write_bytes(b"")
     capsys.readouterr()
     tiny.trainer["max_epochs"] = 1
-    app.train(tiny, tmp_path / "run")
+    training.train(tiny, tmp_path / "run")
     assert capsys.readouterr().err.count("left out: ") == 7

@@ -6,7 +6,7 @@ from conftest import TEXT
 from runs import newest, rows, stop_after
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from captioner.app import train as app
+from captioner.training import train as training
 from captioner.data.text.streams import TextBatch
 from captioner.errors import UserError
 from captioner.models.folder import load_model
@@ -38,7 +38,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(
     tiny_text.trainer |= options
     when = spoil(monkeypatch, 1, batch_number)
     with pytest.raises(UserError) as error:
-        app.train(tiny_text, tmp_path / "run")
+        training.train(tiny_text, tmp_path / "run")
     assert f"The loss became nan at update {when[0] + 1}, in epoch 2" in str(error.value)
     left = newest(tmp_path / "run")
     assert left["global_step"] < when[0]
@@ -50,7 +50,7 @@ def test_few_updates_are_made_after_it(tiny_text, tmp_path, monkeypatch):
     (tmp_path / "text.txt").write_text(4 * TEXT)
     spoil(monkeypatch, 0, 20)
     with pytest.raises(UserError, match="nan at update 21, in epoch 1"):
-        app.train(tiny_text, tmp_path / "run")
+        training.train(tiny_text, tmp_path / "run")
     assert len(rows(tmp_path / "run")) < 20 + 16
 
 
@@ -59,13 +59,13 @@ def test_it_is_noticed_before_a_sample_is_drawn_or_a_stop_is_saved(tiny_text, tm
     with monkeypatch.context() as patch:
         spoil(patch, 0, 1)
         with pytest.raises(UserError, match="nan at update 2, in epoch 1"):
-            app.train(tiny_text, tmp_path / "run")
+            training.train(tiny_text, tmp_path / "run")
     tiny_text.task["sample_every"] = 0
     with monkeypatch.context() as patch:
         spoil(patch, 0, 1)
         stop_after(patch, 4)
         with pytest.raises(UserError, match="nan at update 2, in epoch 1"):
-            app.train(tiny_text, tmp_path / "other")
+            training.train(tiny_text, tmp_path / "other")
     assert not (tmp_path / "other/last.ckpt").exists()
 
 
@@ -78,7 +78,7 @@ def test_weights_that_the_last_update_of_an_epoch_spoils_are_not_saved(tiny_text
 
     monkeypatch.setattr(StopOnRequest, "on_train_batch_end", overflow)
     with pytest.raises(UserError, match=r"Weights are not finite after update \d+, in epoch 2"):
-        app.train(tiny_text, tmp_path / "run")
+        training.train(tiny_text, tmp_path / "run")
     assert all(weight.isfinite().all() for weight in newest(tmp_path / "run")["state_dict"].values())
 
 
@@ -102,11 +102,11 @@ def test_updates_read_no_number_but_what_the_bar_shows(tiny_text, tmp_path, monk
     for times in (1, 3):
         (tmp_path / "text.txt").write_text(times * TEXT)
         with Reads() as reads:
-            app.train(tiny_text, tmp_path / f"run{times}")
+            training.train(tiny_text, tmp_path / f"run{times}")
         counts.append(reads.count)
     assert counts[0] == counts[1]
     tiny_text.trainer["enable_progress_bar"] = True
     monkeypatch.setattr(app.ProgressBar, "SECONDS", 1000)
     with Reads() as reads:
-        app.train(tiny_text, tmp_path / "run")
+        training.train(tiny_text, tmp_path / "run")
     assert reads.count == counts[0] + 1

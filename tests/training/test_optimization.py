@@ -12,7 +12,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepL
 from captioner.data.captions.scenes import Scenes
 from captioner.data.module import CaptionData
 from captioner.training.caption import CaptionTask
-from captioner.training.optimization import OPTIMIZERS, SCHEDULES, better
+from captioner.training.optimizers import OPTIMIZERS
+from captioner.training.schedules import SCHEDULES, better
 from captioner.vocabulary import PAD
 
 pytestmark = [

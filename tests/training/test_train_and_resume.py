@@ -7,7 +7,7 @@ import torch
 from runs import newest, rows, stop_after
 from safetensors.torch import load_file
 
-from captioner.app import train as app
+from captioner.training import train as training
 from captioner.config import load
 from captioner.errors import UserError
 
@@ -17,15 +17,15 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(tiny, tmp_path, monkeypa
     """6 updates an epoch: stopped in the first, at the end of the first, in the second."""
     tiny.task["scheduled_sampling"] = 0.5
     tiny.task["validation_search"] = {"name": "beam", "beam_size": 1, "max_length": 6}
-    whole = app.train(tiny, tmp_path / "whole")
+    whole = training.train(tiny, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_after(patch, updates)
-        stopped = app.train(tiny, tmp_path / "parts")
+        stopped = training.train(tiny, tmp_path / "parts")
     assert stopped.interrupted
     assert not whole.interrupted
     assert (stopped.model / "model.safetensors").is_file(), "a model that was stopped can be used"
     before = newest(tmp_path / "parts")["state_dict"]
-    resumed = app.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
+    resumed = training.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
     after, expected = (newest(tmp_path / name)["state_dict"] for name in ("parts", "whole"))
     assert not all(torch.equal(before[name], expected[name]) for name in expected)
     assert [name for name in expected if not torch.equal(after[name], expected[name])] == []
@@ -35,7 +35,7 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(tiny, tmp_path, monkeypa
 
 
 def test_a_run_leaves_figures_config_and_a_card(tiny, tmp_path):
-    result = app.train(tiny, tmp_path / "run")
+    result = training.train(tiny, tmp_path / "run")
     assert load(tmp_path / "run/config.yaml") == tiny
     found = rows(tmp_path / "run")
     assert sum(bool(row["val/loss"]) for row in found) == 2
@@ -56,7 +56,7 @@ def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
     tiny.trainer["check_val_every_n_epoch"] = 100
     tiny.encoder["width"] = 0.1
     tiny.optimizer["lr"] = 0.01
-    app.train(tiny, tmp_path / "run")
+    training.train(tiny, tmp_path / "run")
     found = rows(tmp_path / "run")
     losses = [float(row["train/loss_epoch"]) for row in found if row["train/loss_epoch"]]
     assert losses[0] > 2.5
@@ -88,11 +88,11 @@ def test_mistakes_are_refused_before_data_is_read(tiny, tmp_path, monkeypatch, p
     )
     setattr(tiny, part, change)
     with pytest.raises(UserError) as error:
-        app.train(tiny, tmp_path / "run")
+        training.train(tiny, tmp_path / "run")
     assert message in str(error.value)
     assert not (tmp_path / "run").exists()
 
 
 def test_resuming_nothing_is_refused(tiny, tmp_path):
     with pytest.raises(UserError, match="nothing to resume"):
-        app.train(tiny, tmp_path / "run", resume=True)
+        training.train(tiny, tmp_path / "run", resume=True)

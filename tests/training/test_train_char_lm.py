@@ -14,7 +14,7 @@ from conftest import ROOT, TEXT
 from runs import CARRIED_ON, assert_same, newest, rows, stop_after
 from safetensors.torch import load_file
 
-from captioner.app import train as app
+from captioner.training import train as training
 from captioner.config import load
 from captioner.errors import UserError
 from captioner.inference.char_lm import Writer
@@ -28,15 +28,15 @@ from captioner.training.char_lm import CharLM
 @pytest.mark.parametrize("when", [0.3, 1.0, 1.6])
 def test_going_on_equals_not_having_stopped_bit_for_bit(tiny_text, tmp_path, monkeypatch, when):
     """Stopped in the first epoch, at its end, in the second: weights, streams' state, losses."""
-    whole = app.train(tiny_text, tmp_path / "whole")
+    whole = training.train(tiny_text, tmp_path / "whole")
     an_epoch = newest(tmp_path / "whole")["global_step"] // 2
     assert an_epoch > 5
     with monkeypatch.context() as patch:
         stop_after(patch, int(when * an_epoch))
-        assert app.train(tiny_text, tmp_path / "parts").interrupted
+        assert training.train(tiny_text, tmp_path / "parts").interrupted
     before = newest(tmp_path / "parts")
     assert [tuple(leaf.shape) for leaf in before["carried"]] == [(7, 9)] * 4
-    resumed = app.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
+    resumed = training.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "parts")
     assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
     assert resumed.best == whole.best
@@ -47,13 +47,13 @@ def test_a_validation_in_the_middle_of_an_epoch_belongs_to_the_update_before_it(
     tiny_text, tmp_path, monkeypatch
 ):
     tiny_text.trainer["val_check_interval"] = 4
-    whole = app.train(tiny_text, tmp_path / "whole")
+    whole = training.train(tiny_text, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_after(patch, 4)
-        assert app.train(tiny_text, tmp_path / "parts").interrupted
+        assert training.train(tiny_text, tmp_path / "parts").interrupted
     (first,) = (row["val/loss"] for row in rows(tmp_path / "parts") if row["val/loss"])
     assert newest(tmp_path / "parts")["callbacks"]["KeepBest"]["best"] == pytest.approx(float(first))
-    assert app.train(tiny_text, tmp_path / "parts", resume=True).best == whole.best
+    assert training.train(tiny_text, tmp_path / "parts", resume=True).best == whole.best
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
 
 
@@ -61,7 +61,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 
-from captioner.app import train as app
+from captioner.training import train as training
 from captioner.config import load
 from captioner.training.callbacks import StopOnRequest
 
@@ -70,14 +70,14 @@ def kill(self, trainer, *rest):
         os.kill(os.getpid(), signal.SIGKILL)
 
 StopOnRequest.on_train_batch_end = kill
-app.train(load(Path(sys.argv[1])), Path(sys.argv[2]))
+training.train(load(Path(sys.argv[1])), Path(sys.argv[2]))
 """
 
 
 def test_a_run_that_is_killed_goes_on_from_its_last_epoch_bit_for_bit(tiny_text, tmp_path):
     """SIGKILL in the middle of the second epoch of three: nothing in the process can act on it."""
     tiny_text.trainer["max_epochs"] = 3
-    app.train(tiny_text, tmp_path / "whole")
+    training.train(tiny_text, tmp_path / "whole")
     an_epoch = newest(tmp_path / "whole")["global_step"] // 3
     (tmp_path / "config.yaml").write_text(tiny_text.to_yaml())
     words = [tmp_path / "config.yaml", tmp_path / "killed", an_epoch + an_epoch // 2]
@@ -86,7 +86,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_epoch_bit_for_bit(tiny_text,
     assert newest(tmp_path / "killed")["global_step"] == an_epoch
     left = rows(tmp_path / "killed")
     assert len(left) == an_epoch + an_epoch // 2 - 1, "of updates that will be done again too"
-    app.train(load(tmp_path / "killed/config.yaml"), tmp_path / "killed", resume=True)
+    training.train(load(tmp_path / "killed/config.yaml"), tmp_path / "killed", resume=True)
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "killed")
     assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
@@ -96,7 +96,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_epoch_bit_for_bit(tiny_text,
 
 def test_a_run_leaves_the_same_folders_as_any(tiny_text, tmp_path):
     tiny_text.task["sample_every"] = 8
-    result = app.train(tiny_text, tmp_path / "run")
+    result = training.train(tiny_text, tmp_path / "run")
     assert load(tmp_path / "run/config.yaml") == tiny_text
     assert {f.name for f in result.model.iterdir()} == {
         "model.safetensors", "config.yaml", "vocabulary.json", "card.json",
@@ -119,7 +119,7 @@ def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, 
     tiny_text.task["sample_every"] = 12
     tiny_text.data["val_fraction"] = 0.0
     tiny_text.trainer["max_steps"] = 12
-    result = app.train(tiny_text, tmp_path / "run")
+    result = training.train(tiny_text, tmp_path / "run")
     left, task = newest(tmp_path / "run"), load_model(result.model).eval()
     assert task.alphabet.decode([left["newest"]]) == TEXT[12 * 20]
     first = tuple(leaf[:1] for leaf in left["carried"])
@@ -134,7 +134,7 @@ def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, 
 def test_a_text_can_open_from_where_training_ended(tiny_text, tmp_path):
     tiny_text.task["prompt_state"] = "carried"
     tiny_text.trainer["max_steps"] = 12
-    result = app.train(tiny_text, tmp_path / "run")
+    result = training.train(tiny_text, tmp_path / "run")
     left, writer = newest(tmp_path / "run"), Writer(result.model)
     prompted = writer.task.prompted
     assert writer.task.alphabet.decode([prompted.prompt_state]) == TEXT[12 * 20]
@@ -154,9 +154,9 @@ def test_a_text_can_open_from_where_training_ended(tiny_text, tmp_path):
 
 
 def test_samples_do_not_change_training(tiny_text, tmp_path):
-    app.train(tiny_text, tmp_path / "quiet")
+    training.train(tiny_text, tmp_path / "quiet")
     tiny_text.task["sample_every"] = 3
-    app.train(tiny_text, tmp_path / "loud")
+    training.train(tiny_text, tmp_path / "loud")
     one, other = newest(tmp_path / "quiet")["state_dict"], newest(tmp_path / "loud")["state_dict"]
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -166,7 +166,7 @@ def test_samples_of_min_char_rnn_turn_from_gibberish_into_words(tiny_text, tmp_p
     changes = [f"data.path={tmp_path / 'text.txt'}", "task.sample_every=50", "trainer.max_steps=500"]
     recipe = load(ROOT / "configs/recipes/min_char_rnn.yaml", changes)
     recipe.trainer |= {"max_epochs": -1, "enable_progress_bar": False}
-    app.train(recipe, tmp_path / "run")
+    training.train(recipe, tmp_path / "run")
     parts = re.split(r"---- update (\d+) ----\n", (tmp_path / "run/samples.txt").read_text())[1:]
     assert [int(update) for update in parts[::2]] == list(range(50, 501, 50))
     words = set(TEXT.split())
@@ -181,7 +181,7 @@ def test_text_is_learnt_by_heart(tiny_text, tmp_path):
     tiny_text.trainer["max_epochs"] = 15
     tiny_text.optimizer["lr"] = 0.02
     (tmp_path / "text.txt").write_text("to be, or not to be: that is the question.\n" * 100)
-    assert app.train(tiny_text, tmp_path / "run").best < 0.1
+    assert training.train(tiny_text, tmp_path / "run").best < 0.1
 
 
 def test_several_devices_are_refused(tiny_text, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from captioner.app import train as app
+from captioner.training import train as training
 from captioner.config import load
 from captioner.models.folder import load_model
 from captioner.training.callbacks import StopOnRequest
@@ -44,7 +44,7 @@ def newest(folder):
 @pytest.mark.parametrize("when", [0.4, 1.0, 1.7])
 def test_going_on_equals_not_having_stopped_bit_for_bit(small, tmp_path, monkeypatch, when):
     """Stopped in the first epoch, at its end, in the second."""
-    whole = app.train(small, tmp_path / "whole")
+    whole = training.train(small, tmp_path / "whole")
     an_epoch = newest(tmp_path / "whole")["global_step"] // 2
     assert an_epoch > 5
     real = StopOnRequest.on_train_batch_end
@@ -55,9 +55,9 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(small, tmp_path, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(StopOnRequest, "on_train_batch_end", ask)
-        assert app.train(small, tmp_path / "parts").interrupted
+        assert training.train(small, tmp_path / "parts").interrupted
     before = newest(tmp_path / "parts")["state_dict"]
-    resumed = app.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
+    resumed = training.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
     one, other = (newest(tmp_path / name)["state_dict"] for name in ("whole", "parts"))
     assert not all(torch.equal(before[name], one[name]) for name in one)
     assert [name for name in one if not torch.equal(one[name], other[name])] == []
@@ -65,7 +65,7 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(small, tmp_path, monkeyp
 
 
 def test_a_run_leaves_the_same_folders_as_any(small, tmp_path, capsys):
-    result = app.train(small, tmp_path / "run")
+    result = training.train(small, tmp_path / "run")
     said = capsys.readouterr().err
     assert "data       phrases: pairs train " in said
     assert "encoder    reads both ways; shown are its outputs, 16 numbers a symbol" in said
@@ -110,7 +110,7 @@ def test_pairs_are_learnt_by_heart(small, tmp_path, shown, decoder, unit):
     }
     small.trainer |= {"max_epochs": 60, "check_val_every_n_epoch": 60}
     small.optimizer["lr"] = 0.02
-    app.train(small, tmp_path / "run")
+    training.train(small, tmp_path / "run")
     with (tmp_path / "run/metrics.csv").open() as file:
         losses = [float(row["train/loss_epoch"]) for row in csv.DictReader(file) if row["train/loss_epoch"]]
     assert losses[0] > 1.5

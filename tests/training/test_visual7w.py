@@ -17,8 +17,8 @@ from captioner.errors import UserError
 from captioner.metrics.answers.choice_accuracy import Truth
 from captioner.regions import box_weights
 from captioner.training.multiple_choice import as_multiple_choice, best_choice
-from captioner.training.visual7w import Visual7WTelling
-from captioner.training.visual7w_pointing import Visual7WPointing
+from captioner.training.visual7w import Visual7WTask
+from captioner.training.visual7w_pointing import Visual7WPointingTask
 from captioner.vocabulary import BOS, EOS, SPECIAL, Vocabulary
 
 WORDS = Vocabulary([*SPECIAL, "what", "is", "it", "red", "a", "dog", "there", "two"])
@@ -35,7 +35,7 @@ ASKED = [
 ]
 
 
-def make(kind=Visual7WTelling, config="visual7w", changes=SMALL, **options):
+def make(kind=Visual7WTask, config="visual7w", changes=SMALL, **options):
     torch.manual_seed(11)
     task = kind(load(ROOT / f"configs/{config}.yaml", changes), WORDS, **options).eval()
     for parameter in (*task.decoder.parameters(), *getattr(task, "pointer", task.decoder).parameters()):
@@ -212,7 +212,7 @@ POINTED = [
 
 
 def pointed():
-    task = make(Visual7WPointing, "visual7w-pointing")
+    task = make(Visual7WPointingTask, "visual7w-pointing")
     pictures = [Image.new("RGB", (100, 80)), Image.new("RGB", (200, 80))]
     features_BLF = features_for(task)
     return task, features_BLF, pictures, task.batch(features_BLF, pictures, POINTED)

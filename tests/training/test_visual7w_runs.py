@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, TINY_VISUAL7W
 
-from captioner.app.evaluation import visual7w as evaluation
+from captioner.evaluation import visual7w as evaluation
 from captioner.commands import main
 from captioner.config import load
 from captioner.errors import UserError

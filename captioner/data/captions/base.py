@@ -50,4 +50,4 @@ def table(rows: Iterable[CaptionRow]) -> "Dataset":
     return Dataset.from_dict({key: [row[key] for row in listed] for key in columns}, features=columns)  # type: ignore[literal-required]
 
 
-CAPTION_SOURCES: Registry[CaptionSource] = Registry("data set", "captioner.data")
+CAPTION_SOURCES: Registry[CaptionSource] = Registry("data set", "captioner.data.captions")

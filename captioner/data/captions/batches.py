@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from captioner.data.images import Pictures
+from captioner.config import TrainingConfig
+from captioner.data.images import ImageInput
 from captioner.data.loader import SampleIndex
+from captioner.data.module import ImageData
+from captioner.encoders.base import Encoder
 from captioner.errors import UserError
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
@@ -38,7 +41,7 @@ class CaptionItems:
     def __init__(
         self,
         rows: "Dataset",
-        pictures: Pictures,
+        pictures: ImageInput,
         vocabulary: Vocabulary,
         captions_per_image: int,
         max_words: int,
@@ -101,3 +104,44 @@ def with_captions(rows: "Dataset", split: str) -> "Dataset":
     if len(kept) < len(rows):
         print(f"{split}: {len(rows) - len(kept)} pictures without a caption left out", file=sys.stderr)
     return rows.select(kept) if len(kept) < len(rows) else rows
+
+
+class CaptionData(ImageData[CaptionBatch]):
+    """Captioned images for training and evaluation."""
+
+    def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
+        """Return the words of the training captions.
+
+        Args:
+            min_count: how often a word must occur.
+            max_size: words at most; None for all.
+
+        Returns:
+            The vocabulary, the most frequent words first.
+        """
+        captions = (caption for own in self.table("train")["captions"][:] for caption in own)
+        return Vocabulary.from_texts(map(tokenize, captions), min_count, max_size)
+
+    def references(self, split: str) -> dict[int, list[str]]:
+        """Return the captions that people wrote, by image id."""
+        rows = self.table(split)
+        return dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
+
+    def connect(self, encoder: Encoder, vocabulary: Vocabulary, training: TrainingConfig, seed: int) -> None:
+        """Choose encoder and words.
+
+        Args:
+            encoder: of the images.
+            vocabulary: of the captions.
+            training: how batches are made.
+            seed: for everything random.
+        """
+        self.words = vocabulary
+        self.set_encoder(encoder, training, seed)
+
+    def items(self, split: str, train: bool = False) -> CaptionItems:
+        """See `ImageData`."""
+        rows, pictures = self.image_input(split, with_captions(self.table(split), split), train)
+        training = self.training
+        per_image = training.captions_per_image
+        return CaptionItems(rows, pictures, self.words, per_image, training.max_words, self.seed)

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, NamedTuple
 
 from captioner.data.captions.base import CaptionSource
-from captioner.data.checks.images import PictureCounts, PictureReport, look_at_all
+from captioner.data.checks.images import ImageCounts, ImageReport, check_images
 from captioner.data.checks.report import SPREAD, Spread, by_split, spread
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import SPECIAL, Vocabulary
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class CaptionSplitReport(NamedTuple):
     """One split; `coverage` is the share of its words that are in the vocabulary."""
 
-    pictures: PictureCounts
+    pictures: ImageCounts
     captions: int
     uncaptioned: int
     captions_per_image: Spread
@@ -45,7 +45,7 @@ class CaptionReport(NamedTuple):
     vocabulary_size: int
     words_dropped: int
     splits: dict[str, CaptionSplitReport]
-    looked: PictureReport
+    images: ImageReport
 
     def __str__(self) -> str:
         table = by_split(
@@ -58,10 +58,10 @@ class CaptionReport(NamedTuple):
             f"known: {self.vocabulary_size:,} words, {self.min_count} times or more in the captions of "
             f"{self.vocabulary_split}; {self.words_dropped:,} are rarer"
         )
-        return "\n".join([*table, vocabulary, *self.looked.lines()])
+        return "\n".join([*table, vocabulary, *self.images.lines()])
 
 
-def check(source: CaptionSource, min_count: int, progress: bool = False) -> CaptionReport:
+def check_captions(source: CaptionSource, min_count: int, progress: bool = False) -> CaptionReport:
     """Read every caption and decode every picture of `source`.
 
     The vocabulary is that of the split train, or of the first one where there is no train: the words, as
@@ -76,21 +76,21 @@ def check(source: CaptionSource, min_count: int, progress: bool = False) -> Capt
     }
     train = "train" if "train" in tables else next(iter(tables))
     known = set(Vocabulary.from_texts(tokens[train], min_count).words[len(SPECIAL) :])
-    looked = look_at_all(source, {split: rows["path"] for split, rows in tables.items()}, progress)
+    images = check_images(source, {split: rows["path"] for split, rows in tables.items()}, progress)
     return CaptionReport(
         min_count=min_count,
         vocabulary_split=train,
         vocabulary_size=len(known),
         words_dropped=len({word for words in tokens[train] for word in words} - known),
         splits={
-            split: _split(rows, tokens[split], known, looked.splits[split]) for split, rows in tables.items()
+            split: _split(rows, tokens[split], known, images.splits[split]) for split, rows in tables.items()
         },
-        looked=looked,
+        images=images,
     )
 
 
 def _split(
-    rows: "Dataset", tokens: list[list[str]], known: AbstractSet[str], pictures: PictureCounts
+    rows: "Dataset", tokens: list[list[str]], known: AbstractSet[str], pictures: ImageCounts
 ) -> CaptionSplitReport:
     per_image = [len(captions) for captions in rows["captions"]]
     total = sum(map(len, tokens))

@@ -1,25 +1,20 @@
-"""PictureCounts of a data set that cannot be used, or that are there twice."""
+"""Find the images of a data set that cannot be used, or that are there twice."""
 
 import hashlib
-import os
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from captioner.data.checks.report import listed
-from captioner.images import UnreadableImage, load_image
+from captioner.data.images import ImageSourceOfSplit
+from captioner.image_reader import read_batches
+from captioner.images import ImageSource
+
+BATCH_SIZE = 64
 
 
-class HasPictures(Protocol):
-    """A source of captions or of questions."""
-
-    def image(self, split: str, path: str) -> Any:
-        """What `load_image` reads for a row."""
-
-
-class Picture(NamedTuple):
-    """A picture that was looked at: the hash of its file, or why there is none to be had."""
+class CheckedImage(NamedTuple):
+    """An image that was decoded: the hash of its file, or why it cannot be used."""
 
     name: str
     digest: str = ""
@@ -27,22 +22,22 @@ class Picture(NamedTuple):
     broken: str = ""
 
 
-class PictureCounts(NamedTuple):
-    """The pictures of a split that cannot be used; why, by name."""
+class ImageCounts(NamedTuple):
+    """The images of a split: how many, and those that cannot be used; why, by name."""
 
     number: int
     missing: list[str]
     broken: dict[str, str]
 
 
-class PictureReport(NamedTuple):
-    """All pictures of a data set; `copies` are those whose files hold the same bytes, each with its split."""
+class ImageReport(NamedTuple):
+    """All images of a data set; `copies` are those whose files hold the same bytes, each with its split."""
 
-    splits: dict[str, PictureCounts]
+    splits: dict[str, ImageCounts]
     copies: list[list[tuple[str, str]]]
 
     def lines(self) -> list[str]:
-        """The pictures that something is wrong with, by name."""
+        """Return a line for each image that cannot be used or is there twice."""
         lines = []
         for name, split in self.splits.items():
             lines += listed(f"{name}: missing pictures", split.missing)
@@ -58,44 +53,61 @@ class PictureReport(NamedTuple):
         return lines
 
 
-def look_at_all(source: HasPictures, paths: Mapping[str, Iterable[str]], progress: bool) -> PictureReport:
-    """Decode the pictures with these paths, by split."""
-    pictures = {split: _looked_at(source, split, list(names), progress) for split, names in paths.items()}
+def check_images(
+    source: ImageSourceOfSplit, paths: Mapping[str, Iterable[str]], progress: bool
+) -> ImageReport:
+    """Decode all images of a data set.
+
+    Args:
+        source: where they lie.
+        paths: their paths, by split.
+        progress: whether to show a progress bar.
+
+    Returns:
+        What is wrong with them.
+    """
+    checked = {split: list(_checked(source, split, list(own), progress)) for split, own in paths.items()}
     groups: dict[str, list[tuple[str, str]]] = {}
-    for split, looked in pictures.items():
-        for picture in looked:
-            if picture.digest:
-                groups.setdefault(picture.digest, []).append((split, picture.name))
-    return PictureReport(
-        {split: _summed_up(looked) for split, looked in pictures.items()},
+    for split, images in checked.items():
+        for image in images:
+            if image.digest:
+                groups.setdefault(image.digest, []).append((split, image.name))
+    return ImageReport(
+        {split: _counts(images) for split, images in checked.items()},
         [group for group in groups.values() if len(group) > 1],
     )
 
 
-def _summed_up(pictures: list[Picture]) -> PictureCounts:
-    return PictureCounts(
-        len(pictures),
-        [picture.name for picture in pictures if picture.is_missing],
-        {picture.name: picture.broken for picture in pictures if picture.broken},
+def _counts(images: list[CheckedImage]) -> ImageCounts:
+    return ImageCounts(
+        len(images),
+        [image.name for image in images if image.is_missing],
+        {image.name: image.broken for image in images if image.broken},
     )
 
 
-def _looked_at(source: HasPictures, split: str, paths: list[str], progress: bool) -> list[Picture]:
+def _checked(
+    source: ImageSourceOfSplit, split: str, paths: list[str], progress: bool
+) -> Iterator[CheckedImage]:
     from tqdm import tqdm
 
-    # Pillow decodes outside the interpreter's lock, so threads share the work.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looked = pool.map(lambda path: _look_at(source, split, path), paths)
-        return list(tqdm(looked, f"pictures of {split}", len(paths), disable=not progress))
+    sources = {path: source.image(split, path) for path in paths}
+    with tqdm(total=len(paths), desc=f"pictures of {split}", disable=not progress) as bar:
+        for batch in read_batches(list(sources.items()), lambda path, _: _digest(sources[path]), BATCH_SIZE):
+            for path, digest, problem in batch:
+                yield _entry(path, sources[path], digest, problem)
+                bar.update()
 
 
-def _look_at(source: HasPictures, split: str, path: str) -> Picture:
-    picture = source.image(split, path)
-    if isinstance(picture, Path) and not picture.exists():
-        return Picture(path, is_missing=True)
-    try:
-        load_image(picture)
-    except UnreadableImage as error:
-        return Picture(path, broken=f"{path}: {error}" if isinstance(picture, bytes) else str(error))
-    content = picture.read_bytes() if isinstance(picture, Path) else picture
-    return Picture(path, hashlib.sha256(content).hexdigest())
+def _entry(path: str, source: ImageSource, digest: str | None, problem: str | None) -> CheckedImage:
+    if digest is not None:
+        return CheckedImage(path, digest)
+    if isinstance(source, Path) and not source.exists():
+        return CheckedImage(path, is_missing=True)
+    return CheckedImage(path, broken=f"{path}: {problem}" if isinstance(source, bytes) else str(problem))
+
+
+def _digest(source: ImageSource) -> str:
+    content = source.read_bytes() if isinstance(source, Path) else source
+    assert isinstance(content, bytes)
+    return hashlib.sha256(content).hexdigest()

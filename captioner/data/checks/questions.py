@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from captioner.data.checks.images import PictureCounts, PictureReport, look_at_all
+from captioner.data.checks.images import ImageCounts, ImageReport, check_images
 from captioner.data.checks.report import SPREAD, Spread, by_split, spread
 from captioner.data.questions.base import QuestionRow, QuestionSource
 from captioner.metrics.answers.measures import MEASURES, Measure
@@ -30,7 +30,7 @@ class QuestionSplitReport(NamedTuple):
         answer_types: the share of each.
     """
 
-    pictures: PictureCounts
+    pictures: ImageCounts
     questions: int
     unanswered: int
     unoffered: int
@@ -69,7 +69,7 @@ class QuestionReport(NamedTuple):
     words_dropped: int
     measure: str
     splits: dict[str, QuestionSplitReport]
-    looked: PictureReport
+    images: ImageReport
 
     def __str__(self) -> str:
         rows = {title: {n: row(split) for n, split in self.splits.items()} for title, row in ROWS.items()}
@@ -86,7 +86,7 @@ class QuestionReport(NamedTuple):
             f"guessed: {self.measure} of the answer most common in {of} to the same words, or to the same "
             "type of question",
         ]
-        return "\n".join([*by_split(rows), *notes, *self.looked.lines()])
+        return "\n".join([*by_split(rows), *notes, *self.images.lines()])
 
 
 class Learnt(NamedTuple):
@@ -117,7 +117,7 @@ def check_questions(
         guess=_guesser(tables[train]),
     )
     paths = {split: dict.fromkeys(row["path"] for row in rows) for split, rows in tables.items()}
-    looked = look_at_all(source, paths, progress)
+    images = check_images(source, paths, progress)
     measure = MEASURES[source.answers_are]
     return QuestionReport(
         min_count=min_count,
@@ -126,8 +126,8 @@ def check_questions(
         vocabulary_size=len(learnt.words),
         words_dropped=len({word for words in tokens for word in words} - learnt.words),
         measure=measure.name,
-        splits={split: _split(rows, learnt, measure, looked.splits[split]) for split, rows in tables.items()},
-        looked=looked,
+        splits={split: _split(rows, learnt, measure, images.splits[split]) for split, rows in tables.items()},
+        images=images,
     )
 
 
@@ -153,12 +153,12 @@ def _guesser(rows: Sequence[QuestionRow]) -> Callable[[QuestionRow], str]:
 
 
 def _split(
-    rows: Sequence[QuestionRow], learnt: Learnt, measure: Measure, pictures: PictureCounts
+    rows: Sequence[QuestionRow], learnt: Learnt, measure: Measure, pictures: ImageCounts
 ) -> QuestionSplitReport:
     words = [tokenize(row["question"]) for row in rows]
     answered = [row for row in rows if row["answer"]]
     types = Counter(row["answer_type"] for row in answered)
-    worth = [measure.worth(learnt.guess(row), row["answers"]) for row in rows if row["answers"]]
+    worth = [measure.soft_score(learnt.guess(row), row["answers"]) for row in rows if row["answers"]]
     return QuestionSplitReport(
         pictures=pictures,
         questions=len(rows),

@@ -63,4 +63,4 @@ def question_table(rows: Iterable[QuestionRow]) -> "Dataset":
     return Dataset.from_dict({key: [row[key] for row in listed] for key in columns}, features=columns)  # type: ignore[literal-required]
 
 
-QUESTION_SOURCES: Registry[QuestionSource] = Registry("question set", "captioner.data")
+QUESTION_SOURCES: Registry[QuestionSource] = Registry("question set", "captioner.data.questions")

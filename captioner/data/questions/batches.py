@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 from captioner.config import TrainingConfig
-from captioner.data.images import Pictures
+from captioner.data.images import ImageInput
 from captioner.data.loader import SampleIndex
-from captioner.data.module import PictureData
+from captioner.data.module import ImageData
 from captioner.data.questions.answers import UNLISTED, Answers
+from captioner.data.questions.encoding import encode_question, group_by_length
 from captioner.encoders.base import Encoder
 from captioner.errors import UserError
 from captioner.metrics.answers.vqa_accuracy import HumanAnswers
 from captioner.metrics.tokenization.ptb import tokenize
-from captioner.vocabulary import UNK, Vocabulary
+from captioner.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -49,7 +50,7 @@ class QuestionItems:
     def __init__(
         self,
         rows: "Dataset",
-        pictures: Pictures,
+        pictures: ImageInput,
         vocabulary: Vocabulary,
         answers: Answers,
         max_words: int,
@@ -60,7 +61,7 @@ class QuestionItems:
         self.num_answers = len(answers)
         self.seed = seed
         self.question_ids: list[int] = rows["question_id"][:]
-        self.tokens = [encode(question, vocabulary, max_words) for question in rows["question"][:]]
+        self.tokens = [encode_question(question, vocabulary, max_words) for question in rows["question"][:]]
         self.answers = [answers.number(answer) for answer in rows["answer"][:]]
         given = zip(rows["answer"][:], rows["answers"][:], strict=True)
         self.soft_score = (
@@ -84,7 +85,7 @@ class QuestionItems:
         numbers = [number for number, _ in asked]
         return QuestionBatch(
             pictures,
-            by_length([self.tokens[number] for number in numbers]),
+            group_by_length([self.tokens[number] for number in numbers]),
             torch.tensor([b for _, b in asked], dtype=torch.long),
             torch.tensor([self.question_ids[number] for number in numbers], dtype=torch.long),
             torch.tensor([self.answers[number] for number in numbers], dtype=torch.long),
@@ -101,7 +102,7 @@ class QuestionItems:
         return soft_scores_NV
 
 
-class QuestionData(PictureData[QuestionBatch]):
+class QuestionData(ImageData[QuestionBatch]):
     """Questions about pictures for training and evaluation."""
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
@@ -119,9 +120,7 @@ class QuestionData(PictureData[QuestionBatch]):
 
     def truth(self, split: str) -> dict[int, HumanAnswers]:
         """What people answered, by question id."""
-        rows = self.table(split)
-        columns = (rows[key][:] for key in ("answers", "question_type", "answer_type"))
-        return dict(zip(rows["question_id"][:], map(HumanAnswers, *columns), strict=True))
+        return annotator_answers(self.table(split))
 
     def connect(
         self,
@@ -134,27 +133,14 @@ class QuestionData(PictureData[QuestionBatch]):
     ) -> None:
         """Say who will look at the pictures, in which words, with which answers, and how batches are made."""
         self.words, self.listed, self.soft_score = vocabulary, answers, soft_score
-        self.look(encoder, training, seed)
+        self.set_encoder(encoder, training, seed)
 
     def items(self, split: str, train: bool = False) -> QuestionItems:
         """A split as batches; questions that cannot be learnt are left out of training."""
         rows = answered(self.table(split), split)
-        rows, pictures = self.seen(split, listed(rows, split, self.listed) if train else rows, train)
+        rows, pictures = self.image_input(split, listed(rows, split, self.listed) if train else rows, train)
         max_words = self.training.max_words
         return QuestionItems(rows, pictures, self.words, self.listed, max_words, self.seed, self.soft_score)
-
-
-def encode(question: str, vocabulary: Vocabulary, max_words: int) -> list[int]:
-    """Numbers of the words, at most `max_words`; `<unk>` of a question without any."""
-    return vocabulary.encode(tokenize(question))[:max_words] or [UNK]
-
-
-def by_length(questions: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
-    """Questions, the shortest first, as tokens_NT of each length."""
-    grouped: dict[int, list[Sequence[int]]] = {}
-    for question in questions:
-        grouped.setdefault(len(question), []).append(question)
-    return tuple(torch.tensor(own) for own in grouped.values())
 
 
 def listed_soft_scores(
@@ -190,3 +176,9 @@ def _kept(rows: "Dataset", kept: list[int], split: str, why: str) -> "Dataset":
     share = out / len(rows)
     print(f"{split}: {out:,} of {len(rows):,} questions ({share:.1%}) {why}: left out", file=sys.stderr)
     return rows.select(kept)
+
+
+def annotator_answers(rows: "Dataset") -> dict[int, HumanAnswers]:
+    """Return what people answered, by question id, in the order of the rows."""
+    columns = (rows[key][:] for key in ("answers", "question_type", "answer_type"))
+    return dict(zip(rows["question_id"][:], map(HumanAnswers, *columns), strict=True))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = Columns(("question", "answer"), optional=("question_type", "answer_type"))
 
 
-@QUESTION_SOURCES.register("question_folder")
+@QUESTION_SOURCES.register("folder")
 class QuestionFolder(QuestionSource):
     """A folder of pictures with `questions.csv` (first line `image,question,answer` and, if you like,
     `question_type`, `answer_type`, `split`) or `questions.jsonl` (an object with these keys a line; `answer`
@@ -37,7 +37,7 @@ class QuestionFolder(QuestionSource):
 
     def __init__(self, folder: str, val_fraction: float = 0.1, test_fraction: float = 0.1) -> None:
         self.folder = Path(folder).expanduser().resolve()
-        self.fractions = shares("question_folder", val_fraction, test_fraction)
+        self.fractions = shares("folder", val_fraction, test_fraction)
 
     def tables(self) -> "Mapping[str, Dataset]":
         """The tables of train, val and test, as far as they are wanted.

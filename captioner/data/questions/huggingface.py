@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@QUESTION_SOURCES.register("question_huggingface")
+@QUESTION_SOURCES.register("huggingface")
 class HuggingFaceQuestions(QuestionSource):
     """A data set with a picture, a question and its answers a row.
 

@@ -2,11 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from captioner.data.images import Pictures
+from captioner.config import TrainingConfig
+from captioner.data.images import ImageInput
 from captioner.data.loader import Batch, Batches
-from captioner.data.module import PictureData
+from captioner.data.module import ImageData
+from captioner.encoders.base import Encoder
 from captioner.errors import UserError
 from captioner.metrics.answers.choice_accuracy import Truth
 from captioner.metrics.tokenization.ptb import tokenize
@@ -26,7 +28,7 @@ class MultipleChoiceQuestion(NamedTuple):
     right: int  # which of the choices; -1 where that is not known
 
 
-def asked_of_pictures(rows: "Dataset") -> dict[str, list[MultipleChoiceQuestion]]:
+def questions_by_path(rows: "Dataset") -> dict[str, list[MultipleChoiceQuestion]]:
     """All questions about each picture, by its path.
 
     Raises:
@@ -55,13 +57,13 @@ def in_order(
     return MultipleChoiceQuestion(question_id, question, texts, [box for box, _ in ordered if box], right)
 
 
-class MultipleChoiceData(PictureData[Batch]):
+class MultipleChoiceData(ImageData[Batch]):
     """Questions with choices for training and evaluation. Subclasses write `made`.
 
-    `points` says whether choices are places, or words.
+    `chooses_boxes` says whether choices are places, or words.
     """
 
-    points: ClassVar[bool]
+    chooses_boxes: ClassVar[bool]
 
     def table(self, split: str) -> "Dataset":
         """The rows of a split.
@@ -70,15 +72,15 @@ class MultipleChoiceData(PictureData[Batch]):
             UserError: there is no such split, or its choices are of the other kind.
         """
         rows = super().table(split)
-        if len(rows) and bool(rows[0]["boxes"]) != self.points:
-            kind, task = ("words", "visual7w") if self.points else ("places", "visual7w-pointing")
+        if len(rows) and bool(rows[0]["boxes"]) != self.chooses_boxes:
+            kind, task = ("words", "visual7w") if self.chooses_boxes else ("places", "visual7w-pointing")
             raise UserError(f"The choices of these questions are {kind}: that is for --task {task}.")
         return rows
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
         """The words of the training questions, and of their right answers where these are words."""
         rows = self.table("train")
-        said = [] if self.points else rows["answer"][:]
+        said = [] if self.chooses_boxes else rows["answer"][:]
         return Vocabulary.from_texts(map(tokenize, [*rows["question"][:], *said]), min_count, max_size)
 
     def truth(self, split: str) -> dict[int, Truth]:
@@ -89,16 +91,27 @@ class MultipleChoiceData(PictureData[Batch]):
 
     def choices(self, split: str) -> dict[int, list[str]]:
         """The choices, by question, in the order of `MultipleChoiceQuestion`."""
-        about = asked_of_pictures(self.table(split))
+        about = questions_by_path(self.table(split))
         return {one.question_id: one.choices for own in about.values() for one in own}
 
     def items(self, split: str, train: bool = False) -> Batches[Batch]:
         """The pictures of a split with all their questions as batches."""
-        rows, pictures = self.seen(split, self.table(split), train)
-        return self.made(split, asked_of_pictures(rows), pictures, train)
+        rows, pictures = self.image_input(split, self.table(split), train)
+        return self.make_items(split, questions_by_path(rows), pictures, train)
 
     @abstractmethod
-    def made(
-        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: Pictures, train: bool
+    def connect(self, encoder: Encoder | None, questions: Any, training: TrainingConfig, seed: int) -> None:
+        """Choose the encoder of images, and what encodes questions.
+
+        Args:
+            encoder: of the images; None for a model that uses no image.
+            questions: the question encoder of the subclass's batches.
+            training: how batches are made.
+            seed: for everything random.
+        """
+
+    @abstractmethod
+    def make_items(
+        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: ImageInput, train: bool
     ) -> Batches[Batch]:
         """Questions, by the path of their picture, as batches."""

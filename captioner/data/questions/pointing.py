@@ -11,7 +11,7 @@ from torch import Tensor
 
 from captioner.config import TrainingConfig
 from captioner.data.captions.batches import pad
-from captioner.data.images import Pictures
+from captioner.data.images import ImageInput
 from captioner.data.loader import SampleIndex
 from captioner.data.questions.multiple_choice import MultipleChoiceData, MultipleChoiceQuestion
 from captioner.encoders.base import Encoder
@@ -67,7 +67,7 @@ class PointingQuestionEncoder:
         words = self.vocabulary.encode(tokenize(asked.question))[: self.max_words]
         return PointingQuestion([BOS, *words, BOS], asked.question_id, asked.right, asked.boxes)
 
-    def seen(self, question: PointingQuestion, picture_size: tuple[int, int]) -> PointingQuestion:
+    def in_encoder_view(self, question: PointingQuestion, picture_size: tuple[int, int]) -> PointingQuestion:
         """Its boxes as parts of what the encoder sees of a picture."""
         boxes = [box_in_encoder_view(box, picture_size, self.preprocessing) for box in question.boxes]
         return question._replace(boxes=boxes)
@@ -80,7 +80,7 @@ class PointingItems:
         self,
         asked: Mapping[str, Sequence[MultipleChoiceQuestion]],
         files: Mapping[str, ImageSource],
-        pictures: Pictures,
+        pictures: ImageInput,
         pointing: PointingQuestionEncoder,
         seed: int,
     ) -> None:
@@ -105,7 +105,9 @@ class PointingItems:
         path = self.paths[number]
         if path not in self._sizes:
             self._sizes[path] = picture_size(self.files[path])
-        return [self.pointing.seen(question, self._sizes[path]) for question in self.questions[number]]
+        return [
+            self.pointing.in_encoder_view(question, self._sizes[path]) for question in self.questions[number]
+        ]
 
 
 def pointing_batch(pictures: Tensor, questions: Sequence[Sequence[PointingQuestion]]) -> PointingBatch:
@@ -131,18 +133,18 @@ def pointing_batch(pictures: Tensor, questions: Sequence[Sequence[PointingQuesti
 class PointingData(MultipleChoiceData[PointingBatch]):
     """Questions whose choices are places for training and evaluation."""
 
-    points = True
+    chooses_boxes = True
 
     def connect(
-        self, encoder: Encoder, pointing: PointingQuestionEncoder, training: TrainingConfig, seed: int
+        self, encoder: Encoder | None, questions: PointingQuestionEncoder, training: TrainingConfig, seed: int
     ) -> None:
         """Say who will look at the pictures, how questions are read, and how batches are made."""
-        self.pointing = pointing
-        self.look(encoder, training, seed)
+        self.questions = questions
+        self.set_encoder(encoder, training, seed)
 
-    def made(
-        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: Pictures, train: bool
+    def make_items(
+        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: ImageInput, train: bool
     ) -> PointingItems:
         """See `MultipleChoiceData`."""
         files = {path: self.source.image(split, path) for path in asked}
-        return PointingItems(asked, files, pictures, self.pointing, self.seed)
+        return PointingItems(asked, files, pictures, self.questions, self.seed)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@QUESTION_SOURCES.register("question_scenes")
+@QUESTION_SOURCES.register("scenes")
 class QuestionScenes(QuestionSource):
     """About a dozen questions on each of the pictures that `name: scenes` draws with the same options.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from captioner.config import TrainingConfig
 from captioner.data.captions.batches import pad
-from captioner.data.images import Pictures
+from captioner.data.images import ImageInput
 from captioner.data.loader import SampleIndex
 from captioner.data.questions.multiple_choice import MultipleChoiceData, MultipleChoiceQuestion
 from captioner.encoders.base import Encoder
@@ -93,7 +93,7 @@ class TellingItems:
     def __init__(
         self,
         asked: Mapping[str, Sequence[MultipleChoiceQuestion]],
-        pictures: Pictures,
+        pictures: ImageInput,
         telling: TellingQuestionEncoder,
         seed: int,
         right_only: bool,
@@ -134,17 +134,17 @@ def telling_batch(pictures: Tensor, sentences: Sequence[Sequence[Sentence]]) -> 
 class TellingData(MultipleChoiceData[TellingBatch]):
     """Questions with choices in words for training and evaluation."""
 
-    points = False
+    chooses_boxes = False
 
     def connect(
-        self, encoder: Encoder | None, telling: TellingQuestionEncoder, training: TrainingConfig, seed: int
+        self, encoder: Encoder | None, questions: TellingQuestionEncoder, training: TrainingConfig, seed: int
     ) -> None:
         """Say who will look at the pictures, how sentences are made, and batches of them."""
-        self.telling = telling
-        self.look(encoder, training, seed)
+        self.questions = questions
+        self.set_encoder(encoder, training, seed)
 
-    def made(
-        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: Pictures, train: bool
+    def make_items(
+        self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: ImageInput, train: bool
     ) -> TellingItems:
         """See `MultipleChoiceData`."""
-        return TellingItems(asked, pictures, self.telling, self.seed, right_only=train)
+        return TellingItems(asked, pictures, self.questions, self.seed, right_only=train)

@@ -6,17 +6,15 @@ import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from captioner.data.files import read_text
-from captioner.data.loader import ResumableLoader
-from captioner.data.module import ResumableData
-from captioner.data.text.alphabet import Alphabet, Unit
-from captioner.data.text.streams import Chunks, Cut, Split, Stream, TextBatch, cut_text, divide
+from captioner.data.text.alphabet import Unit
+from captioner.data.text.streams import Cut, Split, cut_text
 from captioner.errors import UserError, nearest
 from captioner.registry import Registry
 
-CORPORA: Registry["Corpus"] = Registry("corpus", "captioner.data")
+CORPORA: Registry["Corpus"] = Registry("corpus", "captioner.data.text")
 
 PACKAGES = (
     *("asyncio", "collections", "concurrent", "email", "http", "json"),
@@ -32,7 +30,7 @@ class FoundText(NamedTuple):
     problems: list[str]
 
 
-@CORPORA.register("text")
+@CORPORA.register("corpus")
 class Corpus:
     """A text, how it is parted, and how it is cut into chunks.
 
@@ -151,39 +149,6 @@ class Corpus:
     def _cut(self, length: int, batch_size: int) -> Cut:
         fractions = self.val_fraction, self.test_fraction
         return cut_text(self.split, length, *fractions, batch_size, self.chunk_length)
-
-
-class TextData(ResumableData[TextBatch]):
-    """A text as Lightning asks for it: `batch_size` contiguous streams, chunk after chunk."""
-
-    def __init__(self, source: Corpus, batch_size: int, num_workers: int = 0) -> None:
-        super().__init__()
-        self.source, self.batch_size, self.num_workers = source, batch_size, num_workers
-        text = source.read()
-        self.cut = source.cut(len(text), batch_size)
-        self.alphabet = Alphabet.of(text, source.unit)
-        self.numbers = self.alphabet.encode(text)[: self.cut.length]
-        self.about = fingerprint(text, source.unit)
-
-    def chunks(self, split: str) -> Chunks:
-        """The chunks of a part: whole ones of equal streams to train on, all there is otherwise."""
-        train = split == "train"
-        num_streams = self.batch_size if train else self.source.validation_streams
-        streams: list[Stream] = divide(self.cut.parts[split], num_streams, whole=not train)
-        return Chunks(self.numbers, streams, self.source.chunk_length, whole=not train)
-
-    def training_loader(self) -> ResumableLoader[TextBatch]:
-        """The chunks of training in their order, again and again."""
-        return self._loader("train", resumes=True)
-
-    def val_dataloader(self) -> Any:
-        """The chunks of val in their order, or nothing where there is none."""
-        return self._loader("val") if self.source.val_fraction else []
-
-    def _loader(self, split: str, resumes: bool = False) -> ResumableLoader[TextBatch]:
-        return ResumableLoader(
-            self.chunks(split), 1, shuffle=False, resumes=resumes, num_workers=self.num_workers
-        )
 
 
 def fingerprint(text: str | bytes, unit: Unit) -> dict[str, int | str]:

@@ -42,4 +42,4 @@ def pair_table(rows: Iterable[PairRow]) -> "Dataset":
     return Dataset.from_dict({key: [row[key] for row in listed] for key in columns}, features=columns)  # type: ignore[literal-required]
 
 
-PAIR_SOURCES: Registry[PairSource] = Registry("pair set", "captioner.data")
+PAIR_SOURCES: Registry[PairSource] = Registry("pair set", "captioner.data.translation")

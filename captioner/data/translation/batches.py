@@ -10,7 +10,7 @@ from torch import Tensor
 from captioner.config import TrainingConfig
 from captioner.data.captions.batches import pad
 from captioner.data.loader import ResumableLoader, SampleIndex
-from captioner.data.module import ResumableData
+from captioner.data.module import TrainingData
 from captioner.data.splits import rows_of
 from captioner.data.translation.symbols import Symbols, Unit
 from captioner.vocabulary import BOS, EOS
@@ -47,11 +47,10 @@ class PairItems:
         )
 
 
-class PairData(ResumableData[PairBatch]):
+class PairData(TrainingData[PairBatch]):
     """Pairs for training and validation. `connect` says in which symbols, and how batches are made."""
 
     def __init__(self, tables: "Mapping[str, Dataset]") -> None:
-        super().__init__()
         self.tables = tables
 
     def symbols(self, unit: Unit, min_count: int, max_size: int | None) -> Symbols:
@@ -68,9 +67,11 @@ class PairData(ResumableData[PairBatch]):
         """Training batches in a new order every epoch."""
         return self._loader(self.train, shuffle=True)
 
-    def val_dataloader(self) -> ResumableLoader[PairBatch]:
+    def validation_loader(self) -> ResumableLoader[PairBatch]:
         """Validation batches, always in the same order."""
         return self._loader(self.val, shuffle=False)
 
     def _loader(self, items: PairItems, shuffle: bool) -> ResumableLoader[PairBatch]:
-        return self.share(items, self.training, self.seed, shuffle=shuffle, length_buckets=items.lengths)
+        return self.make_loader(
+            items, self.training, self.seed, shuffle=shuffle, length_buckets=items.lengths
+        )

@@ -1,4 +1,4 @@
-"""Scheduled sampling (Bengio et al., 2015).      B images, K captions an image, N = B*K rows, T time."""
+"""Sample some of the words that are read in training.      B images, K captions an image, N = B*K rows, T time."""
 
 import torch
 from torch import Tensor
@@ -10,11 +10,21 @@ from captioner.vocabulary import PAD
 
 @torch.no_grad()
 def mix_in_samples(decoder: Decoder, features_BLF: Tensor, inputs_BKT: Tensor, probability: float) -> Tensor:
-    """The words to read, each but the first replaced with `probability` by one drawn from the model.
+    """Replace words that are read by words drawn from the model (scheduled sampling).
 
-    The model is stepped through the mixed words, so that a draw depends on those before it as it does when
-    a caption is written. No gradient flows through the choice, as in the paper; the loss is then taken by
-    teacher forcing on the result. Padding stays.
+    The model is stepped through the mixed words, so that a draw depends on those before it as in generation.
+    No gradient flows through the draw, as in the paper; the loss is then teacher forced on the result.
+
+    Args:
+        decoder: the model.
+        features_BLF: encoded images.
+        inputs_BKT: the words to read.
+        probability: of replacing each word but the first; padding stays.
+
+    Returns:
+        The mixed words, of the shape of `inputs_BKT`.
+
+    Source: Bengio et al. (2015).
     """
     memory, state = decoder.start(features_BLF)
     state = repeat_rows(state, inputs_BKT.shape[1])

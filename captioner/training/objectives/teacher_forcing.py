@@ -1,7 +1,6 @@
-"""What all tasks that write sentences share: the loss of what should be written, and what is written freely.
+"""Score given sentences by teacher forcing.
 
-B images, K sentences an image, N = B*K rows, T time, M words that count, L locations, F feature,
-V vocabulary.
+B images, K sentences an image, N = B*K rows, T time, M positions of the mask, L locations, F feature.
 """
 
 from typing import NamedTuple
@@ -9,38 +8,17 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from captioner.config import Config
-from captioner.decoders.base import DECODERS, FACTS, Decoder
-from captioner.search.base import SEARCHES, Search, best
+from captioner.decoders.base import Decoder
 from captioner.training.objectives.scheduled_sampling import mix_in_samples
-from captioner.vocabulary import PAD, Vocabulary
+from captioner.vocabulary import PAD
 
 
 class SequenceLoss(NamedTuple):
-    """How well a decoder says sentences that it is told word by word."""
+    """Cross-entropy of the words of sentences."""
 
-    loss: Tensor  # -log p of a word, the mean over all that count
+    loss: Tensor  # -log p of a word, the mean over all
     size: int  # how many they are
     alphas_NTL: Tensor | None
-
-
-class Generated(NamedTuple):
-    """A sentence that the model wrote."""
-
-    words: list[str]
-    was_cut: bool
-
-
-def check_sentences(config: Config) -> None:
-    """Refuse a mistake in the decoder, its cell or a search.
-
-    Raises:
-        UserError: one sentence with the nearest right name.
-    """
-    DECODERS.check(config.decoder, facts=FACTS)
-    for search in (config.search, config.task.get("validation_search")):
-        if search:
-            SEARCHES.check(search)
 
 
 def teacher_forcing_loss(
@@ -50,10 +28,17 @@ def teacher_forcing_loss(
     label_smoothing: float = 0.0,
     sampling_probability: float = 0.0,
 ) -> SequenceLoss | None:
-    """Teacher forcing: cross-entropy of the words of sentences `<bos> words <eos>`; None where there is none.
+    """Compute the cross-entropy of the next word, each after the true words before it.
 
-    `label_smoothing` spreads that share of the target over all words; with `sampling_probability` a word
-    that is read is one the model chose (`sampling.mix_in_samples`).
+    Args:
+        decoder: what is scored.
+        features_BLF: encoded images.
+        tokens_BKT: sentences `<bos> words <eos>`, filled up with `<pad>`.
+        label_smoothing: share of the target that is spread over all words.
+        sampling_probability: how probably a word that is read is one that the model drew (`mix_in_samples`).
+
+    Returns:
+        The loss, or None where there is no word.
     """
     inputs_BKT, targets_BKT = tokens_BKT[:, :, :-1], tokens_BKT[:, :, 1:]
     mask_BKT = targets_BKT != PAD
@@ -65,11 +50,3 @@ def teacher_forcing_loss(
     targets_M = targets_BKT[mask_BKT]
     loss = F.cross_entropy(logits_MV, targets_M, label_smoothing=label_smoothing)
     return SequenceLoss(loss, len(targets_M), alphas_NTL)
-
-
-def generate_sentences(
-    search: Search, decoder: Decoder, features_BLF: Tensor, vocabulary: Vocabulary
-) -> list[Generated]:
-    """A sentence for each image, as `search` finds it."""
-    found = best(search(decoder, features_BLF))
-    return [Generated(vocabulary.decode(one.tokens), not one.finished) for one in found]

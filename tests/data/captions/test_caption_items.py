@@ -8,7 +8,7 @@ from PIL import Image
 
 from captioner.data.captions.base import CaptionSource, table
 from captioner.data.captions.batches import CaptionBatch, CaptionItems, pad, with_captions
-from captioner.data.images import Pixels
+from captioner.data.images import FromDisk
 from captioner.data.loader import SampleIndex
 from captioner.errors import UserError
 from captioner.images import Preprocessing
@@ -42,7 +42,7 @@ def rows(tmp_path):
 
 
 def items(rows, *, per_image=2, max_words=6, seed=3, augment=False):
-    pixels = Pixels(Files(), "train", Preprocessing(size=16, resize="crop", resize_size=20), augment)
+    pixels = FromDisk(Files(), "train", Preprocessing(size=16, resize="crop", resize_size=20), augment)
     return CaptionItems(rows, pixels, VOCABULARY, per_image, max_words, seed)
 
 

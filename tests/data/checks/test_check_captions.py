@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from captioner.data.captions.base import CaptionRow, CaptionSource, table
-from captioner.data.checks.captions import check
+from captioner.data.checks.captions import check_captions as check
 from captioner.data.checks.report import NAMED
 
 
@@ -65,7 +65,7 @@ def test_missing_broken_and_repeated_pictures(photos: list[Path], tmp_path: Path
     report = check(Made(train=train, test=[row(photos[3], "b"), row(photos[2], "b"), row("bytes", "b")]), 1)
     assert report.splits["train"].pictures.missing == [str(path) for path in gone]
     assert list(report.splits["train"].pictures.broken) == [str(broken)]
-    assert report.looked.copies == [
+    assert report.images.copies == [
         [("train", str(photos[0])), ("test", str(photos[3]))],
         [("train", str(photos[1])), ("train", str(photos[1]))],
     ]

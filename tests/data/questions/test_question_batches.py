@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from captioner.config import TrainingConfig
-from captioner.data.images import Pixels, Unseen
+from captioner.data.images import FromDisk, NoImages
 from captioner.data.loader import SampleIndex
 from captioner.data.questions.answers import UNLISTED, Answers
 from captioner.data.questions.base import QuestionSource, question_table
@@ -66,7 +66,7 @@ def rows(tmp_path):
 
 
 def items(rows, soft_score=None, max_words=9, pictures=None):
-    pictures = pictures or Pixels(Files(rows), "train", Preprocessing(size=16), False)
+    pictures = pictures or FromDisk(Files(rows), "train", Preprocessing(size=16), False)
     return QuestionItems(rows, pictures, VOCABULARY, ANSWERS, max_words, 3, soft_score)
 
 
@@ -142,7 +142,7 @@ def test_a_broken_picture_goes_with_its_questions(rows, capsys):
 def test_a_model_that_does_not_look_is_shown_no_place(rows):
     for row in rows:
         Path(row["path"]).unlink(missing_ok=True)
-    found = batch(items(rows, pictures=Unseen()), [0, 1, 2])
+    found = batch(items(rows, pictures=NoImages()), [0, 1, 2])
     assert found.pictures.shape == (3, 0, 0)
     assert len(found.question_ids_N) == len(ASKED)
 

@@ -14,7 +14,7 @@ from captioner.metrics.answers.vqa_accuracy import compare
 
 
 def read(folder: Path, **options: Any) -> dict[str, list[dict[str, Any]]]:
-    source = QUESTION_SOURCES.build({"name": "question_folder", "folder": str(folder), **options})
+    source = QUESTION_SOURCES.build({"name": "folder", "folder": str(folder), **options})
     return {split: rows.to_list() for split, rows in source.tables().items()}
 
 
@@ -99,7 +99,7 @@ def test_other_mistakes_are_said(tmp_path: Path) -> None:
         UserError, match=r"neither questions\.csv nor questions\.jsonl.*image, question, answer"
     ):
         read(tmp_path)
-    with pytest.raises(UserError, match=r"question_folder: val_fraction=.* must be shares"):
+    with pytest.raises(UserError, match=r"folder: val_fraction=.* must be shares"):
         QuestionFolder("nowhere", 0.6, 0.4)
     line = {"image": "a", "question": "b", "answer": {"text": "c"}}
     with pytest.raises(UserError, match=r"line 1: the answer is \{'text': 'c'\}, not text"):

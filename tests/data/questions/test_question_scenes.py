@@ -16,7 +16,7 @@ def test_rows_are_the_questions_of_the_scenes_and_nothing_is_drawn_twice(tmp_pat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     paths = {split: rows["path"][:] for split, rows in Scenes(**SMALL, seed=4).tables().items()}
     monkeypatch.setattr(captioned, "write_scenes", None)
-    source = QUESTION_SOURCES.build({"name": "question_scenes", "seed": 4, **SMALL})
+    source = QUESTION_SOURCES.build({"name": "scenes", "seed": 4, **SMALL})
     tables = source.tables()
     for split, rows in tables.items():
         assert list(dict.fromkeys(rows["path"])) == paths[split]

@@ -1,54 +1,84 @@
-"""Optimisers and learning-rate schedules by name, with torch's own options."""
+"""Learning-rate schedules by name."""
 
 import math
 from typing import Any
 
-import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau, StepLR
 
 from captioner.registry import Registry
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", "captioner.tasks")
-OPTIMIZERS.register("adagrad")(torch.optim.Adagrad)
-OPTIMIZERS.register("adam")(torch.optim.Adam)
-OPTIMIZERS.register("adamw")(torch.optim.AdamW)
-OPTIMIZERS.register("rmsprop")(torch.optim.RMSprop)
-OPTIMIZERS.register("sgd")(torch.optim.SGD)
-
-SCHEDULES: Registry[dict[str, Any]] = Registry("schedule", "captioner.tasks")
-"""Each makes Lightning's description of a scheduler: the scheduler, and when it steps."""
+SCHEDULES: Registry[dict[str, Any]] = Registry("schedule", "captioner.training.schedules")
+"""Functions that return Lightning's description of a scheduler: the scheduler, and when it steps."""
 
 
 @SCHEDULES.register("constant")
 def constant(optimizer: Optimizer, warmup: int = 0) -> dict[str, Any]:
-    """The same rate throughout, after `warmup` updates of linear rise."""
+    """Keep one rate, after `warmup` updates of linear rise."""
     return _every_update(LambdaLR(optimizer, lambda update: _rise(update, warmup)))
 
 
 @SCHEDULES.register("step")
 def step(optimizer: Optimizer, epochs: int, factor: float = 0.5) -> dict[str, Any]:
-    """Multiplied by `factor` every so many epochs."""
+    """Multiply the rate by a factor every so many epochs.
+
+    Args:
+        optimizer: whose rate.
+        epochs: from one change to the next.
+        factor: what the rate is multiplied by.
+
+    Returns:
+        The schedule.
+    """
     return {"scheduler": StepLR(optimizer, epochs, factor), "interval": "epoch"}
 
 
 @SCHEDULES.register("decay")
 def decay(optimizer: Optimizer, factor: float, after: int = 0) -> dict[str, Any]:
-    """Multiplied by `factor` at the end of every epoch from number `after` on, counted from 1."""
+    """Multiply the rate by a factor at the end of every epoch.
+
+    Args:
+        optimizer: whose rate.
+        factor: what the rate is multiplied by.
+        after: the first epoch at whose end it changes, counted from 1.
+
+    Returns:
+        The schedule.
+    """
     scheduler = LambdaLR(optimizer, lambda epoch: factor ** max(0, epoch - max(after, 1) + 1))
     return {"scheduler": scheduler, "interval": "epoch"}
 
 
 @SCHEDULES.register("plateau")
 def plateau(optimizer: Optimizer, monitor: str, factor: float = 0.8, patience: int = 3) -> dict[str, Any]:
-    """Multiplied by `factor` when the monitored figure has not become better for `patience` epochs."""
-    scheduler = ReduceLROnPlateau(optimizer, better(monitor), factor, patience)
+    """Multiply the rate by a factor when the monitored figure does not improve.
+
+    Args:
+        optimizer: whose rate.
+        monitor: the figure.
+        factor: what the rate is multiplied by.
+        patience: epochs without a better figure.
+
+    Returns:
+        The schedule.
+    """
+    scheduler = ReduceLROnPlateau(optimizer, better_mode(monitor), factor, patience)
     return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor}
 
 
 @SCHEDULES.register("cosine")
 def cosine(optimizer: Optimizer, total_updates: int, warmup: int = 0, final: float = 0.0) -> dict[str, Any]:
-    """Half a cosine from the full rate to `final` times it at the last update, after a linear rise."""
+    """Lower the rate along half a cosine, after a linear rise.
+
+    Args:
+        optimizer: whose rate.
+        total_updates: of the whole training.
+        warmup: updates of the rise.
+        final: the share of the full rate that is left at the last update.
+
+    Returns:
+        The schedule.
+    """
 
     def rate(update: int) -> float:
         done = min(1.0, max(0, update - warmup) / max(1, total_updates - warmup))
@@ -57,8 +87,8 @@ def cosine(optimizer: Optimizer, total_updates: int, warmup: int = 0, final: flo
     return _every_update(LambdaLR(optimizer, rate))
 
 
-def better(monitor: str) -> Any:
-    """Whether a figure is to become small ("min": a loss, in nats or bits, or errors) or large ("max")."""
+def better_mode(monitor: str) -> Any:
+    """Return "min" for a figure that is better when it is smaller (a loss, errors), else "max"."""
     return "min" if monitor.endswith(("loss", "bits_per_character", "error_rate")) else "max"
 
 

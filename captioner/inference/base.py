@@ -1,0 +1,134 @@
+"""Use a trained model: one base for all predictors.      B images, C channels, H height, W width."""
+
+from abc import ABC
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from PIL import Image
+from torch import Tensor
+
+from captioner.device import best_device
+from captioner.errors import UserError
+from captioner.image_reader import ReadImage, read_batches
+from captioner.images import ImageSource, Preprocessing, image_name
+from captioner.models.base import Model
+from captioner.models.folder import load_model, trained_task
+from captioner.models.image_model import ImageModel
+from captioner.registry import Registry
+
+ModelT = TypeVar("ModelT", bound=Model)
+ImageModelT = TypeVar("ImageModelT", bound=ImageModel)
+
+
+class Predictor(ABC, Generic[ModelT]):
+    """A trained model, loaded once, on the fastest device. Subclasses are final, or abstract.
+
+    Args:
+        folder: the model folder.
+
+    Attributes:
+        model_class: the models that the predictor uses.
+
+    Raises:
+        UserError: the folder holds no such model.
+    """
+
+    model_class: ClassVar[type[Any]]
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.model: ModelT = self.load(self.folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Any:
+        """Load a model folder, on the fastest device.
+
+        Raises:
+            UserError: it holds a model of another task.
+        """
+        model = load_model(folder)
+        if not isinstance(model, cls.model_class):
+            own = next(name for name in PREDICTORS if PREDICTORS[name] is cls)
+            raise UserError(f"{folder} holds a model for the task {model.config.task['name']}, not {own}.")
+        return model.to(best_device())
+
+
+class EncoderInput(NamedTuple):
+    """An image as encoders take it.
+
+    Attributes:
+        size: width and height of the whole image in pixels.
+        view: the part that the encoder sees, before normalisation.
+        pixels: pixels_CHW, for each of the encoders.
+    """
+
+    size: tuple[int, int]
+    view: Image.Image
+    pixels: tuple[Tensor, ...]
+
+
+class ImagePredictor(Predictor[ImageModelT]):
+    """A predictor that reads images. Subclasses are final, or abstract."""
+
+    def read(
+        self, images: Sequence[tuple[str, ImageSource]], batch_size: int
+    ) -> Iterator[list[ReadImage[str, EncoderInput]]]:
+        """Read images in threads, one batch ahead; each is decoded and resized once.
+
+        Args:
+            images: sources of images with their names.
+            batch_size: images of a batch.
+
+        Yields:
+            Batches in order; an unreadable image has a `problem`. For a model that uses no image nothing is
+            read.
+        """
+        encoders = [model.encoder for model in self.models if model.encoder is not None]
+        if not encoders:
+            for start in range(0, len(images), batch_size):
+                blank = EncoderInput((0, 0), Image.new("RGB", (1, 1)), ())
+                yield [ReadImage(name, blank, None) for name, _ in images[start : start + batch_size]]
+            return
+        yield from read_batches(images, _transform([one.preprocessing for one in encoders]), batch_size)
+
+    @property
+    def models(self) -> Sequence[ImageModel]:
+        """The models whose encoders see the images."""
+        return (self.model,)
+
+
+def _transform(wanted: Sequence[Preprocessing]) -> Callable[[Any, Image.Image], EncoderInput]:
+    """Encoders with one preprocessing share its pixels."""
+
+    def transform(_: Any, image: Image.Image) -> EncoderInput:
+        views = {one: one.encoder_view(image) for one in dict.fromkeys(wanted)}
+        pixels = {one: one.normalize(view) for one, view in views.items()}
+        return EncoderInput(image.size, views[wanted[0]], tuple(pixels[one] for one in wanted))
+
+    return transform
+
+
+def named(images: Sequence[ImageSource]) -> list[tuple[str, ImageSource]]:
+    """Return images with the names that messages call them by."""
+    return [(image_name(source), source) for source in images]
+
+
+PREDICTORS: Registry[Predictor[Any]] = Registry("task", "captioner.inference")
+"""By the same names as `MODELS`: made from a model folder and options of their own."""
+
+
+def load(folder: Path | str, **options: Any) -> Any:
+    """Load a trained model, ready to use.
+
+    Args:
+        folder: the model folder.
+        options: of the task's predictor, such as `search` and `n_best`.
+
+    Returns:
+        The predictor of the model's task: `Captioner`, `Answerer`, `Chooser`, `Writer` or `Translator`.
+
+    Raises:
+        UserError: the folder holds no model, or the predictor has no such option.
+    """
+    return PREDICTORS[trained_task(Path(folder))](Path(folder), **options)

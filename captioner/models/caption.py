@@ -1,0 +1,47 @@
+"""Define the captioning model: an image encoder and a decoder."""
+
+import math
+from collections.abc import Sequence
+
+from captioner.config import Config
+from captioner.data.captions.base import CAPTION_SOURCES
+from captioner.decoders.base import DECODERS
+from captioner.encoders.base import ENCODERS, Encoder
+from captioner.models.base import MODELS, check_unused_options
+from captioner.models.image_model import ImageModel, build_encoder
+from captioner.models.sentence import check_sentence_options, decoder_row_labels
+from captioner.vocabulary import Vocabulary
+
+
+@MODELS.register("caption")
+class CaptionModel(ImageModel):
+    """An image encoder whose features a decoder turns into a sentence.
+
+    Args:
+        config: `encoder` and `decoder` say what is built.
+        vocabulary: the words of the captions.
+    """
+
+    sources = CAPTION_SOURCES
+    encoder: Encoder
+
+    def __init__(self, config: Config, vocabulary: Vocabulary) -> None:
+        super().__init__(config, vocabulary)
+        self.encoder = build_encoder(config.encoder)
+        self.decoder = DECODERS.build(
+            config.decoder,
+            feature_dim=self.encoder.feature_dim,
+            num_locations=math.prod(self.encoder.grid),
+            vocab_size=len(vocabulary),
+        )
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a mistake in the encoder, the decoder, its cell or the search."""
+        ENCODERS.check(config.encoder)
+        check_sentence_options(config)
+        check_unused_options(config, ("text_encoder", "head"))
+
+    def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
+        """See `Model`."""
+        return decoder_row_labels(self.decoder, self.vocabulary)

@@ -1,0 +1,25 @@
+"""Check the components of a run without Lightning, so that a typo is answered at once."""
+
+from pathlib import Path
+
+from captioner.config import Config
+from captioner.models.base import check_model
+from captioner.models.folder import read_card
+from captioner.training.objectives.base import OBJECTIVES
+from captioner.training.optimizers import OPTIMIZERS
+from captioner.training.schedules import SCHEDULES
+
+
+def check_components(config: Config) -> None:
+    """Refuse a mistake in a component, before data is read or a model is built.
+
+    Raises:
+        UserError: one sentence with the nearest right name.
+    """
+    check_model(config)
+    if config.objective:
+        OBJECTIVES.check(config.objective)
+    OPTIMIZERS.check(config.optimizer, facts=("params",))
+    SCHEDULES.check(config.schedule, facts=("optimizer", "monitor", "total_updates"))
+    if config.training.init_from is not None:
+        read_card(Path(config.training.init_from).expanduser())
