@@ -21,7 +21,7 @@ def write_page(file: Path, template: str, **values: Any) -> None:
         file: the page to write.
         template: name of a file in `templates/`. Every value in it is escaped, whatever it holds; data for a
             script goes through the filter `tojson`, which also escapes < > & and '.
-        values: the variables of the template. A missing one is an error.
+        **values: the variables of the template. A missing one is an error.
     """
     html = _environment().get_template(template).render(values)
     file.parent.mkdir(parents=True, exist_ok=True)
