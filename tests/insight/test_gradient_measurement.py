@@ -1,6 +1,8 @@
 """Gradient flow measured on real text: vanishing, exploding, and mistakes of the command."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from captioner.commands import main
 from captioner.config import Config
 from captioner.data.text.alphabet import Alphabet
 from captioner.errors import UserError
+from captioner.insight import gradient_measurement
 from captioner.insight.gradient_measurement import GradientFlowSetup, measure_gradient_flow
 from captioner.models.char_lm import CharLanguageModel
 from captioner.models.folder import save_model
@@ -71,7 +74,7 @@ def test_the_command_writes_a_picture_and_its_numbers(model, text, tmp_path, cap
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--cells", "elmann"], "There is no cell 'elmann'"),
         (["--cells", "elman", "--steps", "0"], "--steps must be above 0"),
@@ -79,15 +82,22 @@ def test_the_command_writes_a_picture_and_its_numbers(model, text, tmp_path, cap
         ([], "train first"),
     ],
 )
-def test_mistakes_end_with_one_sentence(words, said, tmp_path, capsys, monkeypatch):
+def test_mistakes_end_with_one_sentence(words, message, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as left:
         main("gradflow", words)
     assert left.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_text_that_is_too_short_is_refused(tmp_path):
     (tmp_path / "short.txt").write_text("short")
     with pytest.raises(UserError, match="40 steps need 42"):
         measure_gradient_flow(None, ["elman"], tmp_path / "short.txt", SETUP)
+
+
+def test_a_model_of_another_task_is_refused(text, monkeypatch):
+    captioner = SimpleNamespace(config=Config(task={"name": "caption"}, data={}))
+    monkeypatch.setattr(gradient_measurement, "load_model", lambda folder: captioner)
+    with pytest.raises(UserError, match="^folder holds a model for the task caption, not char_lm.$"):
+        measure_gradient_flow(Path("folder"), [], text, SETUP)
