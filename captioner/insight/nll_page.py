@@ -39,16 +39,16 @@ def write_nll_page(path: Path, title: str, text: str, nats: NDArray[np.float64])
     write_page(path, "nll.html", title=title, summary=summary, levels=list(levels), runs=runs)
 
 
-def _runs(text: str, bits: NDArray[np.float64]) -> Iterator[dict[str, str]]:
-    """Yield neighbours of one level together: their style, their bits and their characters."""
+def _runs(text: str, bits: NDArray[np.float64]) -> Iterator[tuple[str, str, str]]:
+    """Yield neighbours of one level together: their class of style, their bits and their characters."""
     levels = [-1 if math.isnan(b) else min(LEVELS - 1, int(b)) for b in bits.tolist()]
     for level, group in groupby(range(len(text)), key=levels.__getitem__):
         places = list(group)
-        yield {
-            "style": "n" if level < 0 else f"b{level}",
-            "bits": "" if level < 0 else " ".join(f"{bits[place]:.1f}" for place in places[:MAX_FIGURES]),
-            "text": text[places[0] : places[-1] + 1].replace("\n", "\u23ce\n"),
-        }
+        shown = text[places[0] : places[-1] + 1].replace("\n", "\u23ce\n")
+        if level < 0:
+            yield "n", "", shown
+        else:
+            yield f"b{level}", " ".join(f"{bits[place]:.1f}" for place in places[:MAX_FIGURES]), shown
 
 
 def _level(level: int) -> dict[str, Any]:
