@@ -46,20 +46,24 @@ def run(arguments: argparse.Namespace) -> None:
     model: Path | None = arguments.model
     if model is None and not arguments.cells:
         model = last_model("char_lm")
-    from captioner.insight.gradient_measurement import Setup, measure, write_flows
+    from captioner.insight.gradient_measurement import (
+        GradientFlowSetup,
+        measure_gradient_flow,
+        write_gradient_flow,
+    )
     from captioner.insight.gradient_picture import draw_gradient_flow
 
     options = (arguments.steps, arguments.passages, arguments.clip, arguments.hidden)
-    setup = Setup(*options, arguments.singular_value, arguments.seed)
-    flows = measure(model, arguments.cells, arguments.text, setup)
+    setup = GradientFlowSetup(*options, arguments.singular_value, arguments.seed)
+    flows = measure_gradient_flow(model, arguments.cells, arguments.text, setup)
     about = f"{setup.passages} passages of {setup.steps} characters"
     about += f"; model {model}" if model else ""
     about += f"; new cells of {setup.hidden_dim} units" if arguments.cells else ""
-    about += f", largest singular value {setup.largest:g}" if setup.largest is not None else ""
+    about += f", largest singular value {setup.spectral_norm:g}" if setup.spectral_norm is not None else ""
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     draw_gradient_flow(arguments.output, flows, setup.clip, about)
     numbers: Path = arguments.output.with_suffix(".json")
-    write_flows(numbers, flows, setup)
+    write_gradient_flow(numbers, flows, setup)
     for name, flow in flows.items():
         for state, norms in flow.gradient_norms.items():
             print(f"{name:12} d/d{state:8} now {norms[0]:.2e}   {setup.steps} back {norms[-1]:.2e}")

@@ -1,4 +1,4 @@
-"""Where a captioner looked at each word: the figure of Xu et al. (2015), and a measure of it.
+"""Draw the attention maps of a caption's words, and measure attention inside boxes.
 
 T words, L locations in row-major order.
 """
@@ -19,23 +19,29 @@ MARGIN = 14
 TITLE_HEIGHT = 34
 TITLE_SIZE = 19
 MAX_COLUMNS = 6
-FADED = (0.3, 165)  # contrast and least brightness left where the decoder did not look
+FADED = (0.3, 165)  # contrast and least brightness left where there is no attention
 
 
 def draw_attention(
     image: Image.Image, words: Sequence[str], alphas_TL: npt.ArrayLike, grid: tuple[int, int]
 ) -> Image.Image:
-    """The image, then a panel per word: in colour where the decoder looked, pale and grey elsewhere.
+    """Draw the image, then a panel for each word: in colour where the attention is, pale and grey elsewhere.
 
     Args:
-        image: the picture as the encoder saw it, so that the grid covers all of it.
-        words: what was said, T words.
-        alphas_TL: a row of attention weights per word; each panel is scaled to its own largest weight.
+        image: the encoder's view of the picture, all of which the grid covers.
+        words: the T words of the caption.
+        alphas_TL: a row of attention weights for each word; a panel is scaled to its own largest weight.
         grid: rows and columns of the locations, L = rows * columns.
 
+    Returns:
+        The panels, in rows.
+
     Raises:
-        UserError: there is only one location, so nothing to choose between.
+        UserError: there is only one location, so that attention has no choice.
         ValueError: the shapes do not fit.
+
+    Source:
+        Xu et al. (2015), figures 2 and 3; there a word's map is overlaid in white.
     """
     alphas = np.asarray(alphas_TL, dtype=float)
     if grid == (1, 1):
@@ -55,17 +61,23 @@ def mass_inside(
     boxes: Sequence[tuple[float, float, float, float]],
     image_size: tuple[int, int],
 ) -> float:
-    """The share of attention inside the union of boxes, each location's weight spread evenly over its cell.
+    """Compute the share of attention inside the union of boxes.
+
+    The weight of a location is spread evenly over its cell of the grid.
 
     Args:
-        alphas_L: the weights of one word.
+        alphas_L: the attention weights of one word.
         grid: rows and columns of the locations.
         boxes: left, top, right, bottom in pixels, right and bottom exclusive.
         image_size: width and height in pixels.
+
+    Returns:
+        The share, from 0 to 1.
     """
     weights = np.asarray(alphas_L, dtype=float).reshape(grid)
     (rows, columns), (width, height) = grid, image_size
-    # In units of cells; every line of the grid or of a box cuts the plane, so that no piece is cut by one.
+    # In units of cells. All lines of the grid and of the boxes cut the plane into pieces, so that a piece is
+    # either inside a box or outside.
     scaled = np.array(boxes, dtype=float).reshape(-1, 4) * np.tile([columns / width, rows / height], 2)
     scaled = scaled.clip(0, np.tile([columns, rows], 2))
     x = np.unique(np.concatenate([np.arange(columns + 1), scaled[:, 0], scaled[:, 2]]))
@@ -78,12 +90,13 @@ def mass_inside(
 
 
 def _spotlight(image: Image.Image, weights: Array) -> Image.Image:
+    """Fade the image where the weights, (rows, columns), are low."""
     small = Image.fromarray((weights / weights.max()).astype(np.float32))
     strength = np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)).clip(0, 1)
-    seen = Image.fromarray((255 * strength).astype(np.uint8))
+    mask = Image.fromarray((255 * strength).astype(np.uint8))
     contrast, least = FADED
-    unseen = image.convert("L").point(lambda brightness: contrast * brightness + least).convert("RGB")
-    return Image.composite(image, unseen, seen)
+    faded = image.convert("L").point(lambda brightness: contrast * brightness + least).convert("RGB")
+    return Image.composite(image, faded, mask)
 
 
 def _in_rows(panels: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
@@ -102,7 +115,7 @@ def _in_rows(panels: Sequence[Image.Image], titles: Sequence[str]) -> Image.Imag
 
 
 def _font(text: str, width: int) -> ImageFont.FreeTypeFont:
-    """A font in which `text` is at most `width` pixels wide; matplotlib brings one with most alphabets."""
+    """Return matplotlib's font, which has most alphabets, so small that `text` is at most `width` wide."""
     from matplotlib import get_data_path
 
     font = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", TITLE_SIZE)

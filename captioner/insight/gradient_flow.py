@@ -1,11 +1,13 @@
-"""How far back a loss reaches: the gradient at earlier states of a cell, and what multiplies it on the way.
+"""Gradients through time: their norm at earlier states of a cell, and the matrices that scale them.
 
-N rows, T time, E input, H hidden, S states of the cell, K steps back.
+N rows, T time, E input, H hidden, S states of the cell, K steps back (in `singular_values`: a matrix's rows).
 
-At every step back the gradient of an Elman cell is multiplied by U^T diag(1 - h^2): where the largest
-singular value of U is below 1 it must vanish, above 1 it can explode (Bengio et al., 1994; Pascanu et al.,
-2013). An LSTM's goes back along its memory too, multiplied by the forget gate alone (Hochreiter and
-Schmidhuber, 1997; Gers et al., 2000).
+At every step back in time the gradient of an Elman cell is multiplied by U^T diag(1 - h^2). If the largest
+singular value of U is below 1 the gradient must vanish, if it is above 1 the gradient can explode. The
+gradient of an LSTM also flows along its memory, where only the forget gate multiplies it.
+
+Source: Bengio, Simard and Frasconi (1994); Pascanu, Mikolov and Bengio (2013); for the LSTM Hochreiter and
+Schmidhuber (1997) and Gers, Schmidhuber and Cummins (2000).
 """
 
 from collections.abc import Sequence
@@ -18,41 +20,49 @@ from captioner.cells.base import Cell, State
 from captioner.cells.recurrence import Recurrence
 
 
-class Flow(NamedTuple):
-    """What was found of one cell."""
+class GradientFlow(NamedTuple):
+    """The measurements of one cell.
 
-    gradient_norms: dict[str, list[float]]  # of h, and c where there is one: k = 0, 1, ... characters back
-    singular_values: dict[str, list[float]]  # of each recurrent matrix, by gate, the largest first
-    lengths: list[int]  # characters read
-    update_norms: list[float]  # of the gradient of all weights of the cell, after so many characters
+    Args:
+        gradient_norms: of the gradient at h, and at c where there is one, 0, 1, 2, ... characters back.
+        singular_values: of each recurrent matrix by gate, the largest first.
+        lengths: numbers of characters read.
+        update_norms: of the gradient of all weights of the cell, for each of `lengths`.
+        clipped_norms: the same after clipping.
+    """
+
+    gradient_norms: dict[str, list[float]]
+    singular_values: dict[str, list[float]]
+    lengths: list[int]
+    update_norms: list[float]
     clipped_norms: list[float]
 
 
 class UpdateNorms(NamedTuple):
-    """The norm of the gradient of all parameters, by the length of the sequence."""
+    """The norm of the gradient of all parameters for each length, before and after clipping."""
 
     raw: Tensor
     clipped: Tensor
 
 
 def gradient_norms(cell: Cell, x_NTE: Tensor, direction_NH: Tensor, state: State | None = None) -> Tensor:
-    """The norms |dL/ds_{T-k}| of L = direction . h_T, for k = 0 to T and every state s: h first, then c.
+    """Compute the norms |dL/ds_{T-k}| of L = direction . h_T, for k = 0 to T and every state s.
 
     Args:
-        cell: any; run step by step.
-        x_NTE: what it reads.
+        cell: any cell; it is run step by step.
+        x_NTE: its inputs.
         direction_NH: the gradient of the loss at the last output, a row for each sequence.
-        state: where it starts; zeros if not given.
+        state: the initial state; zeros if not given.
 
     Returns:
-        norms_SK, K = T + 1, means over the rows.
+        norms_SK, K = T + 1, means over the rows; of the states h comes first, then c.
     """
     start = cell.zero_state(x_NTE[:, 0]) if state is None else state
     states = [tuple(leaf.detach().clone().requires_grad_() for leaf in start)]
     for x_NE in x_NTE.detach().unbind(dim=1):
         states.append(cell.step(cell.project(x_NE), states[-1]))
     loss = (states[-1][0] * direction_NH).sum()
-    backwards = [leaf_NH for now in reversed(states) for leaf_NH in now[: cell.num_states]]
+    backwards = [leaf_NH for leaves in reversed(states) for leaf_NH in leaves[: cell.num_states]]
     found = torch.autograd.grad(loss, backwards, allow_unused=True, materialize_grads=True)
     norms = torch.stack([gradient_NH.norm(dim=1).mean() for gradient_NH in found])
     return norms.view(len(states), cell.num_states).T
@@ -61,14 +71,17 @@ def gradient_norms(cell: Cell, x_NTE: Tensor, direction_NH: Tensor, state: State
 def update_norms(
     cell: Cell, x_NTE: Tensor, direction_NH: Tensor, lengths: Sequence[int], clip: float
 ) -> UpdateNorms:
-    """How large an update the loss at the end of ever longer sequences asks for, and what clipping leaves.
+    """Compute the norm of the gradient of all parameters, from a loss at the end of sequences of each length.
 
     Args:
-        cell: any, from zeros; its `grad` fields stay as they are.
-        x_NTE: the sequences, the longest of `lengths` or longer; their last inputs are read.
+        cell: any cell, started from zeros; its `grad` fields stay as they are.
+        x_NTE: the sequences, T at least the largest of `lengths`; their last inputs are read.
         direction_NH: the gradient of the loss at the last output.
         lengths: how many inputs are read.
-        clip: the norm that a gradient is scaled down to, all parameters together.
+        clip: the largest norm after clipping, all parameters together.
+
+    Returns:
+        The norms before and after clipping, one for each of `lengths`.
     """
     parameters = list(cell.parameters())
     raw = []
@@ -82,7 +95,10 @@ def update_norms(
 
 
 def singular_values(cell: Cell) -> dict[str, Tensor]:
-    """Those of every recurrent (H, H) matrix, largest first, by gate: `1.i` is i of a stack's first layer."""
+    """Return the singular values of every recurrent (H, H) matrix, the largest first, by gate.
+
+    `1.i` is the gate i of a stack's first layer.
+    """
     layers = {name: layer for name, layer in cell.named_modules() if isinstance(layer, Recurrence)}
     values: dict[str, Tensor] = {}
     for number, layer in enumerate(layers.values(), 1):

@@ -1,101 +1,138 @@
-"""How far gradients reach through cells, trained or as they start, when they read real text.
+"""Measure the gradient flow of recurrent cells, trained or new, that read real text.
 
-N passages, T characters, E embedding, H hidden, V symbols.
+N passages, T characters, E embedding, H hidden, K rows of a matrix, S states of the cell.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from captioner.cells.base import CELLS
 from captioner.cells.recurrence import Recurrence
 from captioner.data.text.alphabet import Alphabet
-from captioner.data.text.corpus import CORPORA
+from captioner.data.text.corpus import CORPORA, Corpus
 from captioner.decoders.base import DECODERS
 from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
-from captioner.inference.char_lm import Writer
-from captioner.insight.gradient_flow import Flow, gradient_norms, singular_values, update_norms
+from captioner.insight.gradient_flow import GradientFlow, gradient_norms, singular_values, update_norms
+from captioner.models.char_lm import CharLanguageModel
+from captioner.models.folder import load_model
 
 
-class Setup(NamedTuple):
-    """What every cell is measured by."""
+class GradientFlowSetup(NamedTuple):
+    """The options of a measurement, the same for all cells.
+
+    Args:
+        steps: characters of a passage.
+        passages: how many passages are read.
+        clip: the norm that clipping leaves of an update.
+        hidden_dim: units of new cells, and of their embedding.
+        spectral_norm: the recurrent matrices of new cells are scaled to this largest singular value; None
+            leaves them as they are initialised.
+        seed: draws the passages and the weights of new cells.
+    """
 
     steps: int = 100
     passages: int = 32
     clip: float = 5.0
     hidden_dim: int = 128
-    largest: float | None = None  # singular value that recurrent matrices of new cells are scaled to
+    spectral_norm: float | None = None
     seed: int = 0
 
 
-def measure(model: Path | None, cells: Sequence[str], text: Path | None, setup: Setup) -> dict[str, Flow]:
-    """The flow through a trained model, and through new cells by name, all on the same passages.
+def measure_gradient_flow(
+    folder: Path | None, cells: Sequence[str], text: Path | None, setup: GradientFlowSetup
+) -> dict[str, GradientFlow]:
+    """Measure a trained model and new cells on the same passages, which begin at random places of a text.
 
-    The loss is that of the character after a passage. Passages begin at random places of `text`; without it,
-    of the text that the model learnt, or of Python's standard library.
+    The loss is the cross-entropy of the character after a passage.
+
+    Args:
+        folder: a model of the task char_lm; none if only new cells are measured.
+        cells: names of new cells.
+        text: the file to read; without it the training text of the model, or Python's standard library.
+        setup: the other options.
+
+    Returns:
+        The measurements by the name of the cell; `trained` is the model.
 
     Raises:
-        UserError: no such model or cell, a character that the model has never seen, a text that is too short.
+        UserError: there is no such model or cell, the text is too short, or the model does not know one of
+            its characters.
     """
     for name in cells:
         CELLS.check({"name": name}, facts=("input_dim",))
-    writer = Writer(model) if model is not None else None
-    data: dict[str, Any] = {"name": "text"} if writer is None else dict(writer.task.config.data)
-    read = CORPORA.build(data | ({"path": str(text)} if text else {})).read()
-    alphabet = Alphabet.of(read, "characters") if writer is None else writer.task.alphabet
-    tokens_NT = _passages(alphabet.encode(read), setup)
-    decoders: dict[str, LanguageModel] = {}
-    if writer is not None:
-        decoders["trained"] = writer.task.decoder.cpu()
-    decoders |= {name: _new(name, len(alphabet.vocabulary), setup) for name in cells}
-    return {name: _flow(decoder.double().eval(), tokens_NT, setup) for name, decoder in decoders.items()}
+    model = _load(folder) if folder is not None else None
+    data: dict[str, Any] = {"path": str(text)} if text is not None else {}
+    content = (CORPORA.build(model.config.data | data) if model is not None else Corpus(**data)).read()
+    alphabet = Alphabet.of(content, "characters") if model is None else model.alphabet
+    tokens_NT = _passages(alphabet.encode(content), setup)
+    decoders = {"trained": model.decoder} if model is not None else {}
+    decoders |= {name: _new_decoder(name, len(alphabet.vocabulary), setup) for name in cells}
+    return {name: _measure(decoder.double().eval(), tokens_NT, setup) for name, decoder in decoders.items()}
 
 
-def write_flows(file: Path, flows: dict[str, Flow], setup: Setup) -> None:
-    """All numbers as JSON."""
-    found = {name: flow._asdict() for name, flow in flows.items()}
-    file.write_text(json.dumps({"setup": setup._asdict(), "cells": found}, indent=1) + "\n", encoding="utf-8")
+def write_gradient_flow(file: Path, flows: Mapping[str, GradientFlow], setup: GradientFlowSetup) -> None:
+    """Write all numbers as JSON.
+
+    Args:
+        file: the JSON file.
+        flows: the measurements by the name of the cell.
+        setup: the options they were made with.
+    """
+    content = {"setup": setup._asdict(), "cells": {name: flow._asdict() for name, flow in flows.items()}}
+    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _passages(numbers: np.ndarray[Any, Any], setup: Setup) -> Tensor:
-    if len(numbers) < setup.steps + 2:
-        needed = setup.steps + 2
-        raise UserError(f"The text has {len(numbers):,} characters: {setup.steps} steps need {needed:,}.")
-    starts = np.random.default_rng(setup.seed).integers(len(numbers) - setup.steps, size=setup.passages)
-    return torch.from_numpy(numbers[starts[:, None] + np.arange(setup.steps + 1)].astype(np.int64))
+def _load(folder: Path) -> CharLanguageModel:
+    model = load_model(folder)
+    if not isinstance(model, CharLanguageModel):
+        name = model.config.task["name"]
+        raise UserError(f"{folder} holds a model for the task {name}, not char_lm.")
+    return model
 
 
-def _new(name: str, vocab_size: int, setup: Setup) -> LanguageModel:
+def _passages(tokens: NDArray[Any], setup: GradientFlowSetup) -> Tensor:
+    """Draw the passages, each with the character after it: (N, T + 1)."""
+    needed = setup.steps + 2
+    if len(tokens) < needed:
+        raise UserError(f"The text has {len(tokens):,} characters: {setup.steps} steps need {needed:,}.")
+    starts = np.random.default_rng(setup.seed).integers(len(tokens) - setup.steps, size=setup.passages)
+    return torch.from_numpy(tokens[starts[:, None] + np.arange(setup.steps + 1)].astype(np.int64))
+
+
+def _new_decoder(cell: str, vocab_size: int, setup: GradientFlowSetup) -> LanguageModel:
     torch.manual_seed(setup.seed)
-    cell = {"name": name, "hidden_dim": setup.hidden_dim}
-    decoder = DECODERS.build(
-        {"name": "language_model", "cell": cell, "embed_dim": setup.hidden_dim},
-        vocab_size=vocab_size,
-        endless=True,
-    )
+    config = {
+        "name": "language_model",
+        "cell": {"name": cell, "hidden_dim": setup.hidden_dim},
+        "embed_dim": setup.hidden_dim,
+    }
+    decoder = DECODERS.build(config, vocab_size=vocab_size, endless=True)
     assert isinstance(decoder, LanguageModel)
-    if setup.largest is not None:
-        _scale(decoder.cell, setup.largest)
+    if setup.spectral_norm is not None:
+        _set_spectral_norm(decoder.cell, setup.spectral_norm)
     return decoder
 
 
 @torch.no_grad()
-def _scale(cell: torch.nn.Module, largest: float) -> None:
-    """Scale the recurrent matrix of every gate so that its largest singular value is as wanted."""
-    for layer in (one for one in cell.modules() if isinstance(one, Recurrence)):
+def _set_spectral_norm(cell: torch.nn.Module, spectral_norm: float) -> None:
+    """Scale the recurrent matrix of every gate to this largest singular value."""
+    for layer in (module for module in cell.modules() if isinstance(module, Recurrence)):
         for matrix_KH in layer.recurrent_weights().values():
             for block_HH in torch.split(matrix_KH, layer.hidden_dim):
-                block_HH *= largest / torch.linalg.svdvals(block_HH)[0]
+                block_HH *= spectral_norm / torch.linalg.svdvals(block_HH)[0]
 
 
-def _flow(decoder: LanguageModel, tokens_NT: Tensor, setup: Setup) -> Flow:
+def _measure(decoder: LanguageModel, tokens_NT: Tensor, setup: GradientFlowSetup) -> GradientFlow:
+    """Measure one cell; the gradient of the loss enters it at the last output."""
     cell = decoder.cell
     with torch.no_grad():
         x_NTE = decoder.embed(tokens_NT[:, :-1]).symbol
@@ -106,9 +143,9 @@ def _flow(decoder: LanguageModel, tokens_NT: Tensor, setup: Setup) -> Flow:
     lengths = sorted({round(setup.steps ** (i / 12)) for i in range(13)})
     raw, clipped = update_norms(cell, x_NTE, direction_NH, lengths, setup.clip)
     norms_SK = gradient_norms(cell, x_NTE, direction_NH)
-    plain = cell.num_states <= 2
-    names = ["h", "c"][: cell.num_states] if plain else [f"state {i + 1}" for i in range(cell.num_states)]
-    return Flow(
+    num_states = cell.num_states
+    names = ["h", "c"][:num_states] if num_states <= 2 else [f"state {i + 1}" for i in range(num_states)]
+    return GradientFlow(
         {name: norms_K.tolist() for name, norms_K in zip(names, norms_SK, strict=True)},
         {gate: values.tolist() for gate, values in singular_values(cell).items()},
         lengths,

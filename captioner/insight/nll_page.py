@@ -1,43 +1,32 @@
-"""A web page of a text in which every character is coloured by how surprising it is: one file, no network."""
+"""A web page of a text, each character coloured by its negative log-likelihood."""
 
 import math
-from html import escape
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = 10  # one a bit of nll, the last for all above
-LIMIT = 200_000  # characters shown: more would be slow in a browser
+from captioner.insight.pages import write_page
 
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em;
-  color: #111; background: #fff }}
-pre {{ font: 14px/1.6 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }}
-{levels}
-</style>
-<h1>{title}</h1>
-<p>{summary}</p>
-<p>Bits of nll: {legend}</p>
-<pre>{text}</pre>
-</html>
-"""
+LEVELS = 10  # one a bit, the last for all above
+LIMIT = 200_000  # characters shown: more would be slow in a browser
+MAX_FIGURES = 12  # bits listed for a run of characters
 
 
 def write_nll_page(path: Path, title: str, text: str, nats: NDArray[np.float64]) -> None:
-    """Write the page. Darker is more surprising; NaN (not predicted) is grey. Point at a run for its bits.
+    """Write the page. The stronger the colour, the less likely the character; point at a run for its bits.
 
     Args:
         path: the file.
         title: of the page.
-        text: its characters.
-        nats: -log p of each of them.
+        text: T characters.
+        nats: (T,), -log p of each of them; NaN for one that is not predicted, which is shown in grey.
 
     Raises:
-        ValueError: as many numbers as characters are needed.
+        ValueError: there are not as many numbers as characters.
     """
     if len(text) != len(nats):
         raise ValueError(f"{len(nats)} numbers do not fit {len(text)} characters")
@@ -46,36 +35,29 @@ def write_nll_page(path: Path, title: str, text: str, nats: NDArray[np.float64])
     summary = f"{len(text):,} characters, {mean:.3f} bits each; perplexity {2**mean:.3f}."
     if len(text) > LIMIT:
         summary += f" Shown are the first {LIMIT:,}."
-    page = _PAGE.format(
-        title=escape(title),
-        levels="\n".join(_style(level) for level in range(LEVELS)) + "\n.n { background: #ddd }",
-        summary=summary,
-        legend=" ".join(f'<span class="b{level}"> {_name(level)} </span>' for level in range(LEVELS)),
-        text="".join(_runs(text[:LIMIT], bits[:LIMIT])),
-    )
-    path.write_text(page, encoding="utf-8")
+    levels, runs = map(_level, range(LEVELS)), _runs(text[:LIMIT], bits[:LIMIT])
+    write_page(path, "nll.html", title=title, summary=summary, levels=list(levels), runs=runs)
 
 
-def _runs(text: str, bits: NDArray[np.float64]) -> list[str]:
-    """Neighbours of one level share a span."""
+def _runs(text: str, bits: NDArray[np.float64]) -> Iterator[tuple[str, str, str]]:
+    """Yield neighbours of one level together: their class of style, their bits and their characters."""
     levels = [-1 if math.isnan(b) else min(LEVELS - 1, int(b)) for b in bits.tolist()]
-    spans = []
     for level, group in groupby(range(len(text)), key=levels.__getitem__):
         places = list(group)
-        shown = escape(text[places[0] : places[-1] + 1]).replace("\n", "\u23ce\n")
-        kind = "n" if level < 0 else f"b{level}"
-        said = "" if level < 0 else " ".join(f"{bits[place]:.1f}" for place in places[:12])
-        spans.append(f'<span class="{kind}" title="{said}">{shown}</span>')
-    return spans
+        shown = text[places[0] : places[-1] + 1].replace("\n", "\u23ce\n")
+        if level < 0:
+            yield "n", "", shown
+        else:
+            yield f"b{level}", " ".join(f"{bits[place]:.1f}" for place in places[:MAX_FIGURES]), shown
 
 
-def _style(level: int) -> str:
-    """White to dark red; text turns white where that reads better."""
+def _level(level: int) -> dict[str, Any]:
+    """Return the name and colours of a level: white to dark red, or on a dark page black to red."""
     share = level / (LEVELS - 1)
     red, other = round(255 - 95 * share**2), round(255 * (1 - share))
-    ink = "; color: #fff" if share > 0.6 else ""
-    return f".b{level} {{ background: rgb({red} {other} {other}){ink} }}"
-
-
-def _name(level: int) -> str:
-    return f"{level}+" if level == LEVELS - 1 else str(level)
+    return {
+        "name": f"{level}+" if level == LEVELS - 1 else str(level),
+        "light": f"rgb({red} {other} {other})",
+        "dark": f"rgb({round(22 + 168 * share)} {round(23 + 17 * share)} {round(26 + 4 * share)})",
+        "strong": share > 0.6,  # white text reads better
+    }

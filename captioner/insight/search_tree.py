@@ -1,20 +1,16 @@
-"""A web page that plays a search step by step as a tree: one file, which needs no network."""
+"""A web page that plays a search step by step as a tree."""
 
-import base64
-import io
-import json
 from collections.abc import Mapping, Sequence
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from captioner.insight.pages import jpeg_data_uri, write_page
 from captioner.search.trace import Candidate, TraceEvent
 
 MAX_EVENTS = 600
-MAX_DROPPED = 30  # candidates of one choice that were not kept, the best of them
+MAX_DROPPED = 30  # candidates of one selection that were not kept, the best of them
 PICTURE = 240  # pixels, of the longer side
 
 
@@ -27,39 +23,36 @@ def write_search_tree(
     captions: Sequence[tuple[str, float, float]],
     image: Image.Image | None = None,
 ) -> None:
-    """Write the page of one image's search: `events`, the vocabulary's `words`, the `settings` of the search.
+    """Write the page of one image's search: the first 600 selections, and of each the 30 best dropped words.
 
-    `captions` are its answers, each with its log-probability and its score. The first 600 choices are shown,
-    and of what a choice dropped the 30 best.
+    Args:
+        path: the file.
+        title: of the page.
+        events: the trace of the search.
+        words: the vocabulary, by token.
+        settings: options of the search, listed under the title.
+        captions: the results, each with its log-probability and its score.
+        image: the picture that was described; none for a text.
     """
-    steps = [
-        {
-            "time": event.time,
-            "group": event.group,
-            "candidates": [_row(candidate, words) for candidate in _shown(event)],
-        }
-        for event in events[:MAX_EVENTS]
-    ]
-    left_out = len(events) - len(steps)
-    parts = {
-        "title": escape(title),
-        "settings": "".join(_setting(name, value) for name, value in settings.items()),
-        "captions": "".join(_caption(*caption) for caption in captions),
-        "picture": f'<img alt="" src="{_data_uri(image)}">' if image else "",
-        "note": f"<p class=note>{left_out} later choices are not shown.</p>" if left_out else "",
-        "steps": json.dumps(steps, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-    }
-    page = files("captioner.insight").joinpath("search_tree.html").read_text(encoding="utf-8")
-    for name, part in parts.items():
-        page = page.replace(f"<!--{name}-->", part)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    shown = events[:MAX_EVENTS]
+    write_page(
+        path,
+        "search_tree.html",
+        title=title,
+        settings=settings,
+        captions=[(caption, _figures(log_prob, score)) for caption, log_prob, score in captions],
+        picture=jpeg_data_uri(image, PICTURE) if image else "",
+        left_out=len(events) - len(shown),
+        steps=[_step(event, words) for event in shown],
+    )
 
 
-def _shown(event: TraceEvent) -> list[Candidate]:
-    """All that was kept, and the best of the rest."""
+def _step(event: TraceEvent, words: Sequence[str]) -> dict[str, Any]:
+    """Return a selection: all candidates that were kept, then the best of the others."""
+    kept = [candidate for candidate in event.candidates if candidate.kept]
     dropped = sorted((c for c in event.candidates if not c.kept), key=lambda c: -c.score)
-    return [c for c in event.candidates if c.kept] + dropped[:MAX_DROPPED]
+    rows = [_row(candidate, words) for candidate in kept + dropped[:MAX_DROPPED]]
+    return {"time": event.time, "group": event.group, "candidates": rows}
 
 
 def _row(candidate: Candidate, words: Sequence[str]) -> list[Any]:
@@ -73,19 +66,6 @@ def _row(candidate: Candidate, words: Sequence[str]) -> list[Any]:
     ]
 
 
-def _setting(name: str, value: Any) -> str:
-    return f"<div><dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd></div>"
-
-
-def _caption(text: str, log_prob: float, score: float) -> str:
-    figures = f"log p {log_prob:.2f}"
-    figures += f", score {score:.2f}" if abs(score - log_prob) > 5e-3 else ""
-    return f"<li>{escape(text)} <small>{figures}</small></li>"
-
-
-def _data_uri(image: Image.Image) -> str:
-    small = image.convert("RGB")
-    small.thumbnail((PICTURE, PICTURE), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+def _figures(log_prob: float, score: float) -> str:
+    differs = abs(score - log_prob) > 5e-3
+    return f"log p {log_prob:.2f}" + (f", score {score:.2f}" if differs else "")

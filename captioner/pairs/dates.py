@@ -1,12 +1,12 @@
-"""Dates as people write them, in figures and in words; every form has one meaning.
+"""Format dates as people write them, in figures and in words; no text has two meanings.
 
-Between full stops the day comes first (05.03.1998), between strokes the month (3/5/1998), as they do where
-these are in use.
+With full stops the day comes first (05.03.1998), with slashes the month (3/5/1998), as in the countries that
+use them.
 """
 
 from datetime import date
 
-from captioner.pairs.numbers import PLAIN, Style, ordinal_in_words, year_in_words
+from captioner.pairs.numbers import PLAIN, NumberStyle, ordinal_in_words, year_in_words
 
 FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
 MONTHS = (
@@ -43,13 +43,21 @@ FORMS = (
     "{weekday}, {month} {day_words}, {year_words}",
 )
 PLAIN_FORM = FORMS[0]
-"""How a date in figures is written out."""
+"""The form into which an ISO date is translated."""
 
 
-def written(day: date, form: str = PLAIN_FORM, style: Style = PLAIN) -> str:
-    """A date in one of `FORMS`; the style is that of numbers in words.
+def format_date(day: date, form: str = PLAIN_FORM, style: NumberStyle = PLAIN) -> str:
+    """Format a date.
 
-    >>> written(date(1998, 3, 5)), written(date(1998, 3, 5), "{weekday} the {nth} of {mon}. {year}")
+    Args:
+        day: the date.
+        form: one of `FORMS`, or another text with their fields.
+        style: of numbers in words.
+
+    Returns:
+        The text.
+
+    >>> format_date(date(1998, 3, 5)), format_date(date(1998, 3, 5), "{weekday} the {nth} of {mon}. {year}")
     ('5 March 1998', 'Thursday the 5th of Mar. 1998')
     """
     month, weekday = MONTHS[day.month - 1], WEEKDAYS[day.weekday()]

@@ -1,4 +1,4 @@
-"""Whole numbers in English words, below a million, as people write them."""
+"""Spell whole numbers below a million in English words, as people write them."""
 
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ ORDINALS = {
 }
 
 
-class Style(NamedTuple):
-    """One way to write a number."""
+class NumberStyle(NamedTuple):
+    """A way to spell a number."""
 
     has_and: bool = True  # one hundred and five
     has_hyphens: bool = True  # twenty-one
@@ -28,14 +28,14 @@ class Style(NamedTuple):
     has_article: bool = False  # a hundred, in place of one hundred, where a number starts with it
 
 
-PLAIN = Style()
-"""How a number in figures is written out."""
+PLAIN = NumberStyle()
+"""The style into which a number in figures is translated."""
 
 
-def in_words(number: int, style: Style = PLAIN) -> str:
-    """A number from 0 to 999,999.
+def in_words(number: int, style: NumberStyle = PLAIN) -> str:
+    """Spell a number from 0 to 999,999.
 
-    >>> in_words(21_004), in_words(100_250, Style(has_and=False, has_commas=True, has_article=True))
+    >>> in_words(21_004), in_words(100_250, NumberStyle(has_and=False, has_commas=True, has_article=True))
     ('twenty-one thousand and four', 'a hundred thousand, two hundred fifty')
     """
     thousands, rest = divmod(number, 1000)
@@ -49,8 +49,8 @@ def in_words(number: int, style: Style = PLAIN) -> str:
     return _with_article(words, style)
 
 
-def in_hundreds(number: int, style: Style = PLAIN) -> str:
-    """A number from 1,100 to 9,999, counted in hundreds.
+def in_hundreds(number: int, style: NumberStyle = PLAIN) -> str:
+    """Spell a number from 1,100 to 9,999, counted in hundreds.
 
     >>> in_hundreds(1_905)
     'nineteen hundred and five'
@@ -59,8 +59,8 @@ def in_hundreds(number: int, style: Style = PLAIN) -> str:
     return _hundreds(_below_hundred(hundreds, style), rest, style)
 
 
-def year_in_words(year: int, style: Style = PLAIN) -> str:
-    """A year from 1100 to 2999, as it is said.
+def year_in_words(year: int, style: NumberStyle = PLAIN) -> str:
+    """Spell a year from 1100 to 2999, as it is spoken.
 
     >>> year_in_words(1998), year_in_words(1905), year_in_words(1900), year_in_words(2004)
     ('nineteen ninety-eight', 'nineteen oh five', 'nineteen hundred', 'two thousand and four')
@@ -74,8 +74,8 @@ def year_in_words(year: int, style: Style = PLAIN) -> str:
     return f"{_below_hundred(century, style)} {oh}{_below_hundred(rest, style)}"
 
 
-def ordinal_in_words(number: int, style: Style = PLAIN) -> str:
-    """The place in an order, from 1 to 99.
+def ordinal_in_words(number: int, style: NumberStyle = PLAIN) -> str:
+    """Spell an ordinal number from 1 to 99.
 
     >>> ordinal_in_words(4), ordinal_in_words(12), ordinal_in_words(30), ordinal_in_words(31)
     ('fourth', 'twelfth', 'thirtieth', 'thirty-first')
@@ -86,24 +86,24 @@ def ordinal_in_words(number: int, style: Style = PLAIN) -> str:
     return words.removesuffix(last) + ORDINALS.get(last, regular)
 
 
-def _with_article(words: str, style: Style) -> str:
+def _with_article(words: str, style: NumberStyle) -> str:
     first, _, rest = words.partition(" ")
     return f"a {rest}" if style.has_article and first == "one" and rest else words
 
 
-def _below_thousand(number: int, style: Style) -> str:
+def _below_thousand(number: int, style: NumberStyle) -> str:
     hundreds, rest = divmod(number, 100)
     return _hundreds(ONES[hundreds], rest, style) if hundreds else _below_hundred(rest, style)
 
 
-def _hundreds(hundreds: str, rest: int, style: Style) -> str:
+def _hundreds(hundreds: str, rest: int, style: NumberStyle) -> str:
     words = f"{hundreds} hundred"
     if rest:
         words += f"{' and' if style.has_and else ''} {_below_hundred(rest, style)}"
     return words
 
 
-def _below_hundred(number: int, style: Style) -> str:
+def _below_hundred(number: int, style: NumberStyle) -> str:
     if number < len(ONES):
         return ONES[number]
     tens, ones = divmod(number, 10)

@@ -1,1 +1,1 @@
-"""Drawn pictures of coloured shapes, whose every true caption is known."""
+"""Synthetic pictures of coloured shapes, with captions, questions, and a judge of what is true."""

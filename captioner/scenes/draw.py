@@ -1,6 +1,6 @@
-"""Scenes at random: attributes uniform and independent of each other, so that none can be guessed.
+"""Draw random scenes: attributes are uniform and independent of each other, so that none can be guessed.
 
-Only the sizes of two single shapes are given: the group is large and the anchor small.
+Only the sizes of two single shapes are fixed: the group is large and the anchor small.
 """
 
 import itertools
@@ -32,7 +32,7 @@ _COLOUR_JITTER, _TONE_JITTER, _CONTRAST = 10, 8, (8, 16)
 
 
 def draw_scene(rng: Random) -> Scene:
-    """A scene drawn from `rng`; the same generator state gives the same scene."""
+    """Draw a scene; the same state of `rng` gives the same scene."""
     number = rng.choice((1, 2, 3))
     side = rng.choice(sorted(OPPOSITE))
     group, anchor = _kind(rng), _kind(rng)
@@ -60,7 +60,7 @@ def _group(rng: Random, kind: tuple[str, str, str], diameter: float, places: lis
 
 
 def _places(rng: Random, number: int, diameter: float, anchor_diameter: float) -> list[Point]:
-    """Centres of `number` members and then the anchor, the members on its left, each in its own half."""
+    """Draw the centres of the members, in the left half, and then of the anchor, in the right half."""
     middle = IMAGE_SIZE / 2
     r, R = diameter / 2 + MARGIN, anchor_diameter / 2 + MARGIN
     clear = (diameter + anchor_diameter) / 2 + MARGIN
@@ -78,7 +78,7 @@ def _places(rng: Random, number: int, diameter: float, anchor_diameter: float) -
 
 
 def _apart(places: list[Point], diameter: float) -> bool:
-    """Whether no two touch, and none is so far off that they would not be seen as a group."""
+    """Tell whether no two members touch, and none is so far away that they do not look like a group."""
     for (x, y), (u, v) in itertools.combinations(places, 2):
         if max(abs(x - u), abs(y - v)) < diameter + MARGIN or math.hypot(x - u, y - v) > 3 * diameter + 10:
             return False
@@ -86,7 +86,7 @@ def _apart(places: list[Point], diameter: float) -> bool:
 
 
 def _turn(place: Point, side: str) -> Point:
-    """A place of a picture where the group is on the left, in the picture turned so that it is on `side`."""
+    """Map a point of a picture with the group on the left to the picture turned to have it on `side`."""
     x, y = place
     mirrored = round(IMAGE_SIZE - x, 1)
     return {"left": (x, y), "right": (mirrored, y), "above": (y, x), "below": (y, mirrored)}[side]

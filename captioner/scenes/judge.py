@@ -1,8 +1,8 @@
-"""Is a caption true of a scene? A small parser, which shares no words or templates with `language`.
+"""Judge whether a caption is true of a scene. The parser shares no words or templates with `language`.
 
-    caption  = phrase | prompt_state phrase | [prompt_state] phrase [verb] relation phrase
-             | relation phrase [prompt_state | verb] phrase
-    prompt_state  = "there" ("is" | "are")
+    caption  = phrase | opening phrase | [opening] phrase [verb] relation phrase
+             | relation phrase [opening | verb] phrase
+    opening  = "there" ("is" | "are")
     phrase   = [article] [number] {size | colour} shape
 
 Letter case, commas and a closing period do not matter. Any other word makes a caption unparsable.
@@ -43,16 +43,16 @@ _VERBS = {"is", "are", "sits", "sit", "lies", "lie"}
 
 
 class Statement(NamedTuple):
-    """Something a caption says, in the caption's words, and whether it is so."""
+    """A statement of a caption, in the caption's words, and whether it is true."""
 
     text: str
     true: bool
 
 
 class NounMention(NamedTuple):
-    """A shape word: its place among the caption's whitespace tokens, and the boxes of what it names.
+    """The noun of a phrase: its index among the caption's whitespace tokens, and the boxes of what it names.
 
-    There are no boxes where the phrase around it is not true.
+    There are no boxes if its phrase is not true.
     """
 
     word_index: int
@@ -60,12 +60,14 @@ class NounMention(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a caption says of a scene.
+    """The result of judging a caption.
 
-    Attributes:
-        parsed: every word was understood.
-        is_complete: two things with number, size, colour and shape each, and a relation between them.
-        is_true: parsed, and every statement holds.
+    Args:
+        parsed: the caption fits the grammar.
+        is_complete: it names two things, each with number, size, colour and shape, and their relation.
+        is_true: parsed, and every statement is true.
+        statements: one for each phrase, then one for the relation if there is one.
+        nouns: one for each phrase.
     """
 
     parsed: bool
@@ -76,7 +78,7 @@ class Verdict(NamedTuple):
 
 
 def judge(caption: str, scene: Scene) -> Verdict:
-    """Parse `caption` and compare each of its statements with `scene`."""
+    """Parse a caption and compare each of its statements with a scene."""
     words = [word.strip(".,") for word in caption.lower().split()]
     parsed = _Parser(words).caption()
     if parsed is None:
@@ -95,7 +97,7 @@ def judge(caption: str, scene: Scene) -> Verdict:
 
 @dataclass(frozen=True)
 class _Phrase:
-    """A noun phrase; what it leaves unsaid is None."""
+    """A noun phrase; an attribute that it does not mention is None."""
 
     text: str
     noun_index: int
@@ -109,7 +111,7 @@ class _Phrase:
         return None not in (self.number, self.size, self.colour)
 
     def named(self, scene: Scene) -> list[Group]:
-        """The groups that fit, whatever their number."""
+        """Return the groups with these attributes, whatever their number."""
         return [
             group
             for group in scene.groups
@@ -119,7 +121,7 @@ class _Phrase:
         ]
 
     def holds(self, scene: Scene) -> bool:
-        """Whether there are exactly as many such shapes as it says, or any if it gives no number."""
+        """Tell whether the scene has exactly this number of such shapes, or any if there is no number."""
         found = sum(group.number for group in self.named(scene))
         return found == self.number if self.number else found > 0
 
@@ -130,7 +132,7 @@ class _Phrase:
 
 
 class _Parsed(NamedTuple):
-    """One phrase alone, or two with the side of the second on which the first lies."""
+    """One phrase, or two and on which side of the second the first lies."""
 
     phrases: list[_Phrase]
     side: str | None
@@ -146,14 +148,14 @@ class _Parsed(NamedTuple):
 
 
 class _Parser:
-    """Reads words from left to right; each method takes what it understands, or nothing."""
+    """A recursive descent parser: each method consumes the words that fit its rule, or returns None."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
         self.at = 0
 
     def caption(self) -> _Parsed | None:
-        """The whole caption, or None if a word is left over or missing."""
+        """Parse the whole caption; None if a word is left over or missing."""
         side = self._relation()
         parsed = self._relation_first(side) if side else self._subject_first()
         self._skip_marks()
@@ -222,6 +224,6 @@ class _Parser:
         return True
 
     def _skip_marks(self) -> None:
-        """Pass over tokens that were punctuation alone."""
+        """Skip tokens that were only punctuation."""
         while self.at < len(self.words) and not self.words[self.at]:
             self.at += 1

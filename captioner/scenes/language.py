@@ -1,9 +1,9 @@
-"""True captions of a scene: one canonical sentence, and varied ones as five people might write them.
+"""Generate true captions of a scene: one canonical sentence, and five varied references.
 
     subject relation object     a large red circle is to the left of two small blue squares
 
-Either side may be told first. The five references are five forms of sentence, the canonical one among them,
-so that how a caption is put is as little a matter of chance as what it says; synonyms are drawn.
+Either thing may be the subject. The five references use five fixed templates, the canonical one among them,
+so that neither the content nor the form of a caption is random; only synonyms are drawn.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ RELATIONS: Mapping[str, str] = {
     "below": "below",
 }
 
-# What may be said instead of the canonical words.
+# Synonyms of the canonical words.
 _SIZE_WORDS: Mapping[str, str] = {"large": "big", "small": "little"}
 _SHAPE_WORDS: Mapping[str, str] = {"circle": "disc"}
 _RELATION_WORDS: Mapping[str, tuple[str, ...]] = {
@@ -32,33 +32,33 @@ _RELATION_WORDS: Mapping[str, tuple[str, ...]] = {
 _VERBS = (("sits", "sit"), ("lies", "lie"))
 
 
-class _Frame(NamedTuple):
-    """A form of sentence: its words, whether the group is its subject, and whether it takes other words."""
+class _Template(NamedTuple):
+    """A sentence with gaps, whether the group is its subject, and whether synonyms are drawn."""
 
     words: str
     group_is_subject: bool
     varied: bool
 
 
-_FRAMES = (
-    _Frame("{subject} {be} {relation} {object}", True, False),
-    _Frame("{subject} {be} {relation} {object}", False, False),
-    _Frame("there {be} {subject} {relation} {object}", True, False),
-    _Frame("{subject} {verb} {relation} {object}", True, True),
-    _Frame("{relation} {object} {be} {subject}", False, True),
+_TEMPLATES = (
+    _Template("{subject} {be} {relation} {object}", True, False),
+    _Template("{subject} {be} {relation} {object}", False, False),
+    _Template("there {be} {subject} {relation} {object}", True, False),
+    _Template("{subject} {verb} {relation} {object}", True, True),
+    _Template("{relation} {object} {be} {subject}", False, True),
 )
 
 
 def noun_phrase(group: Group) -> str:
-    """A group in the canonical words: `two small blue squares`.
+    """Describe a group in the canonical words, such as `two small blue squares`.
 
-    No colour or size begins with a vowel sound, so that one is always `a`.
+    No size begins with a vowel sound, so the article is always `a`.
     """
     return _phrase(group, group.size, group.shape)
 
 
 def plural(noun: str) -> str:
-    """More than one of a shape.
+    """Return the plural of a shape's name.
 
     >>> plural("cross"), plural("square")
     ('crosses', 'squares')
@@ -67,32 +67,32 @@ def plural(noun: str) -> str:
 
 
 def canonical(scene: Scene) -> str:
-    """The plainest true caption, told from the group."""
+    """Return the canonical caption, whose subject is the group."""
     verb = "is" if scene.group.number == 1 else "are"
     words = (noun_phrase(scene.group), verb, RELATIONS[scene.side], noun_phrase(scene.anchor))
     return _sentence(" ".join(words))
 
 
 def references(scene: Scene, rng: Random) -> list[str]:
-    """Five different true captions, one of each form of sentence, in any order."""
-    told = [_caption(scene, frame, rng) for frame in _FRAMES]
-    rng.shuffle(told)
-    return told
+    """Return five different true captions, one by each template, in random order."""
+    captions = [_caption(scene, template, rng) for template in _TEMPLATES]
+    rng.shuffle(captions)
+    return captions
 
 
-def _caption(scene: Scene, frame: _Frame, rng: Random) -> str:
+def _caption(scene: Scene, template: _Template, rng: Random) -> str:
     subject, side, object_ = scene.group, scene.side, scene.anchor
-    if not frame.group_is_subject:
+    if not template.group_is_subject:
         subject, side, object_ = scene.anchor, OPPOSITE[scene.side], scene.group
     is_plural = subject.number > 1
     words = {
-        "subject": _varied_phrase(subject, rng) if frame.varied else noun_phrase(subject),
-        "object": _varied_phrase(object_, rng) if frame.varied else noun_phrase(object_),
-        "relation": rng.choice(_RELATION_WORDS[side]) if frame.varied else RELATIONS[side],
+        "subject": _varied_phrase(subject, rng) if template.varied else noun_phrase(subject),
+        "object": _varied_phrase(object_, rng) if template.varied else noun_phrase(object_),
+        "relation": rng.choice(_RELATION_WORDS[side]) if template.varied else RELATIONS[side],
         "verb": rng.choice(_VERBS)[is_plural],
         "be": "are" if is_plural else "is",
     }
-    return _sentence(frame.words.format(**words))
+    return _sentence(template.words.format(**words))
 
 
 def _varied_phrase(group: Group, rng: Random) -> str:

@@ -1,4 +1,4 @@
-"""A scene to pixels, with smooth edges."""
+"""Render a scene to pixels, with antialiased edges."""
 
 import math
 from random import Random
@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw
 
 from captioner.scenes.scene import IMAGE_SIZE, Ground, Scene, Shape
 
-_FINE = 4  # a shape is drawn this many times too large and averaged down
+_FINE = 4  # a shape is drawn this many times larger and averaged down
 
 
 def render(scene: Scene) -> Image.Image:
-    """The picture of a scene: RGB, IMAGE_SIZE x IMAGE_SIZE."""
+    """Return the picture of a scene: RGB, IMAGE_SIZE x IMAGE_SIZE."""
     picture = Image.fromarray(_ground(scene.ground))
     for shape in scene.shapes:
         _paint(picture, shape)
@@ -31,7 +31,7 @@ def _paint(picture: Image.Image, shape: Shape) -> None:
 
 
 def _ground(ground: Ground) -> NDArray[np.uint8]:
-    """The empty picture, (IMAGE_SIZE, IMAGE_SIZE, 3)."""
+    """Return the picture without shapes, (IMAGE_SIZE, IMAGE_SIZE, 3)."""
     share = _pattern(ground)[:, :, None]
     first, second = (np.asarray(tone, dtype=np.float64) for tone in ground.tones)
     pixels: NDArray[np.uint8] = np.rint(first + share * (second - first)).astype(np.uint8)
@@ -39,7 +39,7 @@ def _ground(ground: Ground) -> NDArray[np.uint8]:
 
 
 def _pattern(ground: Ground) -> NDArray[np.float64]:
-    """How much of the second tone is at each pixel, 0 to 1: (IMAGE_SIZE, IMAGE_SIZE)."""
+    """Return the share of the second tone at each pixel, 0 to 1: (IMAGE_SIZE, IMAGE_SIZE)."""
     if ground.pattern == "plain":
         return np.zeros((IMAGE_SIZE, IMAGE_SIZE))
     if ground.pattern == "noise":

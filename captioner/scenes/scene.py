@@ -1,6 +1,6 @@
-"""What is in a drawn picture: a group of equal shapes on one side of another shape, the anchor.
+"""Describe a synthetic picture: a group of equal shapes on one side of another shape, the anchor.
 
-Lengths are pixels, x grows to the right and y downwards.
+Lengths are in pixels, x grows to the right and y downwards.
 """
 
 import math
@@ -42,7 +42,7 @@ def _ring(corners: int, radii: tuple[float, ...] = (1.0,), lower: float = 0.0) -
 
 
 _EDGE = 0.86
-# Each outline nearly fills the square from -1 to 1; all are polygons, the circle too.
+# Each outline nearly fills the square from -1 to 1. All are polygons, the circle too.
 OUTLINES: Mapping[str, tuple[Point, ...]] = {
     "circle": _ring(48, (0.97,)),
     "square": ((-_EDGE, -_EDGE), (_EDGE, -_EDGE), (_EDGE, _EDGE), (-_EDGE, _EDGE)),
@@ -54,7 +54,7 @@ SHAPES = tuple(OUTLINES)
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape of the picture: its name, centre, diameter, turn in degrees and exact colour."""
+    """A shape of the picture: its name, centre, diameter, rotation in degrees and exact colour."""
 
     name: str
     x: float
@@ -64,21 +64,21 @@ class Shape:
     rgb: RGB
 
     def outline(self) -> list[Point]:
-        """The corners in pixels."""
+        """Return the corners in pixels."""
         turn, radius = math.radians(self.angle), self.diameter / 2
         cos, sin = radius * math.cos(turn), radius * math.sin(turn)
         return [(self.x + cos * x - sin * y, self.y + sin * x + cos * y) for x, y in OUTLINES[self.name]]
 
     @property
     def box(self) -> Box:
-        """The smallest upright rectangle around it."""
+        """Return the bounding box."""
         xs, ys = zip(*self.outline(), strict=True)
         return Box(min(xs), min(ys), max(xs), max(ys))
 
 
 @dataclass(frozen=True)
 class Group:
-    """One to three shapes that share size, colour and shape, and so are told in one noun phrase."""
+    """One to three shapes that share size, colour and shape, so that one noun phrase describes them."""
 
     size: str
     colour: str
@@ -87,13 +87,13 @@ class Group:
 
     @property
     def number(self) -> int:
-        """How many members it has."""
+        """Return the number of members."""
         return len(self.members)
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What is behind the shapes: a pattern of two close muted tones."""
+    """The background: a pattern of two similar muted tones."""
 
     pattern: str
     tones: tuple[RGB, RGB]
@@ -104,10 +104,11 @@ class Ground:
 
 @dataclass(frozen=True)
 class Scene:
-    """A group that lies wholly on one side (left, right, above, below) of the anchor, a group of one.
+    """A group that lies wholly on one side (left, right, above, below) of the anchor, a group of one shape.
 
-    Group and anchor differ in shape or in colour, so that each is named without doubt. They also differ in
-    number, or else the group is the large one: the first words of a caption tell which of them it speaks of.
+    Group and anchor differ in shape or in colour, so that a name by colour and shape is unambiguous. They
+    also differ in number, or else only the group is large: the first words of a caption show which one is its
+    subject.
     """
 
     group: Group
@@ -117,17 +118,17 @@ class Scene:
 
     @property
     def groups(self) -> tuple[Group, Group]:
-        """Both things that can be told of."""
+        """Return the group and the anchor."""
         return self.group, self.anchor
 
     @property
     def shapes(self) -> Iterator[Shape]:
-        """Everything drawn."""
+        """Yield every shape of the picture."""
         return (shape for group in self.groups for shape in group.members)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "Scene":
-        """The scene that `dataclasses.asdict` took apart (a round trip through JSON included)."""
+        """Restore a scene from `dataclasses.asdict`, directly or through JSON."""
         ground = fields["ground"]
         tones = [tuple(tone) for tone in ground["tones"]]
         return cls(

@@ -1,11 +1,11 @@
-"""Scenes to files: pictures, an official COCO caption file and VQA v2 files for each split; Visual7W files.
+"""Write scenes to files: pictures, COCO caption files and VQA v2 files for each split, and Visual7W files.
 
     images/{split}/000000000001.png
     annotations/captions_{split}.json    questions_{split}.json    annotations_{split}.json    scenes.json
     annotations/visual7w_telling.json    visual7w_pointing.json
     recipe.json
 
-A scene depends on the seed and its image id only, so that a split is the same whatever the sizes of all.
+A scene depends only on the seed and its image id, so that a split does not depend on the sizes of the others.
 """
 
 import json
@@ -41,9 +41,14 @@ _LICENSE = {"id": 1, "name": "CC0", "url": "https://creativecommons.org/publicdo
 
 
 def write_scenes(folder: Path, seed: int, counts: Mapping[str, int]) -> None:
-    """Draw `counts[split]` scenes for each split into `folder`, which is made.
+    """Draw scenes and write them; the same seed gives the same bytes.
 
-    The same seed gives the same bytes. The recipe is written last, when all else is there.
+    The recipe is written last, so that a folder with a recipe is complete.
+
+    Args:
+        folder: a new folder.
+        seed: of all random numbers.
+        counts: the number of pictures of each split.
     """
     (folder / "annotations").mkdir(parents=True)
     described: dict[int, Any] = {}
@@ -62,24 +67,24 @@ def write_scenes(folder: Path, seed: int, counts: Mapping[str, int]) -> None:
 
 
 def recipe(seed: int, counts: Mapping[str, int]) -> dict[str, Any]:
-    """All that the files depend on."""
+    """Return all that the files depend on."""
     return {"version": VERSION, "seed": seed, "counts": dict(counts)}
 
 
 def read_scenes(folder: Path) -> dict[int, Scene]:
-    """All scenes that were written into `folder`, by image id."""
+    """Read all scenes of a folder, by image id."""
     described = json.loads((folder / "annotations" / "scenes.json").read_text())
     return {int(image_id): Scene.from_dict(fields) for image_id, fields in described.items()}
 
 
 def image_ids(split: str, count: int) -> range:
-    """The ids of the pictures of a split; no two splits share one."""
+    """Return the image ids of a split; no two splits share one."""
     first = SPLIT_LIMIT * SPLITS.index(split) + 1
     return range(first, first + count)
 
 
 def scene_of(seed: int, image_id: int) -> Scene:
-    """The scene with this id among those of `seed`."""
+    """Draw the scene with this id."""
     return draw_scene(_rng(seed, image_id, "scene"))
 
 
@@ -146,15 +151,16 @@ def _write_questions(folder: Path, split: str, seed: int, scenes: Mapping[int, S
 
 
 def _answers(answer: str) -> list[dict[str, Any]]:
-    """Ten people who agree."""
+    """Return ten annotators' answers, all the same."""
     return [{"answer": answer, "answer_confidence": "yes", "answer_id": k} for k in range(1, 11)]
 
 
 def _add_choices(files: Visual7WFiles, split: str, seed: int, scenes: Mapping[int, Scene]) -> None:
     for image_id, scene in scenes.items():
-        told = telling(scene, _rng(seed, image_id, "telling"))
-        pointed = pointing(scene, _rng(seed, image_id, "pointing"))
-        files.add(split, image_id, f"{split}/{PICTURE.format(image_id)}", told, pointed)
+        filename = f"{split}/{PICTURE.format(image_id)}"
+        telling_questions = telling(scene, _rng(seed, image_id, "telling"))
+        pointing_questions = pointing(scene, _rng(seed, image_id, "pointing"))
+        files.add(split, image_id, filename, telling_questions, pointing_questions)
 
 
 def _write_json(path: Path, content: Mapping[Any, Any]) -> None:

@@ -38,7 +38,7 @@ def test_mass_inside_where_cells_are_not_whole_pixels():
     assert mass_inside(uniform, (2, 3), [(0, 0, 7, 5), (1, 1, 2, 2)], (7, 5)) == pytest.approx(1)
 
 
-def test_colour_stays_where_the_decoder_looked():
+def test_colour_stays_where_the_attention_is():
     image = Image.new("RGB", (90, 60), (200, 40, 40))
     alphas = np.zeros((2, 24))
     alphas[0, 5] = alphas[1, 23] = 0.4  # top right, then bottom right, of 4 rows and 6 columns

@@ -1,4 +1,4 @@
-"""The lecture's claims about gradients through time, each against the closed form where there is one."""
+"""Gradients through time: vanishing, exploding, and clipping, against closed forms where there are any."""
 
 import math
 
@@ -23,7 +23,7 @@ def test_where_tanh_is_straight_the_norm_is_a_power_of_the_singular_value(value)
     cell, x_NTE, direction_NH = make(init="orthogonal", init_scale=value)
     (norms_K,) = gradient_norms(cell, 0 * x_NTE, direction_NH)
     expected = value ** torch.arange(T + 1, dtype=torch.double)
-    torch.testing.assert_close(norms_K, expected, rtol=1e-5, atol=0)  # orthogonal in single precision
+    torch.testing.assert_close(norms_K, expected, rtol=1e-4, atol=0)  # orthogonal in single precision
 
 
 def test_below_one_it_vanishes_whatever_is_read():

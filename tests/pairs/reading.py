@@ -10,7 +10,7 @@ VALUES = {"zero": 0, "oh": 0} | UNITS | TENS | {"ninety": 90}
 
 
 def read(words):
-    """The value of a number in words: hundred and thousand multiply what was said before them."""
+    """The value of a number in words: hundred and thousand multiply what precedes them."""
     total = group = 0
     for word in words.replace("-", " ").replace(",", " ").split():
         if word == "and":

@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from captioner.pairs.dates import FIRST, FORMS, LAST, written
-from captioner.pairs.numbers import PLAIN, Style, ordinal_in_words, year_in_words
+from captioner.pairs.dates import FIRST, FORMS, LAST, format_date
+from captioner.pairs.numbers import PLAIN, NumberStyle, ordinal_in_words, year_in_words
 
 READ = {
     "day": "%d", "day0": "%d", "nth": "%d", "number": "%m", "number0": "%m", "month": "%B", "mon": "%b",
@@ -20,7 +20,7 @@ DAYS = [FIRST + timedelta(days=n) for n in range(0, (LAST - FIRST).days, 61)] + 
 def test_a_date_in_figures_is_read_back(form):
     pattern = form.format(**READ)
     for day in DAYS:
-        text = written(day, form)
+        text = format_date(day, form)
         bare = re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", text)
         assert datetime.strptime(bare, pattern).date() == day
         if "wkd" in form or "weekday" in form:
@@ -29,18 +29,18 @@ def test_a_date_in_figures_is_read_back(form):
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form not in IN_FIGURES])
 def test_a_date_in_words_says_day_month_and_year(form):
-    for style in (PLAIN, Style(has_and=False, has_hyphens=False)):
+    for style in (PLAIN, NumberStyle(has_and=False, has_hyphens=False)):
         for day in DAYS:
             parts = {
                 "day_words": ordinal_in_words(day.day, style),
                 "year_words": year_in_words(day.year, style),
             }
             expected = form.format(month=day.strftime("%B"), weekday=day.strftime("%A"), **parts)
-            assert written(day, form, style) == expected
+            assert format_date(day, form, style) == expected
 
 
 def test_ordinals_in_figures():
-    shown = [written(date(2001, 1, day), "{nth}") for day in range(1, 32)]
+    shown = [format_date(date(2001, 1, day), "{nth}") for day in range(1, 32)]
     assert shown[:4] == ["1st", "2nd", "3rd", "4th"]
     assert shown[9:14] == ["10th", "11th", "12th", "13th", "14th"]
     assert shown[19:24] == ["20th", "21st", "22nd", "23rd", "24th"]
@@ -52,4 +52,4 @@ def test_no_two_dates_are_written_alike():
     for form in FORMS:
         for n in range(0, (LAST - FIRST).days, 37):
             day = FIRST + timedelta(days=n)
-            assert seen.setdefault(written(day, form), day) == day
+            assert seen.setdefault(format_date(day, form), day) == day

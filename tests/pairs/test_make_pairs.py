@@ -1,4 +1,4 @@
-"""What is made: the same for a seed, different sources, one target for each."""
+"""Generated pairs: the same for a seed, different sources, one target for each."""
 
 from collections import Counter
 from datetime import date
@@ -17,14 +17,14 @@ def test_the_same_seed_makes_the_same_pairs_and_fewer_are_the_first_of_more():
     assert list(make_pairs(500, seed=4)) != PAIRS[:500]
 
 
-def test_sources_differ_and_what_they_become_does_not_depend_on_capitals():
+def test_sources_differ_and_targets_do_not_depend_on_capitals():
     assert len({pair.source for pair in PAIRS}) == len(PAIRS)
     targets = {}
     for pair in PAIRS:
         assert targets.setdefault(pair.source.lower(), pair.target) == pair.target
 
 
-def test_every_kind_says_the_truth():
+def test_pairs_of_every_kind_are_right():
     kinds = Counter(pair.kind for pair in PAIRS)
     assert set(kinds) == {"words_to_number", "number_to_words", "date_to_iso", "iso_to_date"}
     assert min(kinds.values()) > 1500

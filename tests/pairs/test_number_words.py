@@ -6,9 +6,9 @@ import random
 import pytest
 from reading import read
 
-from captioner.pairs.numbers import PLAIN, Style, in_hundreds, in_words, ordinal_in_words, year_in_words
+from captioner.pairs.numbers import PLAIN, NumberStyle, in_hundreds, in_words, ordinal_in_words, year_in_words
 
-STYLES = [Style(*switches) for switches in itertools.product((False, True), repeat=4)]
+STYLES = [NumberStyle(*switches) for switches in itertools.product((False, True), repeat=4)]
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -45,12 +45,12 @@ def test_years_are_read_in_two_halves(style):
         (0, PLAIN, "zero"),
         (21_004, PLAIN, "twenty-one thousand and four"),
         (345, PLAIN, "three hundred and forty-five"),
-        (345, Style(has_and=False, has_hyphens=False), "three hundred forty five"),
+        (345, NumberStyle(has_and=False, has_hyphens=False), "three hundred forty five"),
         (700_300, PLAIN, "seven hundred thousand three hundred"),
-        (700_300, Style(has_commas=True), "seven hundred thousand, three hundred"),
-        (1_001, Style(has_article=True), "a thousand and one"),
-        (101_100, Style(has_article=True), "a hundred and one thousand one hundred"),
-        (1, Style(has_article=True), "one"),
+        (700_300, NumberStyle(has_commas=True), "seven hundred thousand, three hundred"),
+        (1_001, NumberStyle(has_article=True), "a thousand and one"),
+        (101_100, NumberStyle(has_article=True), "a hundred and one thousand one hundred"),
+        (1, NumberStyle(has_article=True), "one"),
     ],
 )
 def test_known_numbers(number, style, words):
@@ -81,4 +81,4 @@ def test_ordinals():
     assert written[13:20] == [f"{in_words(n)}th" for n in range(14, 20)] + ["twentieth"]
     assert written[20:29] == [f"twenty-{one}" for one in written[:9]]
     assert written[29:] == ["thirtieth", "thirty-first"]
-    assert ordinal_in_words(22, Style(has_hyphens=False)) == "twenty second"
+    assert ordinal_in_words(22, NumberStyle(has_hyphens=False)) == "twenty second"

@@ -1,4 +1,4 @@
-"""Questions with four choices about scenes: the answer is right, the others wrong, and neither gives."""
+"""Multiple-choice questions about scenes: answers are right, the others wrong, and nothing reveals them."""
 
 import re
 from collections import Counter, defaultdict
@@ -11,8 +11,8 @@ from captioner.scenes.draw import draw_scene
 from captioner.scenes.scene import COLOURS, IMAGE_SIZE, SHAPES
 
 SCENES = [draw_scene(Random(f"choices/{k}")) for k in range(1500)]
-TOLD = [(scene, q) for k, scene in enumerate(SCENES) for q in telling(scene, Random(k))]
-POINTED = [(scene, q) for k, scene in enumerate(SCENES) for q in pointing(scene, Random(k))]
+TELLING = [(scene, q) for k, scene in enumerate(SCENES) for q in telling(scene, Random(k))]
+POINTING = [(scene, q) for k, scene in enumerate(SCENES) for q in pointing(scene, Random(k))]
 SIDES = {"to the left": (-1, 0), "to the right": (1, 0), "above": (0, -1), "below": (0, 1)}
 
 
@@ -20,8 +20,8 @@ def named(text, scene):
     """The one thing with the size, colour and shape among the words of `text`."""
     words = {word.removesuffix("s") for word in re.findall(r"\w+", text.lower())}
     keys = {"size": ("small", "large"), "colour": COLOURS, "shape": SHAPES}
-    said = {key: word for key, known in keys.items() for word in known if word in words}
-    (found,) = [g for g in scene.groups if all(getattr(g, key) == word for key, word in said.items())]
+    mentioned = {key: word for key, known in keys.items() for word in known if word in words}
+    (found,) = [g for g in scene.groups if all(getattr(g, key) == word for key, word in mentioned.items())]
     return found
 
 
@@ -43,7 +43,7 @@ def expected(text, scene):
 
 def test_every_answer_in_words_is_right_and_the_others_are_the_rest():
     all_answers = defaultdict(set)
-    for scene, question in TOLD:
+    for scene, question in TELLING:
         assert question.answer.rstrip(".").lower() == expected(question.text, scene), question
         choices = {question.answer, *question.others}
         assert len(choices) == 1 + len(question.others) == 4
@@ -53,7 +53,7 @@ def test_every_answer_in_words_is_right_and_the_others_are_the_rest():
 
 
 def test_a_place_is_the_thing_asked_for_and_the_others_are_not():
-    for scene, question in POINTED:
+    for scene, question in POINTING:
         boxes = {member.box: group for group in scene.groups for member in group.members}
         thing, other = boxes[question.answer], boxes[question.others[0]]
         assert thing is not other
@@ -67,7 +67,7 @@ def test_a_place_is_the_thing_asked_for_and_the_others_are_not():
 
 
 def test_empty_places_are_inside_the_picture_and_touch_nothing():
-    for scene, question in POINTED:
+    for scene, question in POINTING:
         taken = [shape.box for shape in scene.shapes]
         for box in question.others[1:]:
             assert 0 <= box.x0 < box.x1 <= IMAGE_SIZE
@@ -86,7 +86,7 @@ def uniform_enough(counts, choices):
 @pytest.mark.parametrize("kind", ["What color", "What shape", "How many", "Where is", "Where are"])
 def test_no_word_of_a_question_makes_an_answer_likelier(kind):
     answers = defaultdict(Counter)
-    for _, question in TOLD:
+    for _, question in TELLING:
         if question.text.startswith(kind):
             for word in {"", *re.findall(r"\w+", question.text)}:
                 answers[word][question.answer] += 1
@@ -99,7 +99,7 @@ def test_no_word_of_a_question_makes_an_answer_likelier(kind):
 def test_which_thing_is_asked_for_does_not_show_in_the_boxes():
     """Group or anchor, one or many, large or small: as often the answer as not."""
     counts = Counter()
-    for scene, question in POINTED:
+    for scene, question in POINTING:
         group = next(g for g in scene.groups if question.answer in [m.box for m in g.members])
         counts[group is scene.group] += 1
         counts[f"{group.size}"] += 1

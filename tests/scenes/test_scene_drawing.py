@@ -1,4 +1,4 @@
-"""Drawn scenes: what is said of them holds in their geometry and in their pixels."""
+"""Drawn scenes: their description holds in their geometry and in their pixels."""
 
 import itertools
 import json
@@ -67,7 +67,7 @@ def test_the_group_is_wholly_on_its_side_and_on_no_other():
         assert (along < 0) == (scene.side in ("left", "above"))
 
 
-def test_members_are_alike_and_group_and_anchor_are_told_apart():
+def test_members_are_alike_and_group_and_anchor_differ():
     for scene in SCENES:
         for group in scene.groups:
             assert {m.name for m in group.members} == {group.shape}

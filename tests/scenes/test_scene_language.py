@@ -1,4 +1,4 @@
-"""Captions of scenes: grammatical, varied, and worth what they should be under BLEU."""
+"""Captions of scenes: grammatical, varied, and with high BLEU only for the right scene."""
 
 import re
 from collections import Counter
@@ -20,7 +20,9 @@ def words(caption):
 def bleu4(candidates):
     from nltk.translate.bleu_score import corpus_bleu
 
-    return corpus_bleu([[words(r) for r in told] for told in REFERENCES], [words(c) for c in candidates])
+    return corpus_bleu(
+        [[words(r) for r in captions] for captions in REFERENCES], [words(c) for c in candidates]
+    )
 
 
 def test_the_canonical_caption_of_a_scene():
@@ -33,13 +35,13 @@ def test_the_canonical_caption_of_a_scene():
 
 
 def test_five_different_sentences():
-    for told in REFERENCES:
-        assert len(set(told)) == len(told) == 5
-        assert all(caption[0].isupper() and caption.endswith(".") for caption in told)
+    for captions in REFERENCES:
+        assert len(set(captions)) == len(captions) == 5
+        assert all(caption[0].isupper() and caption.endswith(".") for caption in captions)
 
 
 def test_number_agrees_everywhere():
-    for caption in (caption for told in REFERENCES for caption in told):
+    for caption in (caption for captions in REFERENCES for caption in captions):
         phrases = re.findall(r"\b(a|two|three) (?:large|big|small|little) \w+ (\w+)", caption.lower())
         assert len(phrases) == 2
         for number, noun in phrases:
@@ -53,8 +55,8 @@ def test_number_agrees_everywhere():
             assert verb[0] in (("is", "sits", "lies") if subject[0] == "a" else ("are", "sit", "lie"))
 
 
-def test_either_side_is_told_first_and_words_vary():
-    counts = Counter(word for told in REFERENCES for caption in told for word in words(caption))
+def test_either_thing_is_the_subject_and_words_vary():
+    counts = Counter(word for captions in REFERENCES for caption in captions for word in words(caption))
     assert {
         "big",
         "little",
@@ -69,13 +71,13 @@ def test_either_side_is_told_first_and_words_vary():
     } <= counts.keys()
     from_group = sum(
         words(c)[:4] == words(canonical(s))[:4]
-        for s, told in zip(SCENES, REFERENCES, strict=True)
-        for c in told
+        for s, captions in zip(SCENES, REFERENCES, strict=True)
+        for c in captions
     )
     assert 0.2 < from_group / (len(SCENES) * 5) < 0.7
 
 
-def test_bleu_pays_for_looking():
+def test_bleu_is_high_for_the_right_scene_only():
     right = [canonical(scene) for scene in SCENES]
     assert bleu4(right) > 0.95
     assert bleu4(right[1:] + right[:1]) < 0.35

@@ -1,4 +1,4 @@
-"""Questions about scenes: the answers are right, and cannot be had from the question alone."""
+"""Questions about scenes: the answers are right, and cannot be guessed from the question alone."""
 
 import re
 from collections import Counter, defaultdict
@@ -25,14 +25,14 @@ NUM_ANSWERS = {
 
 def described(text, scene):
     """The groups with all the sizes, colours and shapes among the words of `text`."""
-    said = set(re.sub(r"([er])s\b", r"\1", text.lower().replace("crosses", "cross")).split())
+    mentioned = set(re.sub(r"([er])s\b", r"\1", text.lower().replace("crosses", "cross")).split())
 
     def fits(group):
         return all(
             value == getattr(group, key)
             for key, values in (("size", ("small", "large")), ("colour", COLOURS), ("shape", SHAPES))
             for value in values
-            if value in said
+            if value in mentioned
         )
 
     return [group for group in scene.groups if fits(group)]

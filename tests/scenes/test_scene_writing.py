@@ -1,4 +1,4 @@
-"""Scenes on disk: official forms, the same bytes from the same seed."""
+"""Scenes on disk: official formats, the same bytes from the same seed."""
 
 import contextlib
 import io
