@@ -1,4 +1,4 @@
-"""A run in one typed value: read from YAML, changed by key=value, refused with a clear sentence.
+"""Hold a run in one typed value: read from YAML, changed by key=value, refused with a clear sentence.
 
 Nothing here imports torch: a typo answers at once. What stands inside a component (a mapping with a
 `name`) is checked by the registry that builds it, before data is read or a model is made.
@@ -20,7 +20,7 @@ from captioner.errors import UserError, nearest
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 Component = dict[str, Any]
-"""`name`, and the options of what the registry has under that name."""
+"""The `name` of a registered class, and its options."""
 
 
 @dataclass(config=STRICT)
@@ -33,7 +33,7 @@ class VocabularyConfig:
 
 @dataclass(config=STRICT)
 class TrainingConfig:
-    """How batches are made and when to stop.
+    """How batches are made, where training starts, and when it stops.
 
     A batch holds `batch_size` images with `captions_per_image` captions each, cut at `max_words`. `init_from`
     is the folder of a trained model to start from.
@@ -75,15 +75,22 @@ class Config:
     seed: int = 0
 
     def to_yaml(self) -> str:
-        """The YAML text that `load` reads back to an equal value."""
+        """Return the YAML text that `load` reads back to an equal value."""
         return str(OmegaConf.to_yaml(OmegaConf.create(TypeAdapter(Config).dump_python(self))))
 
 
 def load(file: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a YAML file and change it by `key=value` pairs (`decoder.cell.hidden_dim=256`).
+    """Read a YAML file and change it.
 
     Setting a component's `name` to another one drops the options the file gave to the former one.
     The `trainer` mapping goes to Lightning's Trainer as it is.
+
+    Args:
+        file: the config file.
+        overrides: changes, as `decoder.cell.hidden_dim=256`.
+
+    Returns:
+        The run.
 
     Raises:
         UserError: an unknown key, a wrong type, a file that is missing or no YAML.
@@ -118,7 +125,7 @@ def _start_afresh(base: DictConfig, changes: DictConfig) -> None:
 
 
 def parse_overrides(overrides: Sequence[str]) -> DictConfig:
-    """`["a.b=1"]` as nested values; 1e-3 is a number, and a word without = is refused."""
+    """Return `["a.b=1"]` as nested values; 1e-3 is a number, and a word without = is refused."""
     for item in overrides:
         key, equals, _ = item.partition("=")
         if not equals or not key or key.startswith("-"):
@@ -130,7 +137,14 @@ def parse_overrides(overrides: Sequence[str]) -> DictConfig:
 
 
 def from_mapping(values: Mapping[str, Any], origin: str) -> Config:
-    """Nested plain values as a `Config`.
+    """Return nested plain values as a `Config`.
+
+    Args:
+        values: the sections by name.
+        origin: the file they are from, for messages.
+
+    Returns:
+        The run.
 
     Raises:
         UserError: the first mistake found, with the nearest right name.

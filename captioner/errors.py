@@ -1,4 +1,4 @@
-"""What a user can do wrong, in one clear sentence. Commands print it and exit with status 2."""
+"""Tell a user's mistake in one clear sentence. Commands print it and exit with status 2."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ class UserError(Exception):
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """A sentence that helps to correct `name`: the closest of `choices`, and all of them if they are few.
+    """Return a sentence that helps to correct a name: the closest of the choices, and all of them.
 
     >>> nearest("beem", ["beam", "greedy"])
     'Did you mean beam? There are: beam, greedy.'

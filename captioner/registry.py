@@ -35,7 +35,7 @@ class Registry(Generic[T]):
         self._imported = False
 
     def register(self, name: str) -> Callable[[Registered], Registered]:
-        """Decorator: make the class or function available as `name: <name>`."""
+        """Return a decorator that registers a class or function under a name."""
 
         def add(maker: Registered) -> Registered:
             if name in self._makers:
@@ -73,7 +73,13 @@ class Registry(Generic[T]):
         check_options(f"{self.kind} {name}", self[name], options, facts)
 
     def name_in(self, config: Mapping[str, Any]) -> str:
-        """Return the name that a config gives.
+        """Return the name in a config.
+
+        Args:
+            config: `name`, and options.
+
+        Returns:
+            The name, whether it is registered or not.
 
         Raises:
             UserError: it gives none.
@@ -83,7 +89,15 @@ class Registry(Generic[T]):
         return name
 
     def build(self, config: Mapping[str, Any], /, **facts: Any) -> T:
-        """Call what is named in `config` with its other keys, and those of `facts` that it asks for."""
+        """Build the component that a config names.
+
+        Args:
+            config: `name`, and options.
+            facts: what is known only now; the component gets those that its constructor has.
+
+        Returns:
+            The component.
+        """
         self.check(config, facts)
         maker = self[config["name"]]
         known = inspect.signature(maker).parameters
@@ -157,6 +171,11 @@ def _hints(maker: Callable[..., Any], include_extras: bool = False) -> dict[str,
 
 def check_type(what: str, value: Any, annotation: Any) -> None:
     """Refuse a value from YAML that is not of the annotated type (3 is a float; "3" is not an int).
+
+    Args:
+        what: the option, for the message.
+        value: its value.
+        annotation: its type.
 
     Raises:
         UserError: says what was expected.
