@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 import torch
-from ngrams import measure, table
+from ngrams import evaluate, table
 
 from captioner.cells.base import CELLS
 from captioner.config import Component, Config, TrainingConfig
@@ -110,7 +110,7 @@ def compare(file: Path, names: list[str], epochs: int) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in names:
         print(row(name, data, epochs, wanted, vocab_size), flush=True)
-    print(f"\n{table(measure(text, source, 'val', 6))}")
+    print(f"\n{table(evaluate(text, source, 'val', 6))}")
 
 
 def main() -> None:

@@ -53,9 +53,9 @@ class TrainingConfig:
 class Config:
     """Everything that a training run depends on. The keys of the YAML files are these names.
 
-    `encoder` encodes images, `text_encoder` questions or sources of a translation, `decoder` generates sentences,
-    `head` scores answers, `objective` is what training minimises; a task refuses those it has no use for.
-    Where `search` or `objective` is not given, the task has a default.
+    `encoder` encodes images, `text_encoder` questions or sources of a translation, `decoder` generates
+    sentences, `head` scores answers, `objective` is what training minimises; a task refuses those it has no use
+    for. Where `search` or `objective` is not given, the task has a default.
     """
 
     task: Component

@@ -93,7 +93,7 @@ class Registry(Generic[T]):
 
         Args:
             config: `name`, and options.
-            facts: what is known only now; the component gets those that its constructor has.
+            **facts: what is known only now; the component gets those that its constructor has.
 
         Returns:
             The component.

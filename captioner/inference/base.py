@@ -123,7 +123,7 @@ def load(folder: Path | str, **options: Any) -> Any:
 
     Args:
         folder: the model folder.
-        options: of the task's predictor, such as `search` and `n_best`.
+        **options: of the task's predictor, such as `search` and `n_best`.
 
     Returns:
         The predictor of the model's task: `Captioner`, `Answerer`, `Chooser`, `Writer` or `Translator`.
