@@ -14,7 +14,7 @@ from captioner.errors import UserError
 from captioner.evaluation.base import EVALUATIONS, Evaluation, grey_picture, left_out, write_results
 from captioner.inference.vqa import Asked, Reply, answer, draw_glimpses, glimpse_titles
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
-from captioner.metrics.answers.answer_sets import NO_WORDNET, wordnet_likeness, wups_scores
+from captioner.metrics.answers.answer_sets import NO_WORDNET, wordnet_similarity, wups_scores
 from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import AnswerScores, HumanAnswers
 from captioner.models.folder import load_model
@@ -124,7 +124,7 @@ def _score(source: QuestionSource, said: Mapping[int, str], truth: Mapping[int, 
     figures = {"accuracy": scores.overall, **_by_type(scores, answered)}
     notes = []
     if source.answers_are == "set":
-        if likeness := wordnet_likeness():
+        if likeness := wordnet_similarity():
             wups = wups_scores(said, answered, likeness)
             figures |= {f"WUPS at {threshold}": value for threshold, value in wups.items()}
         else:

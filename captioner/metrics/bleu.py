@@ -3,8 +3,8 @@
 N images; an ellipsis stands for any axes in front.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class BleuScores(NamedTuple):
 class Bleu(AdditiveMetric):
     """BLEU-1 to BLEU-4 with the brevity penalty, and without it as in the tables of Xu et al. (2015)."""
 
-    labels = {f"bleu{order}": f"BLEU-{order}" for order in _ORDERS} | {
+    labels: ClassVar[Mapping[str, str]] = {f"bleu{order}": f"BLEU-{order}" for order in _ORDERS} | {
         f"bleu{order}_no_bp": f"BLEU-{order} no brevity penalty" for order in _ORDERS
     }
     position = 10
@@ -90,7 +90,9 @@ def bleu(
     return bleu_of(total([corpus_statistics(encode(candidates, references))]), brevity_penalty)
 
 
-def sentence_bleu(candidate: Tokens, references: Sequence[Tokens], brevity_penalty: bool = True) -> BleuScores:
+def sentence_bleu(
+    candidate: Tokens, references: Sequence[Tokens], brevity_penalty: bool = True
+) -> BleuScores:
     """Compute the same formula on one caption: near zero, not smoothed, where a higher order has no match.
 
     Args:

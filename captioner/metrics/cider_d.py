@@ -3,8 +3,8 @@
 N images, S = 1 statistic of an image.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class CiderD(AdditiveMetric):
         frequencies: document frequencies of another corpus; None takes those of the references given.
     """
 
-    labels = {"cider_d": "CIDEr-D"}
+    labels: ClassVar[Mapping[str, str]] = {"cider_d": "CIDEr-D"}
     position = 30
     image_figures = ("cider_d",)
     oracle = "cider_d"

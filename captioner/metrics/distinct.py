@@ -1,6 +1,7 @@
 """The share of different captions, and of different n-grams in lists of captions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from captioner.metrics.base import METRICS, CaptionMetric, Measured
 from captioner.metrics.diversity import distinct_in_lists, share_of_distinct
@@ -15,7 +16,7 @@ class Distinct(CaptionMetric):
     drawn twice would count as captions that repeat each other.
     """
 
-    labels = {
+    labels: ClassVar[Mapping[str, str]] = {
         "distinct": "different captions",
         "distinct1": "different words, over all words",
         "distinct2": "different 2-grams, over all words",

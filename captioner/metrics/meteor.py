@@ -5,9 +5,9 @@ parameters. It needs `pip install 'captioner[meteor]'` and some 20 seconds to st
 """
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Thread
-from typing import IO, NamedTuple
+from typing import IO, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Meteor(CaptionMetric):
     The statistics that add up stay inside the program, so that METEOR has no bootstrap interval.
     """
 
-    labels = {"meteor": "METEOR"}
+    labels: ClassVar[Mapping[str, str]] = {"meteor": "METEOR"}
     position = 40
     on_by_default = False
 

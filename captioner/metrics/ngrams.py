@@ -157,6 +157,8 @@ def _in_common(grams: NGrams, image: Ints, candidate: Ints) -> tuple[Ints, Ints]
     in_candidate = grams.sentence == candidate[image]
     latest = np.maximum.accumulate(np.where(in_candidate, np.arange(len(in_candidate)), 0))
     # Of the same n-gram and image, the candidate's entry comes first.
-    common = (grams.gram[latest] == grams.gram) & (image[latest] == image) & in_candidate[latest] & ~in_candidate
+    common = (
+        (grams.gram[latest] == grams.gram) & (image[latest] == image) & in_candidate[latest] & ~in_candidate
+    )
     in_reference = np.flatnonzero(common)
     return latest[in_reference], in_reference

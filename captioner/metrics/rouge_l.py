@@ -3,7 +3,8 @@
 N images, S = 1 statistic of an image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ BETA = 1.2
 class RougeL(AdditiveMetric):
     """ROUGE-L, the mean of the images' F-measures."""
 
-    labels = {"rouge_l": "ROUGE-L"}
+    labels: ClassVar[Mapping[str, str]] = {"rouge_l": "ROUGE-L"}
     position = 20
     image_figures = ("rouge_l",)
 

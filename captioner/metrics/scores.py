@@ -3,12 +3,12 @@
 N images, S statistics of an image.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from captioner.errors import UserError
-from captioner.metrics.base import AdditiveMetric, build_metrics
+from captioner.metrics.base import AdditiveMetric, Measured, build_metrics
 from captioner.metrics.document_frequencies import DocumentFrequencies
 from captioner.metrics.ngrams import encode
 from captioner.metrics.significance import ImageStatistics
@@ -59,8 +59,8 @@ def score_captions(
     """Tokenize and score captions by image id. References of other images are left out.
 
     Args:
-        candidates: a caption for each image.
-        references: one or more captions for each image, by people.
+        candidates: a caption for each image, by id.
+        references: one or more captions by people for each image, by id.
         tokenizer: which, as for `tokenize_all`.
         frequencies: of another corpus, for CIDEr-D; those of the references given are the convention.
         metrics: names of `METRICS`; None for those that are on by default.
@@ -77,31 +77,35 @@ def score_captions(
     tokens, rest = tokenized.tokens[: len(groups)], iter(tokenized.tokens[len(groups) :])
     reference_tokens = [[next(rest) for _ in group] for group in groups]
     corpus = encode(tokens, reference_tokens)
-    figures, of_images, statistics = {}, {}, []
-    for metric in build_metrics(metrics, frequencies=frequencies):
-        measured = metric.measure(corpus)
-        figures |= measured.figures
-        of_images |= {name: values_N.tolist() for name, values_N in measured.per_image.items()}
-        if isinstance(metric, AdditiveMetric) and measured.statistics_NS is not None:
-            statistics.append(ImageStatistics(metric, measured.statistics_NS))
+    found = [(metric, metric.measure(corpus)) for metric in build_metrics(metrics, frequencies=frequencies)]
     source = f"a stored corpus of {frequencies.num_images}" if frequencies else f"the {len(tokens)} evaluated"
-    names = sorted(of_images, key=lambda name: name != RANKED_BY)
     return CaptionScores(
-        figures=figures,
-        per_image={
-            image_id: {name: of_images[name][row] for name in names} for row, image_id in enumerate(candidates)
-        },
+        figures={name: score for _, measured in found for name, score in measured.figures.items()},
+        per_image=_per_image(candidates, [measured for _, measured in found]),
         num_images=len(tokens),
         cider_idf=f"references of {source} images",
         tokenizer=tokenized.tokenizer,
         num_unsure=tokenized.num_unsure,
         tokens=tokens,
         references=reference_tokens,
-        statistics=statistics,
+        statistics=[
+            ImageStatistics(metric, measured.statistics_NS)
+            for metric, measured in found
+            if isinstance(metric, AdditiveMetric) and measured.statistics_NS is not None
+        ],
     )
 
 
-def _reference_groups(candidates: Mapping[Id, str], references: Mapping[Id, Sequence[str]]) -> list[Sequence[str]]:
+def _per_image(image_ids: Iterable[Id], measured: Sequence[Measured]) -> dict[Id, dict[str, float]]:
+    """Return the figures of each image by its id, `RANKED_BY` first."""
+    columns = {name: values_N.tolist() for one in measured for name, values_N in one.per_image.items()}
+    names = sorted(columns, key=lambda name: name != RANKED_BY)
+    return {image_id: {name: columns[name][row] for name in names} for row, image_id in enumerate(image_ids)}
+
+
+def _reference_groups(
+    candidates: Mapping[Id, str], references: Mapping[Id, Sequence[str]]
+) -> list[Sequence[str]]:
     """Return the references of each candidate, at least one."""
     if not candidates:
         raise UserError("There are no captions to score.")

@@ -76,5 +76,7 @@ class CaptionScore(Metric):
             raise UserError("There are no captions to score.")
         pairs = [by_image[image_id] for image_id in sorted(by_image)]
         corpus = encode([caption for caption, _ in pairs], [group for _, group in pairs])
-        figures = {name: one for metric in self.metrics for name, one in metric.measure(corpus).figures.items()}
+        figures = {
+            name: one for metric in self.metrics for name, one in metric.measure(corpus).figures.items()
+        }
         return {name: torch.tensor(figure, dtype=torch.float64) for name, figure in figures.items()}
