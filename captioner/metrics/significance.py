@@ -61,6 +61,8 @@ def intervals(statistics: Sequence[ImageStatistics], num_draws: int = NUM_DRAWS)
 
     Source: Efron (1979); for BLEU, Koehn (2004), section 3.
     """
+    if not statistics:
+        return {}
     table_NS = _table(statistics)
     figures = [_scores(statistics, times_RN @ table_NS) for times_RN in _drawn(len(table_NS), num_draws)]
     return {
@@ -93,6 +95,8 @@ def compare(
     """
     if [type(one.metric) for one in first] != [type(one.metric) for one in second]:
         raise ValueError("scores by different metrics cannot be compared")
+    if not first:
+        return {}
     one_NS, other_NS = _table(first), _table(second)
     if one_NS.shape != other_NS.shape:
         raise ValueError(f"{len(one_NS)} images cannot be paired with {len(other_NS)}")

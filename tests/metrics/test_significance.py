@@ -68,6 +68,12 @@ def test_draws_in_parts_are_all_there(monkeypatch):
     assert [part.shape for part in parts] == [(4, 7), (4, 7), (2, 7)] * 2
 
 
+def test_without_a_metric_that_adds_up_there_is_nothing_to_draw():
+    scores = score_captions({1: "a"}, {1: ["a"]}, metrics=["distinct"])
+    assert scores.as_dict() == {"distinct": 1}
+    assert intervals(scores.statistics) == compare(scores.statistics, scores.statistics) == {}
+
+
 def test_equal_images_give_no_width():
     scores = score_captions(dict.fromkeys(range(5), "a red dog"), {i: ["a dog on a bed"] for i in range(5)})
     for name, (low, high) in intervals(scores.statistics, 50).items():
