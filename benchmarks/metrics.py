@@ -69,13 +69,13 @@ def peer(candidates: list[list[str]], groups: Groups) -> dict[str, Run]:
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
 
-    said = {i: [" ".join(caption)] for i, caption in enumerate(candidates)}
-    truth = {i: [" ".join(caption) for caption in group] for i, group in enumerate(groups)}
+    predictions = {i: [" ".join(caption)] for i, caption in enumerate(candidates)}
+    references = {i: [" ".join(caption) for caption in group] for i, group in enumerate(groups)}
     runs = {}
     for name, scorer in {"BLEU": Bleu(4), "CIDEr-D": Cider(), "ROUGE-L": Rouge()}.items():
         start = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):
-            corpus, each = scorer.compute_score(truth, said)
+            corpus, each = scorer.compute_score(references, predictions)
         runs[name] = Run(time.process_time() - start, corpus, np.array(each).T)
     return runs
 

@@ -5,7 +5,7 @@ from itertools import accumulate, product
 
 import pytest
 from pycocoevalcap.cider.cider import Cider
-from test_scorers import official
+from test_published_values import official
 
 from captioner.metrics.bleu import bleu, sentence_bleu
 from captioner.metrics.cider_d import cider_d

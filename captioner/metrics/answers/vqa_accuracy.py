@@ -134,7 +134,7 @@ def require_same_questions(predictions: Collection[int], truth: Mapping[int, Hum
         truth: the annotators' answers, by question id.
 
     Raises:
-        UserError: tells how many are missing or were not asked, and one of them.
+        UserError: with how many are missing or were not asked, and the id of one.
     """
     if not truth:
         raise UserError("There are no questions to score.")

@@ -59,7 +59,7 @@ def test_wups_by_brute_force(threshold):
         assert wups(said, right, similarity, threshold) == pytest.approx(expected, abs=1e-12)
 
 
-def test_wups_of_equal_sets_is_1_and_of_silence_0():
+def test_wups_of_equal_sets_is_1_and_of_no_answer_0():
     assert wups(["lamp", "desk"], ["desk", "lamp"], similarity, 0.9) == 1
     assert wups([], ["desk"], similarity, 0.0) == 0
     assert wups(["desk"], ["lamp"], lambda *_: 0.9, 0.9) == 0.9
@@ -69,7 +69,7 @@ def test_wups_of_equal_sets_is_1_and_of_silence_0():
     assert scores == pytest.approx({0.9: 50 * (1 + alike / 10), 0.0: 50 * (1 + alike)}, abs=0.005)
 
 
-def test_without_its_data_wordnet_is_told_to_be_missing(monkeypatch):
+def test_without_its_data_there_is_no_wordnet(monkeypatch):
     from nltk import corpus
 
     class Missing:
@@ -121,14 +121,14 @@ def test_answers_apart():
     assert answer_list(" book,  tape_dispenser ,,") == ["book", "tape_dispenser"]
 
 
-def test_mistakes_are_said():
+def test_mistakes_are_refused():
     with pytest.raises(UserError, match="1 of 1 questions have no answer"):
         set_accuracy({}, {1: HumanAnswers(["desk"])})
     with pytest.raises(UserError, match="Nobody answered question 1"):
         wups_scores({1: "desk"}, {1: HumanAnswers([])}, similarity)
 
 
-def test_the_measure_of_opinions_and_of_sets():
+def test_the_measure_of_annotator_answers_and_of_sets():
     annotator_answers, sets = MEASURES["annotator_answers"], MEASURES["set"]
     truth = {1: HumanAnswers(["red", "blue"])}
     assert annotator_answers.soft_score("red", ["red"] * 2 + ["blue"] * 8) == pytest.approx(0.6)
