@@ -92,7 +92,7 @@ def corpus_cider_d(
     Returns:
         The score of each image, [N].
 
-    Source: Vedantam et al. (2015), section 5 and the CIDEr-D of its supplement, whose sigma is 6.
+    Source: Vedantam et al. (2015), the variant CIDEr-D, whose sigma is 6.
     """
     num_sentences, num_images = len(corpus.lengths), len(corpus.candidate)
     candidate_of = corpus.candidate[corpus.image]

@@ -59,7 +59,7 @@ def intervals(statistics: Sequence[ImageStatistics], num_draws: int = NUM_DRAWS)
     Returns:
         The interval of each figure, by name.
 
-    Source: Efron (1979); for BLEU, Koehn (2004), section 3.
+    Source: Efron (1979); for BLEU, Koehn (2004).
     """
     if not statistics:
         return {}
@@ -91,7 +91,7 @@ def compare(
     Raises:
         ValueError: they differ in metrics or in the number of images.
 
-    Source: Noreen (1989); Riezler and Maxwell (2005), sections 3 and 4.
+    Source: Noreen (1989); Riezler and Maxwell (2005).
     """
     if [type(one.metric) for one in first] != [type(one.metric) for one in second]:
         raise ValueError("scores by different metrics cannot be compared")

@@ -52,7 +52,7 @@ def rouge_l(candidate, group):
 
 
 def cider_d(candidates, references):
-    """CIDEr-D of each image: Vedantam et al. (2015), section 5 and its supplement; sigma is 6.
+    """CIDEr-D of each image: Vedantam et al. (2015); sigma is 6.
 
     As in the authors' code, the term frequency is the count, not divided by the caption's length.
     """

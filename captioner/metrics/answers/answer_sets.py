@@ -99,7 +99,7 @@ def wups(
     Returns:
         WUPS, 0 to 1.
 
-    Source: Malinowski and Fritz (2014), section 4.2, equation 7.
+    Source: Malinowski and Fritz (2014).
     """
 
     def membership(word: str, words: Sequence[str]) -> float:

@@ -56,7 +56,7 @@ def likelihood(nll_S: Array, num_draws: int = NUM_DRAWS, block: int = BLOCK) -> 
     Raises:
         ValueError: there is no symbol.
 
-    Source: Kuensch (1989), section 2.
+    Source: Kuensch (1989).
     """
     if not len(nll_S):
         raise ValueError("a text without symbols has no likelihood")
