@@ -12,7 +12,7 @@ from captioner.data.captions.scenes import Scenes
 from captioner.data.splits import first_rows, rows_of
 from captioner.errors import UserError
 from captioner.evaluation.base import EVALUATIONS, Evaluation, unreadable_notes, write_results
-from captioner.evaluation.scene_metrics import share_looked_at, share_true
+from captioner.evaluation.scene_metrics import attention_on_objects, share_true
 from captioner.images import ImageSource
 from captioner.inference.caption import Captioned, Captioner
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
@@ -187,7 +187,7 @@ def _figures(
     figures = scores.as_dict() | {"distinct": variety.distinct_captions, "mean_length": variety.mean_length}
     if isinstance(source, Scenes):
         figures["wholly_true"] = share_true(source, {i: c.text for i, c in captions.items()})
-        figures |= share_looked_at(source, captions, captioner.grid)
+        figures |= attention_on_objects(source, captions, captioner.grid)
     return figures
 
 
