@@ -16,6 +16,7 @@ from captioner.evaluation.scene_metrics import attention_on_objects, share_true
 from captioner.images import ImageSource
 from captioner.inference.caption import Captioned, Captioner
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
+from captioner.metrics.base import figure_labels
 from captioner.metrics.diversity import diversity
 from captioner.metrics.n_best import n_best_scores
 from captioner.metrics.scores import CaptionScores, score_captions
@@ -225,7 +226,7 @@ def _write_samples(
 ) -> None:
     per_image = results.scores.per_image
     ranking = {image_id: per_image[image_id][RANKED_BY] for image_id in results.captioned}
-    title += f", {len(ranking)} pictures{page_note(ranking, 'CIDEr-D')}"
+    title += f", {len(ranking)} pictures{page_note(ranking, figure_labels()[RANKED_BY])}"
     samples = []
     for number, image_id in enumerate(shown_on_page(ranking)):
         one = results.captioned[image_id]
