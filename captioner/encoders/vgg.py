@@ -88,7 +88,7 @@ class VGG(Encoder):
         if coordinates:
             if layer.startswith("fc"):
                 raise UserError(
-                    f"encoder vgg: {layer} has no places to give coordinates of; choose pool5 or below."
+                    f"encoder vgg: {layer} has no locations to give coordinates of; choose pool5 or below."
                 )
             self.layers.add_module("coordinates", Coordinates())
             self.feature_dim += 2

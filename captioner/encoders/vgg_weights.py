@@ -31,7 +31,8 @@ def published_weights(depth: int, batch_norm: bool, layer: str, weights: str | N
     """
     if weights in (None, "caffe"):
         return None
-    from torchvision.models import get_model_weights  # type: ignore[import-untyped, unused-ignore] # slow
+    # Imported here: it takes a second, and most configs do without.
+    from torchvision.models import get_model_weights  # type: ignore[import-untyped, unused-ignore]
 
     known = get_model_weights(f"vgg{depth}_bn" if batch_norm else f"vgg{depth}").__members__
     name = "IMAGENET1K_V1" if weights == "imagenet" else str(weights).rpartition(".")[2]
