@@ -1,3 +1,5 @@
+"""What a device computes at once, what its kernels can do, and its memory."""
+
 import platform
 import subprocess
 import sys
