@@ -7,8 +7,8 @@ val. The size is that of an LSTM of 128 units on one-hot characters; every other
 whose model is nearest to it in size. As in Karpathy, Johnson and Fei-Fei (2016) training runs over contiguous
 streams, here 25 of 50 characters, with one optimiser and one schedule for all, and one learning rate for all
 cells with gates: a comparison at a small budget, not of the best result of each cell. Losses are in nats a
-character, with 95 % intervals by block bootstrap over the val text; another seed changes them too. Seconds are
-the processor's, of one thread, for a whole run with its validation. Under the table: n-gram models of the
+character, with 95 % intervals by block bootstrap over the val text; another seed changes them too. Seconds
+are the processor's, of one thread, for a whole run with its validation. Under the table: n-gram models of the
 same parts.
 
 A row is printed when it is done; output of the trainings goes to stderr. After an interruption, continue with
