@@ -19,10 +19,10 @@ def newest(folder):
 
 
 CARRIED_ON = (
-    *("state_dict", "optimizer_states", "lr_schedulers", "carried", "newest", "rng", "means"),
-    *("epoch", "global_step", "TextData"),
+    *("state_dict", "optimizer_states", "lr_schedulers", "carried", "newest", "rng_state", "running_mean"),
+    *("epoch", "global_step", "DataModule"),
 )
-"""Of a resume file of the character model, all that its training goes on with; TextData is the position."""
+"""Of a resume file of the character model, all that its training goes on with; DataModule is the position."""
 
 
 def assert_same(one, other):
@@ -46,7 +46,7 @@ def stop_after(monkeypatch, updates):
     real = StopOnRequest.on_train_batch_end
 
     def ask(self, trainer, *rest):
-        self.asked = trainer.global_step == updates
+        self.requested = trainer.global_step == updates
         real(self, trainer, *rest)
 
     monkeypatch.setattr(StopOnRequest, "on_train_batch_end", ask)

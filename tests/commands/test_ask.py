@@ -8,7 +8,7 @@ from PIL import Image
 
 from captioner.commands import main
 from captioner.config import load
-from captioner.inference.vqa import Answerer, Asked
+from captioner.inference.vqa import Answerer
 from captioner.training.train import train
 
 COLOUR, NUMBER = "What color is the big circle?", "How many red circles are there?"
@@ -69,7 +69,7 @@ def refusal(ask, capsys):
 
 
 def expected(home, picture, question, count=5):
-    (reply,) = Answerer(home / "looks/model", count)([Asked("", home / picture, question)])
+    reply = Answerer(home / "looks/model", count).answer(home / picture, question)
     return reply.answers
 
 
@@ -178,7 +178,7 @@ def test_a_file_of_no_pairs_is_refused(refusal, tmp_path):
 
 def test_attention_of_a_model_that_does_not_look_is_refused(home, refusal, tmp_path):
     line = refusal(home / "a.png", COLOUR, "--attention", tmp_path / "x.png", model="blind")
-    assert "question_only head, which does not look at places" in line
+    assert "question_only head, which has no attention to draw" in line
 
 
 def test_a_model_of_another_task_is_refused(home, tiny, refusal):
@@ -186,4 +186,4 @@ def test_a_model_of_another_task_is_refused(home, tiny, refusal):
     tiny.trainer["max_epochs"] = 1
     model = train(tiny, home / "caption").model
     line = refusal(home / "a.png", COLOUR, model="caption")
-    assert f"{model} holds a model for the task caption, not vqa." in line
+    assert f"{model} holds a model for the task caption, which answers no questions." in line

@@ -7,9 +7,9 @@ import pytest
 import torch
 from runs import rows, stop_after
 
-from captioner.training import train as training
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.training import train as training
 from captioner.training.loggers import make_loggers
 from captioner.training.metrics_file import MetricsFile
 
