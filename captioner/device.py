@@ -1,6 +1,7 @@
-"""Where to compute, how much at once, and what becomes of memory."""
+"""Devices: which one to use, how much to compute at once, what its kernels can do, and memory."""
 
 import ctypes
+import functools
 import platform
 import sys
 
@@ -14,15 +15,33 @@ MMAP_MAX, TRIM_THRESHOLD = -4, -1  # as malloc.h numbers them
 
 
 def best_device() -> torch.device:
-    """A GPU if there is one, else the CPU."""
+    """Return a GPU if there is one, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def rows_at_once(row_size: int, device: torch.device) -> int:
-    """How many rows of `row_size` numbers to compute at once: all of them, or what a CPU's cache holds."""
+    """Return how many rows of `row_size` numbers to compute at once: all, or what fits a CPU's cache."""
     return max(1, CACHE // max(1, row_size)) if device.type == "cpu" else sys.maxsize
+
+
+@functools.cache
+def lstm_kernel_computes_in(dtype: torch.dtype) -> bool:
+    """Return whether torch's LSTM kernel of this CPU trains under autocast to `dtype`; tried once a process.
+
+    oneDNN has no LSTM in bfloat16 for a CPU without AVX-512: there the kernel raises an error.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        x_111 = torch.zeros(1, 1, 1, device="cpu", requires_grad=True)
+        weights = [torch.zeros(4, 1, device="cpu")] * 2 + [torch.zeros(4, device="cpu")] * 2
+        try:
+            with torch.autocast("cpu", dtype=dtype):
+                outputs, *_ = torch.lstm(x_111, [x_111, x_111], weights, True, 1, 0.0, True, False, True)
+            torch.autograd.backward(outputs.sum())
+        except RuntimeError:
+            return False
+    return True
 
 
 def keep_memory() -> bool:

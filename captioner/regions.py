@@ -1,4 +1,4 @@
-"""Boxes of a picture as features, and pointing at one of them.
+"""Features of boxes in an image, and scores of boxes.
 
 B images, K questions an image, C boxes a question, L locations, F feature, H hidden.
 """
@@ -14,10 +14,17 @@ from captioner.images import Preprocessing
 def box_in_encoder_view(
     box: Sequence[float], picture_size: tuple[int, int], preprocessing: Preprocessing
 ) -> list[float]:
-    """x, y, width and height in pixels to left, top, right, bottom as parts of what the encoder sees.
+    """Convert a box from pixels of the picture to fractions of the square that the encoder sees.
 
-    What lies outside of that is below 0 or above 1. True to a pixel of the resized picture, by which its
-    sizes are rounded.
+    Exact to one pixel of the resized picture, because its sizes are rounded.
+
+    Args:
+        box: left, top, width and height in pixels.
+        picture_size: width and height in pixels.
+        preprocessing: the encoder's.
+
+    Returns:
+        Left, top, right, bottom; below 0 or above 1 outside of the square.
     """
     middle = preprocessing.size / (preprocessing.resize_size or preprocessing.size)
     edges = []
@@ -28,14 +35,19 @@ def box_in_encoder_view(
 
 
 def box_weights(boxes: Tensor, grid: tuple[int, int]) -> Tensor:
-    """How much of a box lies in each location's cell: (..., 4) to (..., L), sums one; zero for one outside.
+    """Compute the share of a box that lies in each location's grid cell.
 
-    Boxes are left, top, right, bottom, 0 to 1.
+    Args:
+        boxes: left, top, right, bottom as fractions, (..., 4).
+        grid: rows and columns of the locations.
+
+    Returns:
+        (..., L), which sums to one; to zero for a box outside of the grid.
     """
     left, top, right, bottom = boxes.unsqueeze(-1).unbind(dim=-2)
     overlaps = []
-    for begin, end, cells in zip((top, left), (bottom, right), grid, strict=True):
-        edges = torch.arange(cells + 1, device=boxes.device, dtype=boxes.dtype) / cells
+    for begin, end, count in zip((top, left), (bottom, right), grid, strict=True):
+        edges = torch.arange(count + 1, device=boxes.device, dtype=boxes.dtype) / count
         inside = torch.minimum(end, edges[1:]) - torch.maximum(begin, edges[:-1])
         overlaps.append(inside.clamp(min=0))
     down, across = overlaps
@@ -44,13 +56,17 @@ def box_weights(boxes: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 class Pointer(nn.Module):
-    r"""Which of some boxes: what is in each against what a question left in the cell (Zhu et al., 2016).
+    r"""Scores of boxes by the product of their features with the hidden state (Zhu et al., 2016).
 
-        r_c     = mean of a_l over box c       each location by the share of the box in its cell
+        r_c     = mean of a_l over box c       weighted by the share of the box in l's grid cell
         score_c = h . W r_c
         p       = softmax_c(score)
 
-    In the paper r_c is fc7 of the box, cut out and resized; here the picture is seen once, for all boxes.
+    In the paper r_c is fc7 of the box, cut out and resized; here the image is encoded once, for all boxes.
+
+    Args:
+        feature_dim: F.
+        hidden_dim: H.
     """
 
     def __init__(self, feature_dim: int, hidden_dim: int) -> None:
@@ -58,7 +74,16 @@ class Pointer(nn.Module):
         self.region = nn.Linear(feature_dim, hidden_dim, bias=False)
 
     def forward(self, features_BLF: Tensor, weights_BKCL: Tensor, h_BKH: Tensor) -> Tensor:
-        """scores_BKC, of each box for its question."""
+        """Compute the score of each box for its question.
+
+        Args:
+            features_BLF: a_l.
+            weights_BKCL: from `box_weights`.
+            h_BKH: the hidden state after each question.
+
+        Returns:
+            scores_BKC.
+        """
         regions_BPF = torch.bmm(weights_BKCL.flatten(1, 2), features_BLF)
         regions_BKCH = self.region(regions_BPF).unflatten(1, weights_BKCL.shape[1:3])
         scores_BKC: Tensor = (regions_BKCH @ h_BKH.unsqueeze(-1)).squeeze(-1)

@@ -10,7 +10,7 @@ Tree: TypeAlias = Any
 
 
 def map_tree(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
-    """The same tree with `function` applied to every tensor."""
+    """Apply `function` to every tensor of a tree."""
     if isinstance(tree, Tensor):
         return function(tree)
     leaves = [map_tree(function, branch) for branch in tree]
@@ -18,15 +18,15 @@ def map_tree(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
 
 
 def select_rows(tree: Tree, rows: Tensor) -> Tree:
-    """Rows by number, in that order, some twice: how search forks, reorders and drops."""
+    """Select rows by number, in that order, also repeatedly: how search forks, reorders and drops."""
     return map_tree(lambda leaf: leaf.index_select(0, rows), tree)
 
 
 def first_rows(tree: Tree, count: int) -> Tree:
-    """The first `count` rows, as views."""
+    """Return the first `count` rows, as views."""
     return map_tree(lambda leaf: leaf[:count], tree)
 
 
 def repeat_rows(tree: Tree, times: int) -> Tree:
-    """Every row `times` times, the copies beside each other."""
+    """Repeat every row `times` times, the copies next to each other."""
     return map_tree(lambda leaf: leaf.repeat_interleave(times, dim=0), tree)

@@ -1,4 +1,4 @@
-"""Words and their numbers."""
+"""A vocabulary: words and their numbers."""
 
 import difflib
 import json
@@ -14,6 +14,12 @@ SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
 
 class Vocabulary:
     """A list of words; the first four are the special ones.
+
+    Args:
+        words: all words, in the order of their numbers.
+
+    Raises:
+        UserError: a word is there twice, or the special ones do not come first.
 
     >>> vocabulary = Vocabulary.from_texts([["a", "red", "a"], ["a", "dog"]], min_count=2)
     >>> vocabulary.encode(["a", "red"]), vocabulary.decode([4, 3, 2, 4])
@@ -33,7 +39,16 @@ class Vocabulary:
     def from_texts(
         cls, texts: Iterable[Sequence[str]], min_count: int = 1, max_size: int | None = None
     ) -> "Vocabulary":
-        """The words seen at least `min_count` times, the most frequent first, ties in alphabetical order."""
+        """Make the vocabulary of some texts, the most frequent word first, ties in alphabetical order.
+
+        Args:
+            texts: lists of words.
+            min_count: a word must be there this often.
+            max_size: number of words kept, the special ones not counted; None: all.
+
+        Returns:
+            The vocabulary.
+        """
         counts = Counter(word for text in texts for word in text)
         for special in SPECIAL:
             counts.pop(special, None)
@@ -41,14 +56,20 @@ class Vocabulary:
         return cls([*SPECIAL, *frequent[:max_size]])
 
     def encode(self, words: Iterable[str]) -> list[int]:
-        """Numbers of the words; an unknown word is `<unk>`."""
+        """Return the numbers of the words; an unknown word is `<unk>`."""
         return [self._numbers.get(word, UNK) for word in words]
 
     def spell(self, word: str) -> list[int]:
-        """The number of a word, alone: what `Alphabet.spell` gives of a string of characters.
+        """Return the number of one word, as a list: `Alphabet.spell` does so for a string of characters.
+
+        Args:
+            word: the word.
+
+        Returns:
+            One number.
 
         Raises:
-            UserError: the word is unknown; with the nearest that are known.
+            UserError: the word is unknown; the message has the nearest known ones.
         """
         (number,) = self.encode([word])
         if number <= UNK:
@@ -58,7 +79,7 @@ class Vocabulary:
         return [number]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
-        """Words up to the first `<eos>`, without `<pad>` and `<bos>`."""
+        """Return the words up to the first `<eos>`, without `<pad>` and `<bos>`."""
         words = []
         for number in numbers:
             if number == EOS:
@@ -73,5 +94,5 @@ class Vocabulary:
 
     @classmethod
     def load(cls, file: Path) -> "Vocabulary":
-        """Read what `save` wrote."""
+        """Read a file that `save` wrote."""
         return cls(json.loads(file.read_text(encoding="utf-8")))

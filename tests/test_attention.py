@@ -1,3 +1,5 @@
+"""Attention against its equation, finite differences and itself in other groups of images."""
+
 import numpy as np
 import pytest
 import torch
@@ -18,9 +20,9 @@ def test_agrees_with_the_equation_written_out(activation, function):
     p = {name: value.detach().numpy() for name, value in attention.named_parameters()}
     for n in range(B * K):
         a, h = features_BLF[n // K].numpy(), h_NH[n].numpy()
-        asked = p["query.weight"] @ h
+        query = p["query.weight"] @ h
         e = [
-            p["score.weight"][0] @ function(p["keys.weight"] @ a[i] + p["keys.bias"] + asked)
+            p["score.weight"][0] @ function(p["keys.weight"] @ a[i] + p["keys.bias"] + query)
             for i in range(L)
         ]
         alpha = np.exp(e) / np.exp(e).sum()
@@ -75,18 +77,18 @@ def test_score_gain_multiplies_the_first_scores():
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_images_are_looked_at_in_parts_to_the_same_end(monkeypatch, activation):
+def test_the_result_does_not_depend_on_how_many_images_are_computed_at_once(monkeypatch, activation):
     attention = AdditiveAttention(F, H, A, activation)
     features_BLF, h_NH = torch.randn(7, L, F), torch.randn(7 * K, H)
     wanted_NL = torch.randn(7 * K, L)
 
-    def look():
+    def run():
         found = attention(features_BLF, attention.prepare(features_BLF), h_NH)
         return *found, *torch.autograd.grad((found.alphas_NL * wanted_NL).sum(), attention.parameters())
 
-    whole = look()
+    whole = run()
     monkeypatch.setattr("captioner.device.CACHE", 3 * K * L * A)  # three images at once, and one is left
-    for part, all_at_once in zip(look(), whole, strict=True):
+    for part, all_at_once in zip(run(), whole, strict=True):
         torch.testing.assert_close(part, all_at_once, rtol=1e-5, atol=1e-6)
 
 
@@ -101,17 +103,17 @@ def test_training_keeps_nothing_of_the_size_of_all_pairs():
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_mixed_precision_looks_and_learns_nearly_as_full(activation):
+def test_mixed_precision_has_nearly_the_results_and_gradients_of_full(activation):
     attention = AdditiveAttention(F, H, A, activation)
     features_BLF, h_NH, wanted_NL = torch.randn(B, L, F), torch.randn(B * K, H), torch.randn(B * K, L)
 
-    def look():
+    def run():
         found = attention(features_BLF, attention.prepare(features_BLF), h_NH)
         grads = torch.autograd.grad((found.alphas_NL * wanted_NL).sum(), attention.parameters())
         return [found.alphas_NL.detach(), *grads]
 
-    full = look()
+    full = run()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = look()
+        mixed = run()
     for part, wanted in zip(mixed, full, strict=True):
         torch.testing.assert_close(part.float(), wanted, rtol=0, atol=0.03 * float(wanted.abs().max()))

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from captioner.device import rows_at_once
+from captioner.device import lstm_kernel_computes_in, rows_at_once
 from captioner.search.state import normaliser
 
 
@@ -30,6 +30,19 @@ def test_the_normaliser_does_not_depend_on_the_size_of_the_parts(cache, monkeypa
     torch.testing.assert_close(normaliser(logits_NV), expected_N1)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.half])
+def test_the_lstm_kernel_is_said_to_compute_where_it_does(dtype):
+    """Asked of torch's module, with a gradient; oneDNN has it in bfloat16 on some processors only."""
+    lstm, x_NTE = torch.nn.LSTM(5, 4, batch_first=True), torch.randn(3, 7, 5)
+    try:
+        with torch.autocast("cpu", dtype=dtype):
+            lstm(x_NTE)[0].sum().backward()
+        works = True
+    except RuntimeError:
+        works = False
+    assert lstm_kernel_computes_in(dtype) == works
+
+
 PAGES = """
 import resource, torch
 from captioner.device import keep_memory
@@ -45,7 +58,7 @@ def test_memory_that_is_kept_is_not_asked_for_again():
     """Pages the system hands out while the same tensor is made once more, the last five times of twenty."""
     pages = []
     for keep in ("", "assert keep_memory()"):
-        told = subprocess.check_output([sys.executable, "-c", PAGES.format(keep=keep)], text=True)
-        counts = [int(line) for line in told.split()]
+        output = subprocess.check_output([sys.executable, "-c", PAGES.format(keep=keep)], text=True)
+        counts = [int(line) for line in output.split()]
         pages.append(counts[-1] - counts[-6])
     assert pages[1] < pages[0] / 10

@@ -8,7 +8,18 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
     {"errors", "registry", "config"},
-    {"cells", "attention", "vocabulary", "images", "tree", "device", "scenes", "pairs", "regions"},
+    {
+        "cells",
+        "attention",
+        "attention_kernels",
+        "vocabulary",
+        "images",
+        "tree",
+        "device",
+        "scenes",
+        "pairs",
+        "regions",
+    },
     {"decoders", "encoders", "heads"},
     {"data", "search", "metrics", "insight"},
     {"tasks"},

@@ -1,4 +1,4 @@
-"""LSTM whose input gate is what its forget gate leaves.      N rows, T time, E input, H hidden."""
+"""LSTM whose input gate is one minus its forget gate.      N rows, T time, E input, H hidden."""
 
 from typing import ClassVar
 
@@ -30,7 +30,16 @@ class CoupledLSTMCell(LSTMBase):
     def cell_step(
         self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
     ) -> CellStep:
-        """One step by the equations above."""
+        """Compute one step by the equations above.
+
+        Args:
+            preactivations: W x + b of all gates, (N, 3H).
+            state: h and c, each (N, H).
+            recurrent_matmul: adds U h.
+
+        Returns:
+            The new h and c; gates f, o, g.
+        """
         h_NH, c_NH = state
         f_NH, o_NH, g_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").chunk(3, dim=-1)
         f_NH, o_NH, g_NH = f_NH.sigmoid(), o_NH.sigmoid(), g_NH.tanh()
@@ -38,9 +47,10 @@ class CoupledLSTMCell(LSTMBase):
         return CellStep((o_NH * c_NH.tanh(), c_NH), (f_NH, o_NH, g_NH))
 
     def fused(self, x_NTE: Tensor, state: State) -> CellOutput:
-        """A plain LSTM whose input gate has the forget gate's weights negated: sigmoid(-a) = 1 - sigmoid(a).
+        """Run a plain LSTM whose input gate has the forget gate's weights negated.
 
-        It makes a fourth gate, so that it pays on a GPU only.
+        This is exact, since sigmoid(-a) = 1 - sigmoid(a). It computes a fourth gate, so it is faster on a GPU
+        only.
         """
 
         def four_gates(rows: Tensor) -> Tensor:
@@ -52,5 +62,5 @@ class CoupledLSTMCell(LSTMBase):
         return run_fused(torch.lstm, self, x_NTE, state, (W_4HE, U_4HH, b_4H))
 
     def recover_states(self, gates: dict[str, Tensor], state: State) -> State:
-        """Memory c at every time."""
+        """Compute the memory c at every time."""
         return (scan(gates["f"], (1 - gates["f"]) * gates["g"], state[1]),)

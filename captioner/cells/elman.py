@@ -1,4 +1,4 @@
-"""The plain recurrent network.      N rows, T time, E input, H hidden."""
+"""The simple recurrent network.      N rows, T time, E input, H hidden."""
 
 from typing import ClassVar, Literal
 
@@ -18,6 +18,13 @@ class ElmanCell(Recurrence):
         h' = tanh(W x + U h + b)                  or relu
 
     Differs from `torch.nn.RNN` in one thing: a single bias, which starts at zero.
+
+    Args:
+        input_dim: E.
+        hidden_dim: H.
+        nonlinearity: tanh or relu.
+        init: initialisation of the matrices, see `init.initialise`.
+        init_scale: its scale; None: the default of `init`.
     """
 
     num_states = 1
@@ -39,12 +46,21 @@ class ElmanCell(Recurrence):
     def cell_step(
         self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
     ) -> CellStep:
-        """One step by the equation above."""
+        """Compute one step by the equation above.
+
+        Args:
+            preactivations: W x + b, (N, H).
+            state: h, (N, H).
+            recurrent_matmul: adds U h.
+
+        Returns:
+            The new h, which is the only gate too.
+        """
         sum_NH = recurrent_matmul(preactivations[0], state[0], "recurrent")
         h_NH = sum_NH.tanh() if self.nonlinearity == "tanh" else sum_NH.relu()
         return CellStep((h_NH,), (h_NH,))
 
     def fused(self, x_NTE: Tensor, state: State) -> CellOutput:
-        """The same in torch's kernel, whose second bias is held at zero."""
+        """Run a whole sequence in torch's kernel, whose second bias is held at zero."""
         kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
         return run_fused(kernel, self, x_NTE, state)

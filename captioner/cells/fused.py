@@ -1,4 +1,4 @@
-"""Sequences in a kernel of torch, cuDNN's on a GPU.      N rows, T time, E input, H hidden, G all gates."""
+"""Sequences in a fused kernel of torch: cuDNN's on a GPU.      N rows, T time, E input, G all gates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,15 +18,18 @@ def run_fused(
     weights: tuple[Tensor, Tensor, Tensor] | None = None,
     second_bias_G: Tensor | None = None,
 ) -> CellOutput:
-    """A whole sequence by `torch.lstm`, `torch.gru`, `torch.rnn_tanh` or `torch.rnn_relu`.
+    """Run a whole sequence by `torch.lstm`, `torch.gru`, `torch.rnn_tanh` or `torch.rnn_relu`.
 
     Args:
         kernel: one of these functions.
-        cell: whose sequence it is.
+        cell: the cell whose weights are used.
         x_NTE: the sequence.
-        state: what it starts from.
-        weights: W_GE, U_GH and b_G, where they are not the cell's own as they are.
-        second_bias_G: what torch adds to the recurrent product; 0 where none is given.
+        state: the state before it.
+        weights: W_GE, U_GH and b_G, where the kernel needs them in another arrangement than the cell's own.
+        second_bias_G: the bias that torch adds to the recurrent product; None: zeros.
+
+    Returns:
+        Outputs and last state, the state in the precision in which it was given.
     """
     W_GE, U_GH, b_G = weights or (cell.input.weight, cell.recurrent.weight, cell.input.bias)
     leaves = [leaf.unsqueeze(0).contiguous() for leaf in state]
@@ -41,6 +44,6 @@ def run_fused(
         bidirectional=False,
         batch_first=True,
     )
-    # In mixed precision the kernel's state is half; what follows, outside autocast too, takes it as it began.
+    # In mixed precision the kernel returns a state of half precision; the caller's next step may be in full.
     after = (leaf.squeeze(0).to(before.dtype) for leaf, before in zip(last, state, strict=True))
     return CellOutput(outputs_NTH, tuple(after))

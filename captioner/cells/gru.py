@@ -1,4 +1,4 @@
-"""The gated recurrent unit as published.      N rows, T time, E input, H hidden."""
+"""The gated recurrent unit as published.      N rows, H hidden."""
 
 from typing import ClassVar
 
@@ -16,8 +16,8 @@ class GRUCell(Recurrence):
         n    = tanh(W x + U (r * h) + b)          candidate
         h'   = z * h + (1 - z) * n
 
-    torch's GRU resets after the product: that is `gru_torch`, and no weights make one of the other. The
-    update gate keeps the old state; its bias starts at `forget_bias`.
+    torch's GRU resets after the product: that is `gru_torch`, and no choice of weights makes one equal to the
+    other. z is the weight of the old state; its bias starts at `forget_bias`.
     """
 
     num_states = 1
@@ -28,7 +28,16 @@ class GRUCell(Recurrence):
     def cell_step(
         self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
     ) -> CellStep:
-        """One step by the equations above."""
+        """Compute one step by the equations above.
+
+        Args:
+            preactivations: W x + b of r and z, (N, 2H), and of n, (N, H).
+            state: h, (N, H).
+            recurrent_matmul: adds U h, or U (r * h).
+
+        Returns:
+            The new h; gates r, z, n.
+        """
         (h_NH,) = state
         r_NH, z_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").sigmoid().chunk(2, dim=-1)
         n_NH = recurrent_matmul(preactivations[1], r_NH * h_NH, "candidate").tanh()

@@ -1,4 +1,4 @@
-"""The gated recurrent unit as torch has it.      N rows, T time, E input, H hidden."""
+"""The gated recurrent unit as torch computes it.      N rows, T time, E input, H hidden."""
 
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ class TorchGRUCell(Recurrence):
         h'   = z * h + (1 - z) * n
 
     Differs from `torch.nn.GRU` in one thing: where torch has two biases that are only ever added, there is
-    one. The update gate keeps the old state; its bias starts at `forget_bias`.
+    one. z is the weight of the old state; its bias starts at `forget_bias`.
     """
 
     num_states = 1
@@ -29,18 +29,27 @@ class TorchGRUCell(Recurrence):
     fused_on = frozenset({"cuda"})
 
     def add_parameters(self) -> None:
-        """The bias d."""
+        """Create the bias d."""
         self.reset_bias = nn.Parameter(torch.zeros(self.hidden_dim))
 
     def preactivations(self, projected: Tensor) -> PreActivations:
-        """What U h is added to: the gates' part and the bias d; then the candidate's part."""
+        """Return what U h is added to (W x + b of r and z, then d), and W x + b of n."""
         gates, candidate = torch.split(projected, [2 * self.hidden_dim, self.hidden_dim], dim=-1)
         return torch.cat([gates, self.reset_bias.expand_as(candidate)], dim=-1), candidate
 
     def cell_step(
         self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
     ) -> CellStep:
-        """One step by the equations above."""
+        """Compute one step by the equations above.
+
+        Args:
+            preactivations: W x + b of r and z, then d, (N, 3H); W x + b of n, (N, H).
+            state: h, (N, H).
+            recurrent_matmul: adds U h.
+
+        Returns:
+            The new h; gates r, z, n.
+        """
         (h_NH,) = state
         r_NH, z_NH, inner_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").chunk(3, dim=-1)
         r_NH, z_NH = r_NH.sigmoid(), z_NH.sigmoid()
@@ -48,7 +57,7 @@ class TorchGRUCell(Recurrence):
         return CellStep((torch.lerp(n_NH, h_NH, z_NH),), (r_NH, z_NH, n_NH))
 
     def fused(self, x_NTE: Tensor, state: State) -> CellOutput:
-        """The same in torch's kernel; of its second bias only the candidate's part is not held at zero."""
+        """Run a whole sequence in torch's kernel, whose second bias is (0, 0, d)."""
         zeros_2H = self.reset_bias.new_zeros(2 * self.hidden_dim)
         second_bias_3H = torch.cat([zeros_2H, self.reset_bias])
         return run_fused(torch.gru, self, x_NTE, state, second_bias_G=second_bias_3H)

@@ -1,4 +1,4 @@
-"""How the weights of a cell start."""
+"""Initialisation of a cell's weights.      H hidden."""
 
 import math
 from typing import Literal
@@ -16,17 +16,17 @@ def initialise(
 ) -> None:
     """Fill the matrices of a cell in place.
 
-    uniform:    U(-scale, scale), scale 1/sqrt(H) where none is given
-    normal:     N(0, scale^2), likewise
-    orthogonal: each gate's recurrent (H, H) block is `scale` (1) times a random orthogonal matrix: all its
-                singular values are `scale`; the input's matrices are U(-1/sqrt(H), 1/sqrt(H))
+    uniform:    U(-scale, scale); scale is 1/sqrt(H) if none is given
+    normal:     N(0, scale^2), with the same default
+    orthogonal: each gate's recurrent (H, H) block is `scale` (default 1) times a random orthogonal matrix,
+                so that all its singular values are `scale`; input matrices are U(-1/sqrt(H), 1/sqrt(H))
 
     Args:
         inputs: matrices on the input, any shapes.
         recurrent: matrices on the state, each (k H, H).
         hidden_dim: H.
-        init: as above.
-        scale: as above.
+        init: which of the three.
+        scale: as above; above 0.
 
     Raises:
         UserError: the scale is not positive.

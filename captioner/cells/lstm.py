@@ -30,7 +30,16 @@ class LSTMCell(LSTMBase):
     def cell_step(
         self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
     ) -> CellStep:
-        """One step by the equations above."""
+        """Compute one step by the equations above.
+
+        Args:
+            preactivations: W x + b of all gates, (N, 4H).
+            state: h and c, each (N, H).
+            recurrent_matmul: adds U h.
+
+        Returns:
+            The new h and c; gates i, f, g, o.
+        """
         h_NH, c_NH = state
         i_NH, f_NH, g_NH, o_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").chunk(4, dim=-1)
         i_NH, f_NH, g_NH, o_NH = i_NH.sigmoid(), f_NH.sigmoid(), g_NH.tanh(), o_NH.sigmoid()
@@ -38,9 +47,9 @@ class LSTMCell(LSTMBase):
         return CellStep((o_NH * c_NH.tanh(), c_NH), (i_NH, f_NH, g_NH, o_NH))
 
     def fused(self, x_NTE: Tensor, state: State) -> CellOutput:
-        """The same in torch's kernel, whose second bias is held at zero."""
+        """Run a whole sequence in torch's kernel, whose second bias is held at zero."""
         return run_fused(torch.lstm, self, x_NTE, state)
 
     def recover_states(self, gates: dict[str, Tensor], state: State) -> State:
-        """Memory c at every time."""
+        """Compute the memory c at every time."""
         return (scan(gates["f"], gates["i"] * gates["g"], state[1]),)

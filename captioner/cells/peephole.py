@@ -1,4 +1,4 @@
-"""LSTM whose gates see its memory.      N rows, T time, E input, H hidden."""
+"""LSTM whose gates see its memory.      N rows, H hidden."""
 
 from typing import ClassVar
 
@@ -27,13 +27,22 @@ class PeepholeLSTMCell(LSTMBase):
     recurrent_matrices: ClassVar = {"recurrent": gates}
 
     def add_parameters(self) -> None:
-        """The peepholes of i, f and o."""
+        """Create the peepholes of i, f and o."""
         self.peepholes = nn.Parameter(torch.zeros(3, self.hidden_dim))
 
     def cell_step(
         self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
     ) -> CellStep:
-        """One step by the equations above."""
+        """Compute one step by the equations above.
+
+        Args:
+            preactivations: W x + b of all gates, (N, 4H).
+            state: h and c, each (N, H).
+            recurrent_matmul: adds U h.
+
+        Returns:
+            The new h and c; gates i, f, g, o.
+        """
         h_NH, c_NH = state
         i_NH, f_NH, g_NH, o_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").chunk(4, dim=-1)
         p_i, p_f, p_o = self.peepholes.unbind()

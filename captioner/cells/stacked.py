@@ -12,25 +12,34 @@ from captioner.cells.recurrence import Recurrence
 from captioner.errors import UserError
 from captioner.registry import Inner
 
-Run = Callable[[Recurrence, Tensor, State], tuple[Tensor, State]]
-"""(layer, u_l, its state) to h_l and what the layer's state becomes."""
+LayerRun = Callable[[Recurrence, Tensor, State], tuple[Tensor, State]]
+"""(layer, u_l, its state) to h_l and the layer's new state."""
 
 
 @CELLS.register("stacked")
 class StackedCell(Cell):
-    r"""Layers of one kind of cell, each reading what the layer below puts out.
+    r"""Layers of one kind of cell; the input of each is the output of the layer below.
 
         u_l = dropout(norm(y_{l-1}))              above the first layer; norm with `layer_norm`
         h_l = cell_l(u_l, h_l)
         y_l = h_l, or u_l + h_l with `residual`   above the first layer
 
-    `variational` dropout (Gal and Ghahramani, 2016) drops the same units at all times of a sequence.
-    Zoneout (Krueger et al., 2017) keeps a unit of a layer's old state with probability `zoneout` (h) and
-    `zoneout_memory` (an LSTM's c): at random in training, by its expectation otherwise; it rules out fused
-    kernels. Layer normalisation is that of what goes up (Ba et al., 2016), not of the gates.
+    The state is the layers' states, the top layer first; with `residual`, y_L comes before them. In training
+    with `variational`, `step` appends its dropout masks to the state, so that the next step uses the same.
 
-    The state is the layers' states, the top layer first; with `residual`, y_L comes before them. A sequence
-    that goes on by steps in training carries its variational masks after them.
+    Args:
+        input_dim: E.
+        hidden_dim: H of every layer.
+        cell: config of the cell of each layer; None: `lstm`.
+        num_layers: number of layers.
+        dropout: probability that a unit between two layers is dropped.
+        variational: drop the same units at all times of a sequence, with one mask per layer boundary (Gal
+            and Ghahramani, 2016).
+        zoneout: probability that a unit of h keeps its old value (Krueger et al., 2017): at random in
+            training, by its expectation otherwise. Fused kernels cannot do this.
+        zoneout_memory: likewise for the memory c of an LSTM.
+        layer_norm: layer normalisation of what enters the upper layers (Ba et al., 2016), not of the gates.
+        residual: add a layer's input to its output.
 
     Raises:
         UserError: an option has no meaning for this cell, or is out of range.
@@ -73,12 +82,12 @@ class StackedCell(Cell):
         self.dropout, self.variational, self.residual = dropout, variational, residual
 
     def project(self, x: Tensor) -> Tensor:
-        """(..., E) -> (..., G) of the first layer."""
+        """Compute the first layer's part of the input: (..., E) -> (..., G)."""
         projected: Tensor = self.layers[0].project(x)  # type: ignore[operator]
         return projected
 
     def step(self, projected_NG: Tensor, state: State) -> State:
-        """The state after one more input, from the first layer up."""
+        """Return the state after one more input, from the first layer up."""
 
         def run(layer: Recurrence, u_NH: Tensor, old: State) -> tuple[Tensor, State]:
             projected = u_NH if layer is self.layers[0] else layer.project(u_NH)
@@ -86,19 +95,19 @@ class StackedCell(Cell):
             return new[0], new
 
         masks = self._masks(state)
-        return self._joined(*self._climb(projected_NG, state, masks, run)) + masks
+        return self._join_states(*self._run_layers(projected_NG, state, masks, run)) + masks
 
     def forward(self, x_NTE: Tensor, state: State) -> CellOutput:
-        """Run a whole sequence, layer by layer; masks that `state` does not carry are drawn for this run."""
+        """Run a whole sequence, layer by layer; variational masks are drawn here if `state` has none."""
 
         def run(layer: Recurrence, u_NTH: Tensor, old: State) -> tuple[Tensor, State]:
             return layer.unroll(u_NTH, old, self._zoneout) if any(self.rates) else layer(u_NTH, old)
 
-        outputs_NTH, after = self._climb(x_NTE, state, self._masks(state), run)
-        return CellOutput(outputs_NTH, self._joined(outputs_NTH[:, -1], after))
+        outputs_NTH, after = self._run_layers(x_NTE, state, self._masks(state), run)
+        return CellOutput(outputs_NTH, self._join_states(outputs_NTH[:, -1], after))
 
     def trace(self, x_NTE: Tensor, state: State) -> Trace:
-        """Every gate and state; gates are named by layer and gate: `1.i` is the first layer's input gate."""
+        """Return every gate and state; `1.i` is the first layer's input gate."""
         gates: list[dict[str, Tensor]] = []
 
         def run(layer: Recurrence, u_NTH: Tensor, old: State) -> tuple[Tensor, State]:
@@ -106,36 +115,36 @@ class StackedCell(Cell):
             gates.append(traced.gates)
             return traced.states[0], traced.states
 
-        states = self._joined(*self._climb(x_NTE, state, self._masks(state), run))
+        states = self._join_states(*self._run_layers(x_NTE, state, self._masks(state), run))
         named = {f"{n}.{name}": gate for n, layer in enumerate(gates, 1) for name, gate in layer.items()}
         return Trace(named, states)
 
-    def _climb(self, y: Tensor, state: State, masks: State, run: Run) -> tuple[Tensor, list[State]]:
-        """From the input to what the top layer puts out, and what each layer's state becomes."""
+    def _run_layers(self, y: Tensor, state: State, masks: State, run: LayerRun) -> tuple[Tensor, list[State]]:
+        """Run all layers: the output of the top one, and the new state of each."""
         after: list[State] = []
-        parts = state[self.residual : self.num_states]
-        size = len(parts) // len(self.layers)
+        leaves = state[self.residual : self.num_states]
+        size = len(leaves) // len(self.layers)
         for number, layer in enumerate(self.layers):
-            below = len(parts) - (number + 1) * size
-            u = self._go_up(y, number, masks) if number else y
-            h, new = run(layer, u, parts[below : below + size])  # type: ignore[arg-type]
+            first = len(leaves) - (number + 1) * size
+            u = self._layer_input(y, number, masks) if number else y
+            h, new = run(layer, u, leaves[first : first + size])  # type: ignore[arg-type]
             after.append(new)
             y = u + h if self.residual and number else h
         return y, after
 
-    def _joined(self, y: Tensor, after: list[State]) -> State:
+    def _join_states(self, y: Tensor, after: list[State]) -> State:
         top_first = tuple(leaf for layer in reversed(after) for leaf in layer)
         return (y, *top_first) if self.residual else top_first
 
     def _masks(self, state: State) -> State:
-        """What variational dropout multiplies by, (N, H) for each way up; nothing when it does not act."""
+        """Variational dropout masks, (N, H) for each layer boundary; empty when it does not act."""
         if not (self.variational and self.training):
             return ()
         ones_NH = torch.ones_like(state[0])
         return state[self.num_states :] or tuple(F.dropout(ones_NH, self.dropout) for _ in self.layers[1:])
 
-    def _go_up(self, y: Tensor, number: int, masks: State) -> Tensor:
-        """(N, H) or (N, T, H): what the layer of that number reads of the one below."""
+    def _layer_input(self, y: Tensor, number: int, masks: State) -> Tensor:
+        """The input u_l, (N, H) or (N, T, H), of the layer of that number, from y_{l-1}."""
         if self.norms:
             y = self.norms[number - 1](y)
         if masks:
@@ -144,21 +153,21 @@ class StackedCell(Cell):
         return F.dropout(y, self.dropout, self.training)
 
     def _zoneout(self, new: State, old: State) -> State:
-        """Zoneout."""
+        """Apply zoneout to each tensor of a layer's state."""
         return tuple(
-            _zoned(fresh, kept, rate, self.training) if rate else fresh
-            for fresh, kept, rate in zip(new, old, self.rates, strict=True)
+            _zoneout_units(new_NH, old_NH, rate, self.training) if rate else new_NH
+            for new_NH, old_NH, rate in zip(new, old, self.rates, strict=True)
         )
 
 
-def _zoned(new_NH: Tensor, old_NH: Tensor, rate: float, training: bool) -> Tensor:
+def _zoneout_units(new_NH: Tensor, old_NH: Tensor, rate: float, training: bool) -> Tensor:
     if not training:
         return torch.lerp(new_NH, old_NH, rate)
     return torch.where(torch.rand_like(new_NH) < rate, old_NH, new_NH)
 
 
 def _check(num_layers: int, between: Mapping[str, Any], probabilities: Mapping[str, float]) -> None:
-    """Refuse options that are out of range or would do nothing."""
+    """Refuse options that are out of range or would have no effect."""
     if num_layers < 1:
         raise UserError(f"cell stacked: num_layers must be at least 1, not {num_layers}.")
     for name, value in between.items():

@@ -1,4 +1,4 @@
-"""A language model: a decoder that is shown nothing.
+"""A language model: a decoder that does not use the image.
 
 B images, N rows, T time, M positions, L locations (0), F feature, E embedding, H hidden, V vocabulary.
 """
@@ -18,13 +18,13 @@ from captioner.vocabulary import SPECIAL
 
 
 class EmbeddedToken(NamedTuple):
-    """A character or a word as the cell reads it."""
+    """The cell's input for a character or a word."""
 
     symbol: Tensor  # (..., E)
 
 
 class EncodedText(NamedTuple):
-    """A text that was read."""
+    """Outputs of a text, and the state after it."""
 
     outputs_NTH: Tensor
     state: State
@@ -32,15 +32,23 @@ class EncodedText(NamedTuple):
 
 @DECODERS.register("language_model")
 class LanguageModel(RecurrentDecoder):
-    r"""What comes next, from what was read alone (Karpathy, 2015, min-char-rnn and char-rnn).
+    r"""The next symbol from those before it alone (Karpathy, 2015, min-char-rnn and char-rnn).
 
         x_t     = W_e s_t                          s_t itself, one-hot, where `embed_dim` is null
         h_t     = cell(x_t, h_{t-1}),  h_0 = 0
         p_{t+1} = softmax(W_o h_t + b)
 
-    Features are not looked at, so that L = 0 will do; as a captioner it shows what words alone explain.
-    `dropout` acts on h_t before the output. W_o starts as a cell's matrices do (`init`, `init_scale`), b at
-    0. An `endless` text, a fact of the task, has no special words: never said, and read as nothing.
+    Features are not used, so L = 0 is allowed. As a captioner it is the baseline without the image.
+
+    Args:
+        vocab_size: V.
+        cell: config of the cell; None: `lstm`.
+        embed_dim: E; None: one-hot symbols.
+        dropout: on h_t before the output.
+        init: initialisation of W_o, as of a cell's matrices; b starts at 0.
+        init_scale: its scale; None: the default of `init`.
+        endless: the text has no special words: they have probability 0, and are embedded as zeros. The task
+            supplies this.
     """
 
     uses_image = False
@@ -69,11 +77,16 @@ class LanguageModel(RecurrentDecoder):
         nn.init.zeros_(self.output.bias)
 
     def start(self, features_BLF: Tensor) -> DecoderStart:
-        """Nothing read yet."""
+        """Return the zero state."""
         return DecoderStart((), self.cell.zero_state(features_BLF))
 
+    def word_rows(self) -> dict[str, int]:
+        """Name the embedding, if there is one, and the output layer; both lack an endless text's specials."""
+        names = ["output.weight", "output.bias"] + ["symbols.weight"] * (self.symbols is not None)
+        return dict.fromkeys(names, self.unsaid)
+
     def embed(self, tokens: Tensor) -> EmbeddedToken:
-        """(...,) to x (..., E)."""
+        """Embed symbols: (...,) to x (..., E)."""
         if self.symbols is None:
             one_hot = F.one_hot(tokens.long(), self.vocab_size)[..., self.unsaid :]
             return EmbeddedToken(one_hot.to(self.output.weight.dtype))
@@ -81,10 +94,10 @@ class LanguageModel(RecurrentDecoder):
         return EmbeddedToken(self.symbols((tokens - self.unsaid).clamp(min=0)) * said)
 
     def read(self, tokens_NT: Tensor, state: State) -> EncodedText:
-        """Read on from a state: outputs at every time, and the state after the last."""
+        """Run the cell on from a state: outputs at every time, and the last state."""
         return EncodedText(*self.cell(self.embed(tokens_NT).symbol, state))
 
     def logits(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
-        """logits_MV = W_o h + b, and -inf for what is never said."""
+        """Compute logits_MV = W_o h + b, and -inf for the special words of an endless text."""
         logits: Tensor = self.output(self.dropout(output[0]))
         return F.pad(logits, (self.unsaid, 0), value=-torch.inf) if self.unsaid else logits

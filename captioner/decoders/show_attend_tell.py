@@ -13,21 +13,21 @@ from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
 
 
 class AttentionMemory(NamedTuple):
-    """What stays of an image."""
+    """Features and attention keys of each image."""
 
     features_BLF: Tensor
     prepared_BLA: Tensor
 
 
 class EmbeddedWord(NamedTuple):
-    """A word, and its part of the cell's gates."""
+    """A word vector, and its part of the cell's gates."""
 
     word: Tensor  # (..., E)
     projected: Tensor  # (..., G)
 
 
 class AttentionOutput(NamedTuple):
-    """What a moment gives to the output."""
+    """Hidden state and context vector, the input of the output layer."""
 
     h_NH: Tensor
     context_NF: Tensor
@@ -38,15 +38,29 @@ class ShowAttendTell(Decoder):
     r"""Soft attention at every word (Xu et al., 2015, sec. 3.1 and 4.2).
 
         h_0, c_0 = tanh(W_init mean_l(a_l))                     sec. 3.1.2, one layer each
-        z_t = beta_t sum_l alpha_tl a_l                         attention asked by h_{t-1}
+        z_t = beta_t sum_l alpha_tl a_l                         the query is h_{t-1}
         beta_t = sigmoid(f_beta(h_{t-1}))                       a scalar, sec. 4.2.1
         h_t = cell([E y_{t-1}; z_t], h_{t-1})                   eq. 1-3
         p_t = softmax(L_o(E y_{t-1} + L_h h_t + L_z z_t))       deep output, eq. 7
 
-    The paper is the default; what later code made popular is an option: `gate="vector"` (a gate for each
-    feature) or `"none"`; `output="hidden"` (softmax(L_o h_t)); `activation="relu"` in the attention.
-    `dropout` acts on the sum before L_o. EmbeddedWord vectors start in U(-embed_scale, embed_scale), and
-    `score_gain` is the attention's.
+    Defaults are the paper's where it gives a value; other values are those of later code.
+
+    Args:
+        feature_dim: F, D in the paper.
+        vocab_size: V, K in the paper.
+        cell: config of the cell; None: `lstm`, as in the paper.
+        embed_dim: E, m in the paper.
+        attention_dim: A, the hidden layer of the attention.
+        dropout: on the sum before L_o.
+        gate: beta_t is a `scalar`, as in the paper; a `vector` with a gate for each feature; or `none`.
+        output: `deep`, as in the paper; or `hidden`: softmax(L_o h_t).
+        activation: of the attention; tanh, or relu as in later tutorials.
+        embed_scale: word vectors start in U(-embed_scale, embed_scale).
+        score_gain: factor on the attention's initial v, see `AdditiveAttention`.
+
+    Source:
+        Xu et al. (2015), "Show, attend and tell: neural image caption generation with visual attention".
+        The matrix on [E y_{t-1}; z_t] is kept in two parts, for the word and for the context.
     """
 
     has_attention = True
@@ -71,8 +85,8 @@ class ShowAttendTell(Decoder):
         nn.init.uniform_(self.words.weight, -embed_scale, embed_scale)
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
         hidden_dim = self.cell.hidden_dim
-        # The cell's input is [word; context]. Its matrix stands in two parts, so that the words' part
-        # can be made for all time at once.
+        # The cell's input is [word; context]. Its matrix has two parts, so that the words' part is one
+        # product for all times.
         self.context_to_cell = nn.Linear(feature_dim, self.cell.projected_dim, bias=False)
         self.attention = AdditiveAttention(feature_dim, hidden_dim, attention_dim, activation, score_gain)
         self.init = nn.Linear(feature_dim, hidden_dim * self.cell.num_states)
@@ -85,19 +99,32 @@ class ShowAttendTell(Decoder):
         self.output = nn.Linear(embed_dim if deep else hidden_dim, vocab_size)
 
     def start(self, features_BLF: Tensor) -> DecoderStart:
-        """What attention keeps of each image, and the cell's state from the mean annotation."""
+        """Compute the attention keys, and the cell's state from the mean feature."""
         state = self.init(features_BLF.mean(dim=1)).tanh().chunk(self.cell.num_states, dim=-1)
         return DecoderStart(AttentionMemory(features_BLF, self.attention.prepare(features_BLF)), state)
 
+    def word_rows(self) -> dict[str, int]:
+        """Name the word embedding and the output layer."""
+        return {"words.weight": 0, "output.weight": 0, "output.bias": 0}
+
     def embed(self, tokens: Tensor) -> EmbeddedWord:
-        """(...,) to E y (..., E) and its part of the gates (..., G)."""
+        """Embed words: (...,) to E y (..., E) and its part of the gates (..., G)."""
         word = self.words(tokens)
         return EmbeddedWord(word, self.cell.project(word))
 
     def recurrent_step(
         self, embedded: tuple[Tensor, ...], state: State, memory: AttentionMemory
     ) -> StepOutput:
-        """Attend, gate, cell_step."""
+        """Attend, gate the context and run the cell.
+
+        Args:
+            embedded: E y_{t-1} and its part of the gates.
+            state: the cell's.
+            memory: features and attention keys.
+
+        Returns:
+            h_t and z_t as output, the cell's new state, alpha_t.
+        """
         h_NH = state[0]
         context_NF, alphas_NL = self.attention(memory.features_BLF, memory.prepared_BLA, h_NH)
         if self.gate is not None:
@@ -106,7 +133,7 @@ class ShowAttendTell(Decoder):
         return StepOutput(AttentionOutput(state[0], context_NF), state, alphas_NL)
 
     def logits(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
-        """logits_MV by the deep output, or from h alone."""
+        """Compute logits_MV by the deep output, or from h alone."""
         h_MH, context_MF = output
         summed = h_MH
         if self.hidden_to_output is not None and self.context_to_output is not None:

@@ -10,7 +10,7 @@ from captioner.decoders.recurrent import RecurrentDecoder
 
 
 class ShowTellWord(NamedTuple):
-    """A word as the cell reads it."""
+    """The cell's input for a word."""
 
     word: Tensor  # (..., E)
 
@@ -23,12 +23,18 @@ class ShowTell(RecurrentDecoder):
         x_t    = W_e s_t                               then the words, from <bos>
         p_{t+1} = softmax(W_o h_t),  h_t = cell(x_t, h_{t-1})
 
-    Several locations are averaged: with fc7 there is just one. `dropout` acts on the embedded image
-    and words and on h_t before the output, as in the released code of both.
+    Features of several locations are averaged; fc7 has one.
 
-    `image_norm` normalises W_I a over the batch, as later tutorials do. Features that are all positive move
-    every unit the same way, and a large learning rate then saturates the cell before it has told two images
-    apart: the captions collapse.
+    Args:
+        feature_dim: F.
+        vocab_size: V.
+        cell: config of the cell; None: `lstm`, as in the paper.
+        embed_dim: E; 512 as in the paper.
+        dropout: on the embedded image and words and on h_t before the output, as in the released code of
+            both.
+        image_norm: normalise W_I a over the batch, as later tutorials do. Features that are all positive
+            move every unit in the same direction, and with a large learning rate the cell saturates before
+            it distinguishes images: all captions become the same.
     """
 
     def __init__(
@@ -50,15 +56,19 @@ class ShowTell(RecurrentDecoder):
         self.output = nn.Linear(self.cell.hidden_dim, vocab_size)
 
     def start(self, features_BLF: Tensor) -> DecoderStart:
-        """The cell after it has read the image; nothing of the image is kept beside."""
+        """Run the cell on the image; there is no memory."""
         image_BE = self.dropout(self.image_norm(self.image(features_BLF.mean(dim=1))))
         return DecoderStart((), self.cell.step(self.cell.project(image_BE), self.cell.zero_state(image_BE)))
 
+    def word_rows(self) -> dict[str, int]:
+        """Name the word embedding and the output layer."""
+        return {"words.weight": 0, "output.weight": 0, "output.bias": 0}
+
     def embed(self, tokens: Tensor) -> ShowTellWord:
-        """(...,) to x (..., E)."""
+        """Embed words: (...,) to x (..., E)."""
         return ShowTellWord(self.dropout(self.words(tokens)))
 
     def logits(self, embedded: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> Tensor:
-        """logits_MV = W_o h + b."""
+        """Compute logits_MV = W_o h + b."""
         logits_MV: Tensor = self.output(self.dropout(output[0]))
         return logits_MV

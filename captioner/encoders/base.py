@@ -1,4 +1,4 @@
-"""What every image encoder is.      B batch, C channels, H height, W width, L locations, F feature."""
+"""The interface of image encoders.      B batch, C channels, H height, W width, L locations, F feature."""
 
 import hashlib
 import json
@@ -13,20 +13,20 @@ from captioner.registry import Registry
 
 
 class ParameterGroup(NamedTuple):
-    """Parameters that learn at their own rate (None: the rate of the rest of the model)."""
+    """Parameters with a learning rate of their own (None: that of the rest of the model)."""
 
     parameters: list[nn.Parameter]
     learning_rate: float | None
 
 
 class Encoder(nn.Module, ABC):
-    """Images to features of one shape: `images_BCHW` -> `features_BLF`, L locations in row-major order.
+    """A map from images to features, `images_BCHW` -> `features_BLF`, with L locations in row-major order.
 
     Attributes:
         feature_dim: F.
         grid: rows and columns of the locations, L = rows * columns; (1, 1) for a whole-image feature.
-        preprocessing: how a picture becomes `images_BCHW`; training, evaluation and the command line
-            use this one, and it is stored in the model folder.
+        preprocessing: from a picture to `images_BCHW`; the same in training, evaluation and inference, and
+            stored in the model folder.
     """
 
     feature_dim: int
@@ -35,19 +35,19 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        """features_BLF of normalised images."""
+        """Compute features_BLF of normalised images."""
 
     @abstractmethod
     def trained_groups(self) -> list[ParameterGroup]:
-        """The parameters that training changes; an empty list for a frozen encoder."""
+        """Return the parameters that training changes; an empty list for a frozen encoder."""
 
     @property
     def is_frozen(self) -> bool:
-        """Whether features of a picture never change, so that they may be computed once and stored."""
+        """Whether training changes no parameter, so that features may be computed once and stored."""
         return not any(group.parameters for group in self.trained_groups())
 
     def fingerprint(self) -> str:
-        """A hash of everything its features depend on: weights, layer (through them and the grid), pixels."""
+        """Hash everything the features depend on: weights, layer (by them and the grid), preprocessing."""
         digest = hashlib.sha256()
         about: dict[str, Any] = {"class": type(self).__name__, "repr": repr(self), "grid": self.grid}
         digest.update(json.dumps(about | {"pixels": self.preprocessing.to_dict()}, sort_keys=True).encode())
@@ -58,7 +58,7 @@ class Encoder(nn.Module, ABC):
 
 
 def freeze(modules: Iterable[nn.Module]) -> None:
-    """Take the parameters of `modules` out of training."""
+    """Exclude the parameters of `modules` from training."""
     for module in modules:
         module.requires_grad_(False)
 

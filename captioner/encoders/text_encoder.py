@@ -1,4 +1,4 @@
-"""Sentences as features.      N sentences, T words, E embedding, S all that a cell remembers, F feature."""
+"""Sentences to features.      N sentences, T words, E embedding, S state of the cells, F feature."""
 
 from typing import NamedTuple
 
@@ -10,21 +10,32 @@ from captioner.errors import UserError
 
 
 class EncodedSentence(NamedTuple):
-    """A sentence that was read."""
+    """Outputs of a sentence, and the last state."""
 
-    outputs_NTF: Tensor  # after every word; of both directions, where there are two
-    state_NS: Tensor  # all that is remembered after the last: h, c, ... of every layer
+    outputs_NTF: Tensor  # after every word; both directions concatenated, if there are two
+    state_NS: Tensor  # after the last word: h, c, ... of every layer
 
 
 class TextEncoder(nn.Module):
-    r"""A cell reads a sentence, word by word.
+    r"""A cell run over the words of a sentence.
 
         x_t = dropout(W_e s_t),  with `squash` tanh of it        (Antol et al., 2015, for questions)
         h_t = cell(x_t, h_{t-1}),  h_0 = 0
 
-    A second cell reads from the end with `bidirectional` (Schuster and Paliwal, 1997), and `reverse`
-    hands the words over last first (Sutskever et al., 2014). The sentences of a batch have one length, so
-    that nothing is padded and a row does not depend on its batch: see the `length_buckets` of `data.loader`.
+    The sentences of a batch have one length, so that nothing is padded and a row does not depend on its
+    batch: see the `length_buckets` of `data.loader`.
+
+    Args:
+        vocab_size: V.
+        cell: config of the cell; None: `lstm`.
+        embed_dim: E.
+        dropout: on the word vectors.
+        squash: apply tanh to the word vectors.
+        bidirectional: run a second cell from the last word to the first (Schuster and Paliwal, 1997).
+        reverse: run the cell from the last word to the first (Sutskever et al., 2014).
+
+    Raises:
+        UserError: `embed_dim` is below 1, or `reverse` is set beside `bidirectional`.
     """
 
     def __init__(
@@ -51,17 +62,21 @@ class TextEncoder(nn.Module):
         self.state_dim = cells[0].num_states * self.feature_dim
         self.cells = nn.ModuleList(cells)
 
+    def word_rows(self) -> dict[str, int]:
+        """Name the word embedding, and the word number of its first row."""
+        return {"words.weight": 0}
+
     def forward(self, tokens_NT: Tensor) -> EncodedSentence:
-        """Read sentences of one length, at least one word."""
+        """Encode sentences of one length, at least one word."""
         x_NTE = self.dropout(self.words(tokens_NT))
         x_NTE = x_NTE.tanh() if self.squash else x_NTE
-        ways = [self.reverse, True][: len(self.cells)]
-        read = [self._read(cell, x_NTE, back) for cell, back in zip(self.cells, ways, strict=True)]
-        outputs_NTF = torch.cat([one.outputs_NTH for one in read], dim=-1)
-        return EncodedSentence(outputs_NTF, torch.cat([leaf for one in read for leaf in one.state], dim=-1))
+        backwards = [self.reverse, True][: len(self.cells)]
+        ran = [self._run(cell, x_NTE, back) for cell, back in zip(self.cells, backwards, strict=True)]
+        outputs_NTF = torch.cat([one.outputs_NTH for one in ran], dim=-1)
+        return EncodedSentence(outputs_NTF, torch.cat([leaf for one in ran for leaf in one.state], dim=-1))
 
-    def _read(self, cell: nn.Module, x_NTE: Tensor, back: bool) -> CellOutput:
-        """Outputs in the order of the words, however they were read."""
+    def _run(self, cell: nn.Module, x_NTE: Tensor, back: bool) -> CellOutput:
+        """Run a cell in one direction; outputs are in the order of the words."""
         assert isinstance(cell, Cell)
         x_NTE = x_NTE.flip(1) if back else x_NTE
         outputs_NTH, state = cell(x_NTE, cell.zero_state(x_NTE[:, 0]))

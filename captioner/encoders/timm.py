@@ -1,4 +1,4 @@
-"""Any backbone of timm up to a named stage.    B batch, H height, W width, L locations, F feature."""
+"""Any backbone of timm up to a named layer.    B batch, H height, W width, L locations, F feature."""
 
 from typing import Any, Literal
 
@@ -10,15 +10,15 @@ from captioner.encoders.timm_models import create, preprocessing_of
 from captioner.encoders.weights import load_needed, read_weights, report_absent
 from captioner.errors import UserError, nearest
 
-POOLED = "pooled"  # the layer that stands for timm's own vector of a whole picture, before its classifier
+POOLED = "pooled"  # name of timm's own vector of a whole picture, the input of its classifier
 
 
 @ENCODERS.register("timm")
 class Timm(Encoder):
-    """The layers of a timm model up to a named one; what would run after it is dropped.
+    """The layers of a timm model up to a named one; later layers are dropped.
 
-    Maps become one location per cell. Of the tokens of a vision transformer those of the patches are kept,
-    without class and register tokens.
+    Maps become one location per cell. Of the tokens of a vision transformer only those of patches are kept,
+    not class and register tokens.
 
     Args:
         model: timm's name (mobilenetv1_100, resnet50.a1_in1k ...).
@@ -30,7 +30,7 @@ class Timm(Encoder):
         pool: average over the locations, so that L=1.
         image_size: side of the square input; this and the next three are the model's own where None.
         mean: of each channel, for pixels in [0, 1].
-        std: likewise.
+        std: of each channel.
         resize_size: what pictures are resized to before the square is cut out.
         resize: `crop` keeps the aspect and takes the middle, `squash` takes all and does not.
         fine_tune_from: the first module that training changes, by name; `all` for all; None: frozen.
@@ -65,11 +65,11 @@ class Timm(Encoder):
         self._trained: list[str] = []
         self.net = create(model, pretrained, arguments or {})
         self.preprocessing = preprocessing_of(self.net, image_size, resize, resize_size, mean, std)
-        self._stop_at_layer()
+        self._cut_at_layer()
         self.eval()
-        called = self._try_out()
+        called = self._probe()
         everything = set(self.net.state_dict())
-        _drop_uncalled(self.net, layer, called)
+        _remove_uncalled(self.net, layer, called)
         if weights_file is not None:
             stored = read_weights(weights_file)
             load_needed(self.net, stored, f"The weights file {weights_file}")
@@ -81,12 +81,12 @@ class Timm(Encoder):
         self.train()
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        """features_BLF of normalised images."""
+        """Compute features_BLF of normalised images."""
         features_BLF, _ = self._features(images_BCHW)
         return features_BLF
 
     def train(self, mode: bool = True) -> "Timm":
-        """Switch the fine-tuned modules; the frozen ones stay as in evaluation, batch statistics included."""
+        """Set the mode of the fine-tuned modules; frozen ones, batch statistics too, stay in evaluation."""
         super().train(False)
         self.training = mode
         for module in self._trained_modules():
@@ -94,15 +94,15 @@ class Timm(Encoder):
         return self
 
     def trained_groups(self) -> list[ParameterGroup]:
-        """The parameters from `fine_tune_from` on."""
+        """Return the parameters from `fine_tune_from` on."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return [ParameterGroup(trained, self.learning_rate)] if trained else []
 
     def extra_repr(self) -> str:
-        """What the modules below do not tell, so that it counts in the fingerprint."""
+        """Describe the options that no submodule shows; `repr` is a part of the fingerprint."""
         return f"model={self.model_name!r}, layer={self.layer!r}, pool={self.pool}"
 
-    def _stop_at_layer(self) -> None:
+    def _cut_at_layer(self) -> None:
         if self.layer == POOLED:
             self.net.reset_classifier(0)
             return
@@ -114,8 +114,8 @@ class Timm(Encoder):
             )
         modules[self.layer].register_forward_hook(_stop)
 
-    def _try_out(self) -> list[str]:
-        """Set `feature_dim` and `grid`; the names of the modules that ran, in order."""
+    def _probe(self) -> list[str]:
+        """Set `feature_dim` and `grid`; return the names of the modules that ran, in order."""
         called: list[str] = []
         handles = [
             module.register_forward_pre_hook(lambda _module, _inputs, name=name: called.append(name))
@@ -136,20 +136,20 @@ class Timm(Encoder):
     def _features(self, images_BCHW: Tensor) -> tuple[Tensor, tuple[int, int]]:
         try:
             output = self.net(images_BCHW)
-        except _Reached as reached:
+        except _LayerReached as reached:
             output = reached.output
         features_BLF, grid = self._locations(output)
         return (features_BLF.mean(dim=1, keepdim=True), (1, 1)) if self.pool else (features_BLF, grid)
 
     def _locations(self, output: Any) -> tuple[Tensor, tuple[int, int]]:
-        """What a layer gives as features_BLF, with its rows and columns."""
+        """Convert a layer's output to features_BLF; return its rows and columns too."""
         match output:
             case Tensor(ndim=2):
                 return output.unsqueeze(1), (1, 1)
             case Tensor(ndim=3):
                 return self._patches(output)
             case Tensor(ndim=4):
-                last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"  # as the Swin family keeps its maps
+                last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"  # as in the Swin family
                 maps_BHWF = output if last else output.permute(0, 2, 3, 1)
                 return maps_BHWF.flatten(1, 2), (maps_BHWF.shape[1], maps_BHWF.shape[2])
         raise UserError(
@@ -162,7 +162,7 @@ class Timm(Encoder):
         rows, columns = (int(side) for side in grid) if grid else (1, tokens_BLF.shape[1] - prefix)
         if tokens_BLF.shape[1] == rows * columns + prefix:
             tokens_BLF = tokens_BLF[:, prefix:]
-        elif tokens_BLF.shape[1] != rows * columns:  # merged tokens, of which the model tells no grid
+        elif tokens_BLF.shape[1] != rows * columns:  # merged tokens, whose grid the model does not give
             rows, columns = 1, tokens_BLF.shape[1]
         return tokens_BLF, (rows, columns)
 
@@ -187,20 +187,20 @@ class Timm(Encoder):
         return [self.net.get_submodule(name) for name in self._trained]
 
 
-class _Reached(Exception):  # noqa: N818 (no error: how a layer in the middle of any model hands over its output)
+class _LayerReached(Exception):  # noqa: N818 (no error: it stops the model at a layer and carries its output)
     def __init__(self, output: Any) -> None:
         super().__init__()
         self.output = output
 
 
 def _stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
-    raise _Reached(output)
+    raise _LayerReached(output)
 
 
-def _drop_uncalled(net: nn.Module, layer: str, called: list[str]) -> None:
-    """Put nothing in the place of every module beside the way to `layer` that did not run."""
-    way = [".".join(layer.split(".")[:depth]) for depth in range(layer.count(".") + 1)]
-    for parent_name in way if layer != POOLED else []:
+def _remove_uncalled(net: nn.Module, layer: str, called: list[str]) -> None:
+    """Replace every module that did not run by an identity, at every level of the path to `layer`."""
+    parents = [".".join(layer.split(".")[:depth]) for depth in range(layer.count(".") + 1)]
+    for parent_name in parents if layer != POOLED else []:
         parent = net.get_submodule(parent_name)
         for name, _ in list(parent.named_children()):
             path = f"{parent_name}.{name}".lstrip(".")

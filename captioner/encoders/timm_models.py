@@ -1,4 +1,4 @@
-"""What timm knows: models by name, where their weights lie, how they take a picture."""
+"""Models of timm: construction by name, pretrained weights, preprocessing."""
 
 import difflib
 import math
@@ -13,7 +13,15 @@ from captioner.images import Preprocessing
 
 
 def create(model: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
-    """The model that timm has under a name.
+    """Create timm's model of a name.
+
+    Args:
+        model: the name.
+        pretrained: fetch timm's weights.
+        arguments: passed on to `timm.create_model`.
+
+    Returns:
+        The model.
 
     Raises:
         UserError: there is none, an argument is wrong, or its weights cannot be downloaded.
@@ -27,14 +35,14 @@ def create(model: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
             f"timm has no model {model!r}. {f'Did you mean {close[0]}?' if close else ''}".rstrip()
         )
     try:
-        with _at_hand(model) if pretrained else nullcontext():
+        with _announced(model) if pretrained else nullcontext():
             return timm.create_model(model, pretrained=pretrained, **arguments)
     except (TypeError, RuntimeError, ValueError) as error:
         raise UserError(f"timm cannot make {model} with the arguments {arguments}: {error}.") from None
 
 
-def _at_hand(model: str) -> AbstractContextManager[None]:
-    """What to load pretrained weights in: an announced download, unless they are in the cache."""
+def _announced(model: str) -> AbstractContextManager[None]:
+    """A context to load pretrained weights in: an announced download, unless they are in the cache."""
     import timm
     from huggingface_hub import try_to_load_from_cache
 
@@ -49,11 +57,23 @@ def _at_hand(model: str) -> AbstractContextManager[None]:
 def preprocessing_of(
     net: nn.Module, image_size: int | None, resize: Any, resize_size: int | None, mean: Any, std: Any
 ) -> Preprocessing:
-    """The model's own, where it is not told otherwise; as timm does at test time."""
+    """Return the preprocessing of a model, which is timm's at test time unless options say otherwise.
+
+    Args:
+        net: the model.
+        image_size: side of the square; None: the model's own.
+        resize: as in `Preprocessing`.
+        resize_size: likewise; None: the model's own.
+        mean: of each channel; None: the model's own.
+        std: likewise.
+
+    Returns:
+        The preprocessing.
+    """
     from timm.data.config import resolve_model_data_config
 
     own: dict[str, Any] = resolve_model_data_config(net)  # type: ignore[no-untyped-call, unused-ignore]
-    # Its `img_size` argument leaves the size in its description as it was.
+    # The argument `img_size` of a model does not change the size in its description.
     built_for = getattr(getattr(net, "patch_embed", None), "img_size", None)
     size = image_size or (built_for or own["input_size"][1:])[0]
     return Preprocessing(

@@ -1,4 +1,4 @@
-"""VGG to a layer by its paper name.      B batch, C channels, H height, W width, L locations, F feature.
+"""VGG up to a layer named as in the paper.   B batch, C channels, H height, W width, L locations, F feature.
 
 Source: Simonyan and Zisserman (2015), "Very deep convolutional networks for large-scale image recognition".
 """
@@ -29,27 +29,27 @@ FC_SIDE = 7  # fc6 reads pool5 of a picture of 224 pixels
 
 @ENCODERS.register("vgg")
 class VGG(Encoder):
-    """The layers of VGG up to a chosen one; the rest is never made.
+    """The layers of VGG up to a chosen one; the rest is not created.
 
-    conv5_3 of VGG16 at 224 pixels is L=196, F=512; pool5 is L=49; fc7 is L=1, F=4096. Names mean a
-    layer's output after its ReLU, as papers use them.
+    conv5_3 of VGG16 at 224 pixels is L=196, F=512; pool5 is L=49; fc7 is L=1, F=4096. A name means the
+    layer's output after its ReLU, as in papers.
 
     Args:
         depth: 11, 13, 16 or 19 weight layers.
         batch_norm: normalise each convolution's output.
-        width: factor on the number of channels; weights of others exist for 1 only.
+        width: factor on the number of channels; pretrained weights exist for 1 only.
         layer: conv<block>_<number>, pool<block>, fc6 or fc7.
         weights: `imagenet` or another name of torchvision's weights (IMAGENET1K_FEATURES ...); `caffe` for
-            the authors' own, from `weights_file`, whose first layer takes blue, green, red and is turned
-            round to take red, green, blue; None for random values (He et al., 2015).
+            the authors' own, from `weights_file`, whose first layer takes blue, green, red and is reversed
+            to take red, green, blue; None for random values (He et al., 2015).
         weights_file: a local copy, with torchvision's names (features.0.weight) or Caffe's (conv1_1.weight);
-            `weights` then only says how pictures are standardised (None: as `imagenet`).
+            `weights` then only determines mean and deviation of the pixels (None: as `imagenet`).
         image_size: side of the square input in pixels.
         resize: `crop` keeps the aspect and takes the middle, `squash` takes all and does not.
         resize_size: what pictures are resized to before the square is cut out; None: 8/7 of `image_size`
             for `crop` (256 for 224), `image_size` for `squash`.
-        coordinates: give each location its place as two more features, column and row from -1 to 1 (Liu et
-            al., 2018): what is seen through attention then tells where it is.
+        coordinates: add two features to each location, its column and row from -1 to 1 (Liu et al., 2018):
+            a context vector of attention then contains its position.
         fine_tune_from: the first layer that training changes, by name; `all` for every layer; None: frozen.
         learning_rate: of the fine-tuned layers; None: that of the rest of the model.
 
@@ -88,7 +88,7 @@ class VGG(Encoder):
         if coordinates:
             if layer.startswith("fc"):
                 raise UserError(
-                    f"encoder vgg: {layer} has no places to give coordinates of; choose pool5 or below."
+                    f"encoder vgg: {layer} has no locations to give coordinates of; choose pool5 or below."
                 )
             self.layers.add_module("coordinates", Coordinates())
             self.feature_dim += 2
@@ -105,7 +105,7 @@ class VGG(Encoder):
         self.train()
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        """features_BLF of normalised images."""
+        """Compute features_BLF of normalised images."""
         maps_BCHW = images_BCHW
         with torch.no_grad():
             for module in self.layers[: self._num_frozen]:
@@ -117,13 +117,13 @@ class VGG(Encoder):
         return maps_BCHW.flatten(2).transpose(1, 2)
 
     def train(self, mode: bool = True) -> "VGG":
-        """Switch the fine-tuned layers; the frozen ones stay as in evaluation, batch statistics included."""
+        """Set the mode of the fine-tuned layers; frozen ones, batch statistics too, stay in evaluation."""
         super().train(mode)
         self.layers[: self._num_frozen].eval()
         return self
 
     def trained_groups(self) -> list[ParameterGroup]:
-        """The parameters from `fine_tune_from` on."""
+        """Return the parameters from `fine_tune_from` on."""
         trained = list(self.layers[self._num_frozen :].parameters())
         return [ParameterGroup(trained, self.learning_rate)] if trained else []
 
@@ -156,10 +156,10 @@ class VGG(Encoder):
 
 
 class Coordinates(nn.Module):
-    """Two more channels of maps: the column, then the row, of each place, from -1 to 1."""
+    """Two more channels of maps: the column, then the row, of each location, from -1 to 1."""
 
     def forward(self, maps_BCHW: Tensor) -> Tensor:
-        """C + 2 channels."""
+        """Append the channels: C + 2 in all."""
         B, _, H, W = maps_BCHW.shape
         x_W, y_H = (torch.linspace(-1, 1, n, device=maps_BCHW.device, dtype=maps_BCHW.dtype) for n in (W, H))
         x_B1HW, y_B1HW = x_W.expand(B, 1, H, W), y_H.unsqueeze(1).expand(B, 1, H, W)
@@ -167,7 +167,7 @@ class Coordinates(nn.Module):
 
 
 def layer_names(depth: int) -> list[str]:
-    """The layers of a VGG that can be asked for, in order.
+    """Return the names of the layers of a VGG, in order.
 
     >>> layer_names(11)[-4:]
     ['conv5_2', 'pool5', 'fc6', 'fc7']
@@ -235,7 +235,7 @@ def _check(
 
 
 def _torchvision_names(depth: int, batch_norm: bool) -> dict[str, str]:
-    """Torchvision's name of each module -> the paper's."""
+    """Return the paper's name of each module by torchvision's."""
     features = enumerate(_module_names(depth, batch_norm, "pool5"))
     return {f"features.{index}": name for index, name in features} | {
         "classifier.0": "fc6",

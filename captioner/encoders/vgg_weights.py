@@ -4,21 +4,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
-from torchvision.models import get_model_weights  # type: ignore[import-untyped, unused-ignore]
 
 from captioner.encoders.weights import fetch_weights, read_weights
 from captioner.errors import UserError, nearest
 from captioner.images import IMAGENET_MEAN, IMAGENET_STD
 
-Source = tuple[Mapping[str, Tensor], str]  # weights by the paper's names, and what to call them in a message
+Source = tuple[Mapping[str, Tensor], str]  # weights by the paper's names, and their name for messages
 
 CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB; Caffe's pixels are in [0, 255] and not divided by a deviation
 
 
 def published_weights(depth: int, batch_norm: bool, layer: str, weights: str | None) -> Any:
-    """The member of torchvision's enumeration of weights, or None."""
+    """Find torchvision's weights by name.
+
+    Args:
+        depth: of the VGG.
+        batch_norm: whether it has batch normalisation.
+        layer: the chosen layer.
+        weights: `imagenet` or a name of torchvision's; None and `caffe` are not torchvision's.
+
+    Returns:
+        The member of torchvision's enumeration, or None.
+
+    Raises:
+        UserError: there are no such weights, or they lack the layer.
+    """
     if weights in (None, "caffe"):
         return None
+    # Imported here: it takes a second, and most configs do without.
+    from torchvision.models import get_model_weights  # type: ignore[import-untyped, unused-ignore]
+
     known = get_model_weights(f"vgg{depth}_bn" if batch_norm else f"vgg{depth}").__members__
     name = "IMAGENET1K_V1" if weights == "imagenet" else str(weights).rpartition(".")[2]
     if name not in known:
@@ -34,7 +49,7 @@ def published_weights(depth: int, batch_norm: bool, layer: str, weights: str | N
 
 
 def standardisation(weights: str | None, published: Any) -> dict[str, Any]:
-    """The fields `mean`, `std` and `scale` of the preprocessing that goes with `weights`."""
+    """Return the fields `mean`, `std` and `scale` of the preprocessing that belongs to `weights`."""
     if weights == "caffe":
         return {"mean": CAFFE_MEAN, "std": (1.0, 1.0, 1.0), "scale": 1.0}
     if published is None:
@@ -46,9 +61,18 @@ def standardisation(weights: str | None, published: Any) -> dict[str, Any]:
 def stored_weights(
     weights: str | None, weights_file: str | None, published: Any, names: dict[str, str]
 ) -> Source | None:
-    """The weights under the paper's names, from the file or else from torchvision; None for random ones.
+    """Read the weights from the file or else from torchvision.
 
-    Caffe's first convolution is turned round here: its input is in the order blue, green, red.
+    Caffe's first convolution is reversed here: its input is in the order blue, green, red.
+
+    Args:
+        weights: the name of the weights.
+        weights_file: a local file; None: torchvision's.
+        published: from `published_weights`.
+        names: the paper's names of modules by torchvision's.
+
+    Returns:
+        Tensors by the paper's names, and a name for messages; None for random weights.
     """
     if weights_file is not None:
         stored, origin = read_weights(weights_file), f"The weights file {weights_file}"

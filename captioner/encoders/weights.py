@@ -17,11 +17,17 @@ from torch import Tensor, nn
 
 from captioner.errors import UserError
 
-PATIENCE = 5.0  # seconds until a silent network counts as none
+TIMEOUT = 5.0  # seconds without an answer after which there is no network
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The state dict in a `.safetensors` file or a `.pth` file; no code in the file is run.
+    """Read the state dict in a `.safetensors` file or a `.pth` file; no code in the file is run.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Tensors by name.
 
     Raises:
         UserError: there is no such file, or it holds something else.
@@ -43,7 +49,14 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def fetch_weights(url: str, megabytes: float | None = None) -> dict[str, Tensor]:
-    """The state dict at `url`, from torch's hub cache or downloaded into it.
+    """Read the state dict at `url`, from torch's hub cache or downloaded into it.
+
+    Args:
+        url: where the file lies; a hash in its name is verified.
+        megabytes: its size, for the announcement; None: not known.
+
+    Returns:
+        Tensors by name.
 
     Raises:
         UserError: it is not in the cache and there is no network; says how to use a local copy.
@@ -61,6 +74,13 @@ def fetch_weights(url: str, megabytes: float | None = None) -> dict[str, Tensor]
 def downloading(url: str, megabytes: float | None = None) -> Iterator[None]:
     """Announce a download, and turn a missing network into one sentence within seconds.
 
+    Args:
+        url: where the file lies.
+        megabytes: its size; None: not known.
+
+    Yields:
+        Nothing: the download runs inside.
+
     Raises:
         UserError: the server cannot be reached, or stopped answering.
     """
@@ -68,7 +88,7 @@ def downloading(url: str, megabytes: float | None = None) -> Iterator[None]:
     size = f"{megabytes:.0f} MB" if megabytes else "size not known before"
     print(f"downloading {name} ({size}) from {url}", file=sys.stderr)
     try:
-        urlopen(Request(url, method="HEAD"), timeout=PATIENCE).close()
+        urlopen(Request(url, method="HEAD"), timeout=TIMEOUT).close()
         yield
     except OSError as error:  # URLError and the errors of huggingface_hub among them
         raise UserError(
@@ -78,13 +98,18 @@ def downloading(url: str, megabytes: float | None = None) -> Iterator[None]:
 
 
 def load_needed(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
-    """Fill `module`, every tensor of it, from `weights`; what `weights` has beyond that is left out.
+    """Fill every tensor of `module` from `weights`; further tensors in `weights` are ignored.
+
+    Args:
+        module: the module.
+        weights: tensors by the names of the module's state dict.
+        origin: name of the weights for messages.
 
     Raises:
         UserError: a tensor is missing, of another shape, or not finite.
     """
     needed: dict[str, Any] = module.state_dict()
-    # Counts of batches seen, which files of before 2018 lack, change no feature.
+    # Files from before 2018 lack the counts of batches, which change no feature.
     missing = [key for key in needed if key not in weights and not key.endswith("num_batches_tracked")]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -99,7 +124,13 @@ def load_needed(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -
 
 
 def report_absent(path: str, absent: Iterable[str], layer: str) -> None:
-    """Say on stderr which tensors a file lacks that a full model would have, but `layer` does not need."""
+    """Print to stderr which tensors a file lacks that a full model would have, but `layer` does not need.
+
+    Args:
+        path: the file.
+        absent: names of the tensors.
+        layer: the chosen layer.
+    """
     names = sorted(absent)
     if names:
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

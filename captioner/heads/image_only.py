@@ -1,4 +1,4 @@
-"""Answers without the question.      B images, N questions, F feature, H hidden, V answers."""
+"""Answers from the image alone.      B images, N questions, F feature, H hidden, V answers."""
 
 from torch import Tensor
 
@@ -8,11 +8,18 @@ from captioner.heads.layers import Embedding, Scores, mean_pool
 
 @HEADS.register("image_only")
 class ImageOnly(Head):
-    r"""I (Antol et al., 2015): how far one gets by the picture alone.
+    r"""I (Antol et al., 2015): the baseline without the question.
 
-    p = softmax(W_o dropout(tanh(W_v dropout(f))))      f = mean_l a_l, with `normalise` f / |f|
+        p = softmax(W_o dropout(tanh(W_v dropout(f))))      f = mean_l a_l, with `normalise` f / |f|
 
-    With `batch_norm` tanh(BN(W_v dropout(f))) in place of tanh(W_v dropout(f)).
+    Args:
+        feature_dim: F.
+        num_answers: V.
+        hidden_dim: H.
+        num_layers: hidden layers of tanh before W_o.
+        dropout: before every matrix.
+        normalise: divide f by its length (norm I).
+        batch_norm: tanh(BN(W_v dropout(f))) in place of tanh(W_v dropout(f)).
     """
 
     uses_question = False
@@ -33,6 +40,15 @@ class ImageOnly(Head):
         self.scores = Scores(hidden_dim, hidden_dim, num_answers, num_layers, dropout)
 
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
-        """The same scores for every question about an image."""
+        """Compute the scores.
+
+        Args:
+            features_BLF: encoded images.
+            images_N: the image of each question.
+            question_NS: not used.
+
+        Returns:
+            logits_NV, the same for every question about an image.
+        """
         logits_BV: Tensor = self.scores(self.image(mean_pool(features_BLF, self.normalise)))
         return Answered(logits_BV.index_select(0, images_N))

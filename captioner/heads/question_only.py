@@ -1,4 +1,4 @@
-"""Answers without a look.      N questions, H hidden, S question, V answers."""
+"""Answers from the question alone.      N questions, H hidden, S question, V answers."""
 
 from torch import Tensor
 
@@ -8,11 +8,16 @@ from captioner.heads.layers import Embedding, Scores
 
 @HEADS.register("question_only")
 class QuestionOnly(Head):
-    r"""LSTM Q (Antol et al., 2015): how far one gets by the question alone.
+    r"""LSTM Q (Antol et al., 2015): the baseline without the image.
 
         p = softmax(W_o dropout(tanh(W_q dropout(s))))
 
-    What other heads reach beyond this is what they see. Pictures are not read.
+    Args:
+        state_dim: S.
+        num_answers: V.
+        hidden_dim: H.
+        num_layers: hidden layers of tanh before W_o.
+        dropout: before every matrix.
     """
 
     uses_image = False
@@ -30,5 +35,14 @@ class QuestionOnly(Head):
         self.scores = Scores(hidden_dim, hidden_dim, num_answers, num_layers, dropout)
 
     def forward(self, features_BLF: Tensor, images_N: Tensor, question_NS: Tensor) -> Answered:
-        """Scores from the question."""
+        """Compute the scores.
+
+        Args:
+            features_BLF: not used.
+            images_N: the image of each question.
+            question_NS: encoded questions.
+
+        Returns:
+            logits_NV.
+        """
         return Answered(self.scores(self.question(question_NS)))

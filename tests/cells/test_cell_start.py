@@ -1,4 +1,4 @@
-"""How weights start: bounds, spread, orthogonality, and the bias of the gate that keeps."""
+"""Initial weights: bounds, spread, orthogonality, and the bias of the forget gate."""
 
 import math
 
@@ -10,7 +10,7 @@ from captioner.errors import UserError
 
 E, H = 30, 40
 ONE_LAYER = [name for name in sorted(CELLS) if name != "stacked"]
-KEEPING = [name for name in ONE_LAYER if CELLS[name].forget_gate]
+WITH_FORGET_GATE = [name for name in ONE_LAYER if CELLS[name].forget_gate]
 
 
 def make(name, **options):
@@ -47,7 +47,7 @@ def test_every_gates_recurrent_block_is_orthogonal(name, options, value):
     assert cell.input.weight.abs().max() <= 1 / math.sqrt(H)
 
 
-@pytest.mark.parametrize("name", KEEPING)
+@pytest.mark.parametrize("name", WITH_FORGET_GATE)
 def test_the_forget_bias_keeps_the_old_state(name):
     """With a large one the state stays what it was; with a large negative one nothing of it is left."""
     state = tuple(torch.randn(2, H) for _ in range(make(name).num_states))

@@ -45,8 +45,8 @@ def gradients(cell: Cell, outputs_NTH: torch.Tensor, *inputs: torch.Tensor) -> d
 @pytest.mark.parametrize(("input_dim", "rows"), [(E, 1024), (H, 1024), (E, 3 * N), (H, 2 * N + 1), (E, 1)])
 @pytest.mark.parametrize("name", EVERY)
 def test_a_sequence_equals_its_steps_and_so_do_all_gradients(name, input_dim, rows, monkeypatch):
-    """The hoisted loop with late weight gradients, in one piece and in several, against single steps."""
-    monkeypatch.setattr("captioner.cells.recurrence.ROWS", rows)
+    """The loop with deferred weight gradients, in one chunk and in several, against single steps."""
+    monkeypatch.setattr("captioner.cells.recurrence.CHUNK_ROWS", rows)
     cell, x_NTE, state = make(name, input_dim)
     inputs = (x_NTE.requires_grad_(), *(leaf.requires_grad_() for leaf in state))
     states = stepped(cell, x_NTE, state)
@@ -60,7 +60,7 @@ def test_a_sequence_equals_its_steps_and_so_do_all_gradients(name, input_dim, ro
 
 
 @pytest.mark.parametrize("name", [name for name in ONE_LAYER if CELLS[name].fused_on])
-def test_torchs_kernel_equals_the_loop_and_so_do_all_gradients(name):
+def test_the_fused_kernel_equals_the_loop_and_so_do_all_gradients(name):
     cell, x_NTE, state = make(name)
     inputs = (x_NTE.requires_grad_(), *(leaf.requires_grad_() for leaf in state))
     fused, looped = cell.fused(x_NTE, state), cell.unroll(x_NTE, state)
@@ -93,10 +93,10 @@ def test_the_trace_shows_every_state(name):
 
 
 @pytest.mark.parametrize("name", [name for name in ONE_LAYER if CELLS[name].fused_on])
-def test_gates_recovered_from_the_kernels_outputs_are_those_of_the_loop(name):
+def test_gates_recovered_from_the_fused_outputs_are_those_of_the_loop(name):
     cell, x_NTE, state = make(name)
-    settled = cell.trace(x_NTE, state, state_update=lambda new, old: new)
-    torch.testing.assert_close(cell.recover(x_NTE, state), settled, atol=1e-12, rtol=0)
+    looped = cell.trace(x_NTE, state, state_update=lambda new, old: new)
+    torch.testing.assert_close(cell.recover(x_NTE, state), looped, atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -162,7 +162,7 @@ def test_a_backward_through_the_backward_is_refused_not_wrong(name):
 @pytest.mark.parametrize("way", ["forward", "step"])
 @pytest.mark.parametrize("name", EVERY)
 def test_mixed_precision_runs_and_learns_nearly_as_full(name, way):
-    """bfloat16 forget_gate 8 bits, so that values of size 1 are right to 0.004 each; errors add up over time."""
+    """bfloat16 keeps 8 bits, so that values of size 1 are right to 0.004 each; errors add up over time."""
     cell, x_NTE, state = make_single(name)
 
     def learn():
@@ -194,6 +194,26 @@ def test_a_sequence_in_mixed_precision_goes_on_by_steps_in_full(name):
     assert [leaf.dtype for leaf in after] == [torch.float] * len(state)
     for leaf, expected in zip(found, wanted, strict=True):
         torch.testing.assert_close(leaf, expected, rtol=0, atol=0.06 * float(expected.abs().max()))
+
+
+def test_the_loop_runs_where_the_kernel_has_not_the_precision_of_autocast(monkeypatch):
+    """As on a CPU whose oneDNN has no LSTM in bfloat16."""
+    cell, x_NTE, state = make_single("lstm")
+    monkeypatch.setattr("captioner.cells.recurrence.lstm_kernel_computes_in", lambda dtype: False)
+    monkeypatch.setattr(torch, "lstm", lambda *_, **__: pytest.fail("the kernel was called"))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ran, traced, looped = cell(x_NTE, state), cell.trace(x_NTE, state), cell.unroll(x_NTE, state)
+    torch.testing.assert_close(ran, looped)
+    torch.testing.assert_close(traced.states[0], looped.outputs_NTH)
+
+
+def test_the_kernel_runs_where_it_has_the_precision_of_autocast(monkeypatch):
+    cell, x_NTE, state = make_single("lstm")
+    monkeypatch.setattr("captioner.cells.recurrence.lstm_kernel_computes_in", lambda dtype: True)
+    monkeypatch.setattr(cell, "fused", lambda *_: "fused")
+    assert cell(x_NTE, state) == "fused"
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert cell(x_NTE, state) == "fused"
 
 
 @pytest.mark.parametrize("name", EVERY)

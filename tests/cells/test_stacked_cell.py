@@ -1,4 +1,4 @@
-"""Layers of cells against torch's, and each thing that may stand between layers against its definition."""
+"""Layers of cells against torch's, and each operation between layers against its definition."""
 
 import pytest
 import torch
@@ -63,12 +63,12 @@ def test_a_sequence_equals_its_steps_and_its_trace_around_every_cell(name, optio
 def test_norm_and_residual_stand_where_the_docstring_says():
     cell, x_NTE, state = make(2, "elman", residual=True, layer_norm=True)
     y_NH, upper_NH, lower_NH = state
-    assert y_NH.shape == (N, H)  # read by nobody inside
+    assert y_NH.shape == (N, H)  # no layer reads it
     (first,) = cell.layers[0].step(cell.project(x_NTE[:, 0]), (lower_NH,))
-    read = F.layer_norm(first, (H,), cell.norms[0].weight, cell.norms[0].bias)
-    (second,) = cell.layers[1].step(cell.layers[1].project(read), (upper_NH,))
+    u_NH = F.layer_norm(first, (H,), cell.norms[0].weight, cell.norms[0].bias)
+    (second,) = cell.layers[1].step(cell.layers[1].project(u_NH), (upper_NH,))
     found = cell.step(cell.project(x_NTE[:, 0]), state)
-    torch.testing.assert_close(found, (read + second, second, first))
+    torch.testing.assert_close(found, (u_NH + second, second, first))
 
 
 def test_zoneout_keeps_by_expectation_when_not_training():
@@ -92,13 +92,14 @@ def test_zoneout_keeps_single_units_in_training():
     assert both == pytest.approx(0.36, abs=0.02)  # drawn anew at every time
 
 
-def what_the_upper_layer_reads(cell, x_NTE, state):
-    """(N, T, H) of a stack of two layers, taken from its own projection."""
-    read = []
-    project = type(cell.layers[1]).project
-    cell.layers[1].project = lambda x: read.append(x) or project(cell.layers[1], x)
+def layer_inputs(cell, x_NTE, state):
+    """The (N, T, H) that each layer above the first gets in one run, taken from its own projection."""
+    inputs = [[] for _ in cell.layers[1:]]
+    for layer, seen in zip(cell.layers[1:], inputs, strict=True):
+        project = type(layer).project
+        layer.project = lambda x, layer=layer, seen=seen, project=project: seen.append(x) or project(layer, x)
     cell(x_NTE, state)
-    return torch.cat(read, dim=1)
+    return [torch.cat(chunks, dim=1) for chunks in inputs]
 
 
 @pytest.mark.parametrize("variational", [False, True])
@@ -106,13 +107,25 @@ def test_dropout_between_layers(variational):
     cell, _, state = make(2, "elman", dropout=0.4, variational=variational)
     x_NTE = torch.randn(N, 400, E, dtype=torch.double)
     below_NTH = cell.layers[0](x_NTE, state[1:]).outputs_NTH
-    read_NTH = what_the_upper_layer_reads(cell, x_NTE, state)
-    scale_NTH = read_NTH / below_NTH
+    (u_NTH,) = layer_inputs(cell, x_NTE, state)
+    scale_NTH = u_NTH / below_NTH
     dropped = scale_NTH == 0
     torch.testing.assert_close(scale_NTH[~dropped], torch.full_like(scale_NTH[~dropped], 1 / 0.6))
     assert (dropped == dropped[:, :1]).all() == variational
     if not variational:
         assert dropped.double().mean().item() == pytest.approx(0.4, abs=0.03)
+
+
+def test_every_layer_has_a_variational_mask_of_its_own():
+    cell, _, _ = make(3, "elman", dropout=0.4, variational=True)
+    x_NTE = torch.randn(500, 2, E, dtype=torch.double)
+    state = tuple(torch.randn(500, H, dtype=torch.double) for _ in range(3))
+    first_NTH, second_NTH = layer_inputs(cell, x_NTE, state)
+    below = cell.layers[0](x_NTE, state[2:]).outputs_NTH, cell.layers[1](first_NTH, state[1:2]).outputs_NTH
+    masks = [(u_NTH / y_NTH)[:, 0] > 0 for u_NTH, y_NTH in zip((first_NTH, second_NTH), below, strict=True)]
+    assert [mask_NH.double().mean().item() for mask_NH in masks] == pytest.approx([0.6, 0.6], abs=0.05)
+    both = (masks[0] & masks[1]).double().mean().item()
+    assert both == pytest.approx(0.36, abs=0.05)  # as of independent draws
 
 
 def test_steps_in_training_carry_the_masks_of_their_sequence():

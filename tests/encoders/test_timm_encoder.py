@@ -1,4 +1,4 @@
-"""Features of timm models equal what a hook hears in the whole model, bit for bit."""
+"""Features of timm models equal what a hook gets in the whole model."""
 
 from urllib.error import URLError
 
@@ -27,7 +27,7 @@ def whole(model, file, **arguments):
     return net
 
 
-def heard(net, layer, images_BCHW):
+def output_of(net, layer, images_BCHW):
     outputs = []
     handle = net.get_submodule(layer).register_forward_hook(lambda *call: outputs.append(call[2].clone()))
     with torch.no_grad():
@@ -54,8 +54,8 @@ def cells(maps_BHWF):
 def test_maps_equal_the_whole_models(model, layer, size, tmp_path):
     net, images_BCHW = whole(model, tmp_path / "net.safetensors"), torch.randn(2, 3, *size)
     ours = Timm(model, layer, str(tmp_path / "net.safetensors"), image_size=size[0])
-    expected = heard(net, layer, images_BCHW)
-    assert torch.equal(ours.train()(images_BCHW), cells(expected.permute(0, 2, 3, 1)))
+    expected = output_of(net, layer, images_BCHW)
+    torch.testing.assert_close(ours.train()(images_BCHW), cells(expected.permute(0, 2, 3, 1)))
     assert (*ours.grid, ours.feature_dim) == (*expected.shape[2:], expected.shape[1])
     pooled = Timm(model, layer, str(tmp_path / "net.safetensors"), image_size=size[0], pool=True)
     torch.testing.assert_close(pooled(images_BCHW), expected.mean((2, 3)).unsqueeze(1))
@@ -68,24 +68,24 @@ def test_maps_with_channels_last_and_tokens_equal_the_whole_models(tmp_path):
     images_BCHW = torch.randn(2, 3, 64, 64)
     net = whole("swin_tiny_patch4_window7_224", file, **small)
     ours = Timm("swin_tiny_patch4_window7_224", "layers.1", file, arguments=small)
-    assert torch.equal(ours(images_BCHW), cells(heard(net, "layers.1", images_BCHW)))
+    torch.testing.assert_close(ours(images_BCHW), cells(output_of(net, "layers.1", images_BCHW)))
     assert (*ours.grid, ours.feature_dim) == (8, 8, 192)
     net = whole("deit_tiny_distilled_patch16_224", file, **small)
     ours = Timm("deit_tiny_distilled_patch16_224", "blocks.2", file, arguments=small)
-    assert torch.equal(ours(images_BCHW), heard(net, "blocks.2", images_BCHW)[:, 2:])
+    torch.testing.assert_close(ours(images_BCHW), output_of(net, "blocks.2", images_BCHW)[:, 2:])
     assert (*ours.grid, ours.feature_dim) == (4, 4, 192)
 
 
-def test_pooled_is_what_timms_classifier_reads(tmp_path):
+def test_pooled_is_the_input_of_timms_classifier(tmp_path):
     file, images_BCHW = str(tmp_path / "net.safetensors"), torch.randn(2, 3, 64, 64)
     net = whole("resnet18", file)
     ours = Timm("resnet18", "pooled", file, image_size=64)
     expected = net.forward_head(net.forward_features(images_BCHW), pre_logits=True)
-    assert torch.equal(ours(images_BCHW), expected.unsqueeze(1))
+    torch.testing.assert_close(ours(images_BCHW), expected.unsqueeze(1))
     assert "net.fc.weight" not in ours.state_dict()
 
 
-def test_only_what_the_layer_needs_must_be_in_the_file(tmp_path, capsys):
+def test_only_tensors_that_the_layer_needs_must_be_in_the_file(tmp_path, capsys):
     file = tmp_path / "net.safetensors"
     state = whole("resnet18", file).state_dict()
     safetensors.torch.save_file({k: v for k, v in state.items() if not k.startswith(("layer4", "fc"))}, file)
@@ -107,7 +107,7 @@ def test_pixels_equal_timms_own_transform():
     for model in ("resnet18", "mobilenetv1_100"):
         theirs = create_transform(**resolve_model_data_config(timm.create_model(model)), is_training=False)
         picture = Image.fromarray(random.integers(0, 256, (250, 333, 3), dtype=np.uint8))
-        assert torch.equal(Timm(model, "bn1").preprocessing(picture), theirs(picture))
+        torch.testing.assert_close(Timm(model, "bn1").preprocessing(picture), theirs(picture))
     ours = Timm("resnet18", "bn1", mean=[0.1, 0.2, 0.3], std=[0.4, 0.5, 0.6], image_size=40, resize="squash")
     assert ours.preprocessing.mean == (0.1, 0.2, 0.3)
     assert (ours.preprocessing.size, ours.preprocessing.resize_size) == (40, None)
@@ -123,12 +123,13 @@ def test_the_pretrained_mobilenet_gives_the_features_it_was_made_for(shared_data
         ours = Timm("mobilenetv1_100", layer, file, arguments=arguments)
         assert (*ours.grid, ours.feature_dim) == shape
         assert ours.preprocessing.mean == ours.preprocessing.std == (0.5, 0.5, 0.5)
-        assert torch.equal(ours(images_BCHW), cells(heard(net, layer, images_BCHW).permute(0, 2, 3, 1)))
+        expected = output_of(net, layer, images_BCHW)
+        torch.testing.assert_close(ours(images_BCHW), cells(expected.permute(0, 2, 3, 1)))
     with pytest.raises(UserError, match="which the chosen layer needs"):
         Timm("mobilenetv1_100", "blocks.4", file, arguments=arguments)
 
 
-def test_fine_tuning_changes_what_runs_from_there_on_and_nothing_else():
+def test_fine_tuning_changes_the_modules_from_there_on_and_no_others():
     live = {
         "zero_init_last": False
     }  # a scale of zero would leave the convolutions before it without gradient
@@ -148,7 +149,7 @@ def test_a_frozen_model_gives_the_same_in_training_and_all_trains_everything():
     frozen = Timm("resnet18", "layer2", image_size=64)
     images_BCHW = torch.randn(2, 3, 64, 64)
     assert frozen.is_frozen
-    assert torch.equal(frozen.train()(images_BCHW), frozen.eval()(images_BCHW))
+    torch.testing.assert_close(frozen.train()(images_BCHW), frozen.eval()(images_BCHW))
     (group,) = Timm("resnet18", "layer2", image_size=64, fine_tune_from="all").trained_groups()
     assert len(group.parameters) == len(list(frozen.parameters()))
 

@@ -44,17 +44,17 @@ def scores(module, z):
     return linear(last, z)
 
 
-def seen(head, features_LF):
+def image(head, features_LF):
     f = features_LF.mean(axis=0)
     return layer(head.image, f / np.sqrt((f**2).sum()) if head.normalise else f)
 
 
 def product(head, features_LF, s):
-    return scores(head.scores, seen(head, features_LF) * layer(head.question, s))
+    return scores(head.scores, image(head, features_LF) * layer(head.question, s))
 
 
 def concatenation(head, features_LF, s):
-    return scores(head.scores, np.concatenate([seen(head, features_LF), layer(head.question, s)]))
+    return scores(head.scores, np.concatenate([image(head, features_LF), layer(head.question, s)]))
 
 
 def question_only(head, features_LF, s):
@@ -62,16 +62,14 @@ def question_only(head, features_LF, s):
 
 
 def image_only(head, features_LF, s):
-    return scores(head.scores, seen(head, features_LF))
+    return scores(head.scores, image(head, features_LF))
 
 
 def attention(head, features_LF, s):
     u = layer(head.question, s)
     for glimpse in head.glimpses:
-        look = glimpse.attention
-        e = [
-            linear(look.score, np.tanh(linear(look.keys, a) + linear(look.query, u)))[0] for a in features_LF
-        ]
+        mlp = glimpse.attention
+        e = [linear(mlp.score, np.tanh(linear(mlp.keys, a) + linear(mlp.query, u)))[0] for a in features_LF]
         alpha = np.exp(e) / np.exp(e).sum()
         z = sum(alpha[k] * features_LF[k] for k in range(L))
         u = u + (
@@ -107,8 +105,8 @@ def test_a_head_is_its_equation(given, name, naive, options):
 
 
 @pytest.mark.parametrize("name", ["product", "concatenation", "image_only"])
-def test_with_batch_norm_what_pictures_share_is_taken_away(given, name):
-    """In training the picture's part does not depend on what is added to or multiplies all of W_v f."""
+def test_batch_norm_takes_away_what_images_have_in_common(given, name):
+    """In training the image's part does not depend on a term or factor common to all W_v f."""
     head = build(name, dropout=0.0, batch_norm=True, normalise=False).train()
     features_BLF, images_N, question_NS = given
     f_BF = features_BLF.numpy().mean(axis=1)
@@ -119,7 +117,7 @@ def test_with_batch_norm_what_pictures_share_is_taken_away(given, name):
     head.image.register_forward_hook(lambda _module, _inputs, output: found.append(output.detach().numpy()))
     head(*given)
     np.testing.assert_allclose(found[0], expected_BH, rtol=1e-9)
-    # What was seen in training stands for the batch afterwards, a tenth of it after one batch.
+    # In evaluation running figures are used: a tenth of the batch's after one batch.
     mean_H, variance_H = 0.1 * mean_H, 0.9 + 0.1 * seen_BH.var(axis=0, ddof=1)
     head.eval()
     head(*given)
@@ -130,7 +128,7 @@ def test_with_batch_norm_what_pictures_share_is_taken_away(given, name):
 
 
 @pytest.mark.parametrize("fusion", ["product", "sum"])
-def test_with_batch_norm_a_glance_is_normalised_over_the_questions(given, fusion):
+def test_with_batch_norm_a_glimpse_is_normalised_over_the_questions(given, fusion):
     head = build("attention", dropout=0.0, batch_norm=True, attention_dim=A, fusion=fusion).train()
     features_BLF, _, question_NS = given
     answered = head(*given)
@@ -146,7 +144,7 @@ def test_with_batch_norm_a_glance_is_normalised_over_the_questions(given, fusion
         np.testing.assert_allclose(answered.logits_NV[n].detach().numpy(), expected, rtol=1e-8)
 
 
-def test_a_picture_of_nothing_has_no_direction_and_breaks_nothing(given):
+def test_features_of_length_zero_give_finite_scores(given):
     features_BLF, images_N, question_NS = given
     logits_NV = build("product")(torch.zeros_like(features_BLF), images_N, question_NS).logits_NV
     assert logits_NV.isfinite().all()
@@ -156,8 +154,8 @@ def test_a_picture_of_nothing_has_no_direction_and_breaks_nothing(given):
 def test_dropout_acts_in_training_alone(given, name):
     head = build(name, dropout=0.5)
     once, again = head(*given).logits_NV, head(*given).logits_NV
-    assert torch.equal(once, again)
+    torch.testing.assert_close(once, again)
     head.train()
-    assert not torch.equal(head(*given).logits_NV, head(*given).logits_NV)
+    assert not torch.allclose(head(*given).logits_NV, head(*given).logits_NV)
     head = build(name, dropout=0.0).train()
-    assert torch.equal(head(*given).logits_NV, head(*given).logits_NV)
+    torch.testing.assert_close(head(*given).logits_NV, head(*given).logits_NV)
