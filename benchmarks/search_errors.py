@@ -15,17 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.beams import last_run
-
 from captioner.data.captions.base import CAPTION_SOURCES
-from captioner.encoders.encoding import Pictures
 from captioner.errors import UserError
 from captioner.evaluation.caption import split_of
-from captioner.inference.generate import Caption, as_captioner, generate
-from captioner.models.folder import load_model
-from captioner.search.base import SEARCHES
-from captioner.search.override import override_search
-from captioner.training.caption import CaptionTask
+from captioner.images import ImageSource
+from captioner.inference.caption import Caption, Captioner
+from captioner.paths import last_model
 
 SEARCHED: dict[str, dict[str, Any]] = {
     "greedy": {"name": "greedy"},
@@ -62,11 +57,12 @@ def row(name: str, answers: Sequence[Caption], exact: Sequence[Caption]) -> Row:
     return Row(name, errors / n, sum(missing) / n, sum(words) / n, sum(one < 2 for one in words))
 
 
-def answers(task: CaptionTask, pictures: Pictures, changes: Mapping[str, Any]) -> dict[str, Caption]:
-    """The first caption of every picture that can be read."""
-    config = override_search(task.config.search, changes)
-    search = SEARCHES.build(config, vocabulary=task.vocabulary)
-    return {one.name: one.captions[0] for one in generate(task, search, pictures) if not one.problem}
+def answers(
+    folder: Path, images: Sequence[tuple[str, ImageSource]], changes: Mapping[str, Any]
+) -> dict[str, Caption]:
+    """Return the first caption of every image that can be read."""
+    captioner = Captioner(folder, search=changes)
+    return {one.name: one.captions[0] for one in captioner.stream(images) if not one.problem}
 
 
 def main() -> None:
@@ -79,19 +75,19 @@ def main() -> None:
     parser.add_argument("--max-steps", type=int, default=5000, help="beginnings that exact search reads")
     options = parser.parse_args()
     try:
-        folder = options.model or last_run(Path("runs"), "caption", "model") / "model"
-        task = as_captioner(load_model(folder), folder)
-        pictures = split_of(CAPTION_SOURCES.build(task.config.data), options.split, options.limit).pictures
+        folder = options.model or last_model("caption")
+        data = Captioner(folder).model.config.data
+        images = split_of(CAPTION_SOURCES.build(data), options.split, options.limit).images
         exactly = {"name": "exact", "length_rule": "none", "max_steps": options.max_steps}
         started = time.perf_counter()
-        exact = answers(task, pictures, exactly)
+        exact = answers(folder, images, exactly)
         seconds = time.perf_counter() - started
         proven = [name for name, caption in exact.items() if caption.proven]
         print(f"{folder}: {len(exact)} pictures of {options.split}, {len(proven)} proven, {seconds:.0f} s\n")
         print("| search | errors | nats missing | words | shorter than 2 |\n| --- | --- | --- | --- | --- |")
         best = [exact[name] for name in proven]
         for name, changes in SEARCHED.items():
-            found = answers(task, pictures, changes)
+            found = answers(folder, images, changes)
             print(row(name, [found[one] for one in proven], best), flush=True)
         print(row("exact", best, best))
     except UserError as mistake:

@@ -94,6 +94,8 @@ def test_its_parts_answer_a_question(file):
     card = {"answers": ["yes", "no", "2"]}
     model = build_model(config, Vocabulary(SPECIAL), card).eval()
     with torch.inference_mode():
-        features_BLF = model.encode_images([model.encoder.preprocessing(Image.new("RGB", (64, 48)))])
+        image = Image.new("RGB", (64, 48))
+        pixels = torch.empty(0) if model.encoder is None else model.encoder.preprocessing(image)
+        features_BLF = model.encode_images([pixels])
         answered = model.ask(features_BLF, [0, 0], ["Why?", "What is it?"])
     assert answered.logits_NV.shape == (2, 3)

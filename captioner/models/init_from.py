@@ -61,9 +61,11 @@ def init_from(model: Model, folder: Path) -> CopiedWeights:
                 _check_same_shape(folder, name, source[name].shape, tensor.shape)
                 tensor.copy_(source[name])
     _copy_standardisation(model, trained)
-    ours_words = {label for _, listed in labels.values() for label in listed}
-    known = {label for _, listed in trained_labels.values() for label in listed}
-    return CopiedWeights(len(target) - len(labels), len(ours_words & known), len(ours_words - known))
+    # Words and answers are counted apart: a new answer is new, though it may be a word that is known.
+    own = {name: tuple(listed[first:]) for name, (first, listed) in labels.items()}
+    pairs = {listed: frozenset(trained_labels[name][1]) for name, listed in own.items()}
+    rows = sum(len(known.intersection(listed)) for listed, known in pairs.items())
+    return CopiedWeights(len(target) - len(labels), rows, sum(map(len, pairs)) - rows)
 
 
 def _inherited(model: Model) -> dict[str, Tensor]:

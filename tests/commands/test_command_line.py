@@ -121,15 +121,15 @@ def test_data_check_reads_a_text_by_its_config_or_its_name(tmp_path, capsys):
     said = called(capsys, "data", "check", *by_task)
     assert wanted in said
     assert "an epoch: 5 updates, each from 50 streams of 7 characters" in said
-    by_name = ("name=text", f"path={tmp_path / 'text.txt'}")
+    by_name = ("name=corpus", f"path={tmp_path / 'text.txt'}")
     assert wanted in called(capsys, "data", "check", *by_name)
     line = refusal(capsys, "data", "check", *by_name, "--min-count", 2)
     assert "--min-count has no meaning for the task char_lm." in line
 
 
 def test_data_check_of_questions(tiny_scenes, home, capsys):
-    sizes = [change.removeprefix("data.") for change in TINY if change.startswith("data.")]
-    words = ["data", "check", "name=question_scenes", f"folder={tiny_scenes}", *sizes]
+    sizes = [change for change in TINY if change.startswith("data.")]
+    words = ["data", "check", "--task", "vqa", f"data.folder={tiny_scenes}", *sizes]
     said = [line.split() for line in called(capsys, *words, "--min-count", "1").splitlines()]
     counted = [
         len(json.loads((tiny_scenes / f"annotations/questions_{split}.json").read_text())["questions"])
