@@ -66,11 +66,13 @@ def test_a_model_that_was_saved_and_loaded_computes_the_same(tiny_model, tmp_pat
     assert not again.training
     assert again.vocabulary.words == model.vocabulary.words
     assert again.config == model.config
+    assert again.state_dict().keys() == model.state_dict().keys()
+    assert all(torch.equal(again.state_dict()[name], t) for name, t in model.state_dict().items())
     assert len(found) == len(expected) >= 1
     for one, other, old in zip(found, expected, before, strict=True):
         assert one.isfinite().all()
-        assert torch.equal(one, other)
-        assert not torch.equal(one, old)
+        torch.testing.assert_close(one, other)  # sums may differ in the last bit by where weights lie
+        assert not torch.allclose(one, old, rtol=1e-3)
     assert read_card(tmp_path / "model")["split"] == "train"
     assert trained_task(tmp_path / "model") == task
     assert sorted(file.suffix for file in (tmp_path / "model").iterdir()) == [

@@ -35,9 +35,10 @@ def config(decoder="show_attend_tell", cell="lstm", task=None, **text_encoder):
     )
 
 
-def make(decoder="show_attend_tell", cell="lstm", text_encoder=None, **task):
+def make(decoder="show_attend_tell", cell="lstm", text_encoder=None, objective=None, **task):
     torch.manual_seed(4)
     made = config(decoder, cell, task, **(text_encoder or {}))
+    made.objective = objective or {}
     built = TranslateTask.from_config(made, WORDS)
     for parameter in built.parameters():
         torch.nn.init.normal_(parameter, std=0.6)
