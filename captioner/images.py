@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, check_type, nearest
 from captioner.pillow import from_array, quiet_pillow, to_rgb, upright
-from captioner.registry import check_type
 
 ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 """A file, a file's bytes, a PIL image, or an array of pixels: (H, W) grey, (H, W, 3) or (H, W, 4) RGB(A)."""

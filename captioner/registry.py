@@ -8,12 +8,11 @@ reaches it.
 
 import importlib
 import inspect
-import json
 import pkgutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, check_type, nearest
 
 T = TypeVar("T")
 Registered = TypeVar("Registered", bound=Callable[..., Any])
@@ -153,25 +152,3 @@ def check_options(
 
 def _hints(maker: Callable[..., Any], include_extras: bool = False) -> dict[str, Any]:
     return get_type_hints(maker.__init__ if inspect.isclass(maker) else maker, include_extras=include_extras)
-
-
-def check_type(what: str, value: Any, annotation: Any) -> None:
-    """Refuse a value from YAML that is not of the annotated type (3 is a float; "3" is not an int).
-
-    Raises:
-        UserError: says what was expected.
-    """
-    from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
-
-    options = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    try:
-        adapter = TypeAdapter[Any](annotation, config=options)
-    except PydanticUserError:  # the annotation is a model, which brings its own strictness
-        adapter = TypeAdapter[Any](annotation)
-    try:
-        adapter.validate_json(json.dumps(value))
-    except ValidationError as error:
-        wanted = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
-        wanted = wanted.replace("typing.", "").replace("collections.abc.", "")
-        problem = error.errors()[0]["msg"]
-        raise UserError(f"{what} must be {wanted}, not {value!r} ({problem}).") from None

@@ -74,6 +74,22 @@ class Model(nn.Module, ABC):
         return {}
 
 
+def label_rows(
+    part: str, rows: Mapping[str, int], labels: Sequence[str]
+) -> dict[str, tuple[int, Sequence[str]]]:
+    """Label the rows of a part's tensors, as `Model.row_labels` does.
+
+    Args:
+        part: the name of the part in the model.
+        rows: the names of its tensors, each with the number of the label of its first row.
+        labels: the words or answers.
+
+    Returns:
+        First number and labels of each tensor, by its name in the model.
+    """
+    return {f"{part}.{name}": (first, labels) for name, first in rows.items()}
+
+
 MODELS: Registry[Model] = Registry("task", "captioner.models")
 """By the name of the task."""
 

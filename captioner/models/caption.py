@@ -7,9 +7,9 @@ from captioner.config import Config
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS, Encoder
-from captioner.models.base import MODELS, check_unused_options
+from captioner.models.base import MODELS, check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
-from captioner.models.sentence import check_sentence_options, decoder_row_labels
+from captioner.models.sentence import check_sentence_options
 from captioner.vocabulary import Vocabulary
 
 
@@ -44,4 +44,4 @@ class CaptionModel(ImageModel):
 
     def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
         """See `Model`."""
-        return decoder_row_labels(self.decoder, self.vocabulary)
+        return label_rows("decoder", self.decoder.word_rows(), self.vocabulary.words)

@@ -12,12 +12,11 @@ from torch import Tensor
 
 from captioner.config import Config
 from captioner.data.questions.base import QUESTION_SOURCES
-from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
+from captioner.data.questions.choices import MultipleChoiceQuestion
 from captioner.decoders.base import DECODERS, FACTS
 from captioner.encoders.base import ENCODERS
-from captioner.models.base import check_unused_options
+from captioner.models.base import check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
-from captioner.models.sentence import decoder_row_labels
 from captioner.tree import map_tree
 from captioner.vocabulary import Vocabulary
 
@@ -58,7 +57,7 @@ class MultipleChoiceModel(ImageModel):
 
     def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
         """See `Model`."""
-        return decoder_row_labels(self.decoder, self.vocabulary)
+        return label_rows("decoder", self.decoder.word_rows(), self.vocabulary.words)
 
     def score(
         self,

@@ -1,11 +1,8 @@
-"""Check and label what all models share that write sentences."""
-
-from collections.abc import Sequence
+"""Check the options that all models share that write sentences."""
 
 from captioner.config import Config
-from captioner.decoders.base import DECODERS, FACTS, Decoder
+from captioner.decoders.base import DECODERS, FACTS
 from captioner.search.base import SEARCHES
-from captioner.vocabulary import Vocabulary
 
 
 def check_sentence_options(config: Config) -> None:
@@ -18,8 +15,3 @@ def check_sentence_options(config: Config) -> None:
     for search in (config.search, config.task.get("validation_search")):
         if search:
             SEARCHES.check(search)
-
-
-def decoder_row_labels(decoder: Decoder, vocabulary: Vocabulary) -> dict[str, tuple[int, Sequence[str]]]:
-    """Return the decoder's tensors with a row for each word, as `Model.row_labels` does."""
-    return {f"decoder.{name}": (first, vocabulary.words) for name, first in decoder.word_rows().items()}

@@ -13,8 +13,8 @@ from captioner.data.translation.base import PAIR_SOURCES
 from captioner.data.translation.symbols import Symbols, Unit
 from captioner.decoders.base import DECODERS
 from captioner.encoders.text_encoder import TextEncoder
-from captioner.models.base import MODELS, Model, check_unused_options
-from captioner.models.sentence import check_sentence_options, decoder_row_labels
+from captioner.models.base import MODELS, Model, check_unused_options, label_rows
+from captioner.models.sentence import check_sentence_options
 from captioner.registry import check_options
 from captioner.vocabulary import Vocabulary
 
@@ -73,5 +73,6 @@ class TranslationModel(Model):
     def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
         """See `Model`."""
         words = self.vocabulary.words
-        encoder = {f"text_encoder.{name}": (n, words) for name, n in self.text_encoder.word_rows().items()}
-        return encoder | decoder_row_labels(self.decoder, self.vocabulary)
+        return label_rows("text_encoder", self.text_encoder.word_rows(), words) | label_rows(
+            "decoder", self.decoder.word_rows(), words
+        )

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from captioner.config import Config
-from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
-from captioner.data.questions.telling import TellingBatch, TellingQuestionEncoder, telling_batch
+from captioner.data.questions.choices import MultipleChoiceQuestion
+from captioner.data.questions.telling_batch import TellingBatch, TellingQuestionEncoder, telling_batch
 from captioner.decoders.base import decoder_class
 from captioner.models.base import MODELS
 from captioner.models.multiple_choice import MultipleChoiceModel

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from captioner.cells.base import Cell
 from captioner.config import Config
-from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
-from captioner.data.questions.pointing import PointingBatch, PointingQuestionEncoder, pointing_batch
+from captioner.data.questions.choices import MultipleChoiceQuestion
+from captioner.data.questions.pointing_batch import PointingBatch, PointingQuestionEncoder, pointing_batch
 from captioner.errors import UserError
 from captioner.models.base import MODELS, check_unused_options
 from captioner.models.multiple_choice import MultipleChoiceModel
