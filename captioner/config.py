@@ -53,9 +53,9 @@ class TrainingConfig:
 class Config:
     """Everything that a training run depends on. The keys of the YAML files are these names.
 
-    `encoder` encodes images, `text_encoder` questions or sources of a translation, `decoder` generates sentences,
-    `head` scores answers, `objective` is what training minimises; a task refuses those it has no use for.
-    Where `search` or `objective` is not given, the task has a default.
+    `encoder` encodes images, `text_encoder` questions or sources of a translation, `decoder` generates
+    sentences, `head` scores answers, `objective` is what training minimises; a task refuses those it has no
+    use for. Where `search` or `objective` is not given, the task has a default.
     """
 
     task: Component
@@ -75,7 +75,7 @@ class Config:
     seed: int = 0
 
     def to_yaml(self) -> str:
-        """The YAML text that `load` reads back to an equal value."""
+        """Return the YAML text that `load` reads back to an equal value."""
         return str(OmegaConf.to_yaml(OmegaConf.create(TypeAdapter(Config).dump_python(self))))
 
 
@@ -84,6 +84,13 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Config:
 
     Setting a component's `name` to another one drops the options the file gave to the former one.
     The `trainer` mapping goes to Lightning's Trainer as it is.
+
+    Args:
+        file: the YAML file.
+        overrides: changes, `key=value` each.
+
+    Returns:
+        The config.
 
     Raises:
         UserError: an unknown key, a wrong type, a file that is missing or no YAML.
@@ -118,7 +125,7 @@ def _start_afresh(base: DictConfig, changes: DictConfig) -> None:
 
 
 def parse_overrides(overrides: Sequence[str]) -> DictConfig:
-    """`["a.b=1"]` as nested values; 1e-3 is a number, and a word without = is refused."""
+    """Return `["a.b=1"]` as nested values; 1e-3 is a number, and a word without = is refused."""
     for item in overrides:
         key, equals, _ = item.partition("=")
         if not equals or not key or key.startswith("-"):
@@ -130,7 +137,14 @@ def parse_overrides(overrides: Sequence[str]) -> DictConfig:
 
 
 def from_mapping(values: Mapping[str, Any], origin: str) -> Config:
-    """Nested plain values as a `Config`.
+    """Return nested plain values as a `Config`.
+
+    Args:
+        values: as YAML has them.
+        origin: where they come from, for messages.
+
+    Returns:
+        The config.
 
     Raises:
         UserError: the first mistake found, with the nearest right name.

@@ -1,4 +1,4 @@
-"""What a user can do wrong, in one clear sentence. Commands print it and exit with status 2."""
+"""Answer mistakes of the user in one clear sentence. Commands print it and exit with status 2."""
 
 import difflib
 import inspect
@@ -12,7 +12,14 @@ class UserError(Exception):
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """A sentence that helps to correct `name`: the closest of `choices`, and all of them if they are few.
+    """Return a sentence that helps to correct a name: the closest of the choices, and all of them.
+
+    Args:
+        name: what the user wrote.
+        choices: the right names.
+
+    Returns:
+        One or two sentences.
 
     >>> nearest("beem", ["beam", "greedy"])
     'Did you mean beam? There are: beam, greedy.'
@@ -25,6 +32,11 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 def check_type(what: str, value: Any, annotation: Any) -> None:
     """Refuse a value from YAML that is not of the annotated type (3 is a float; "3" is not an int).
+
+    Args:
+        what: whose value it is, for the message.
+        value: the value.
+        annotation: the type.
 
     Raises:
         UserError: says what was expected.

@@ -12,6 +12,12 @@ PACKAGE = Path(__file__).resolve().parent
 def config_file(task: str) -> Path:
     """Return the config file of a task: beside the package in a checkout, inside it once installed.
 
+    Args:
+        task: its name, with hyphens or underscores.
+
+    Returns:
+        The YAML file.
+
     Raises:
         UserError: there is no such task.
     """
@@ -62,6 +68,12 @@ def last_run(runs: Path, task: str, holding: str) -> Path:
 
 def last_model(task: str) -> Path:
     """Return the model folder of the newest run of a task, under `runs` in the current folder.
+
+    Args:
+        task: its name, with hyphens or underscores.
+
+    Returns:
+        The model folder.
 
     Raises:
         UserError: there is none.

@@ -1,9 +1,11 @@
-"""Build components from the names and options of a config. One registry a package, one file a component.
+"""Build components from the names and options of a config.
+
+One registry a package, one file a component.
 
 A component is registered under the name of its file, and its constructor is the schema of its options.
-*Options* come from the config; *facts* (vocab_size, feature_dim) are known only when things are built, and are
-passed by name. An option that is a config itself is annotated with `Inner`, so that a check of the outer one
-reaches it.
+*Options* come from the config; *facts* (vocab_size, feature_dim) are known only when things are built, and
+are passed by name. An option that is a config itself is annotated with `Inner`, so that a check of the outer
+one reaches it.
 """
 
 import importlib
@@ -73,6 +75,12 @@ class Registry(Generic[T]):
 
     def name_in(self, config: Mapping[str, Any]) -> str:
         """Return the name that a config gives.
+
+        Args:
+            config: the options of a component.
+
+        Returns:
+            The name.
 
         Raises:
             UserError: it gives none.

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
     {"errors", "registry", "config", "paths"},
     {"cells", "attention", "attention_kernels", "vocabulary", "images", "image_reader", "tree", "device"}
-    | {"scenes", "pairs", "regions"},
+    | {"pillow", "scenes", "pairs", "regions"},
     {"decoders", "encoders", "heads"},
     {"metrics"},
     {"data", "search"},

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     add = parser.add_argument
     add("candidates", type=Path, metavar="CANDIDATES", help="captions to score")
     add("references", type=Path, nargs="+", metavar="REFERENCES", help="what people wrote")

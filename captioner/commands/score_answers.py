@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     add = parser.add_argument
     add("results", type=Path, metavar="RESULTS", help="answers to score")
     add("truth", type=Path, metavar="TRUTH", help="what people answered")

@@ -44,6 +44,12 @@ class Predictor(ABC, Generic[ModelT]):
     def load(cls, folder: Path) -> Any:
         """Load a model folder, on the fastest device.
 
+        Args:
+            folder: the model folder.
+
+        Returns:
+            The model, an instance of `model_class`.
+
         Raises:
             UserError: it holds a model of another task.
         """
@@ -123,7 +129,7 @@ def load(folder: Path | str, **options: Any) -> Any:
 
     Args:
         folder: the model folder.
-        options: of the task's predictor, such as `search` and `n_best`.
+        **options: of the task's predictor, such as `search` and `n_best`.
 
     Returns:
         The predictor of the model's task: `Captioner`, `Answerer`, `Chooser`, `Writer` or `Translator`.

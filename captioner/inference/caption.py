@@ -92,7 +92,7 @@ class Captioner(ImagePredictor[CaptionModel]):
     """Captioning models, loaded once; several make an ensemble, the mean of their probabilities.
 
     Args:
-        folders: the model folders.
+        *folders: the model folders.
         search: changes to the first model's own search.
         n_best: captions an image; a beam whose size nobody chose is as wide at least.
 

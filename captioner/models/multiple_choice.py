@@ -86,7 +86,16 @@ class MultipleChoiceModel(ImageModel):
         sizes: Sequence[tuple[int, int]],
         questions: Sequence[Sequence[MultipleChoiceQuestion]],
     ) -> Any:
-        """Make the batch that the model's `forward` takes; arguments as in `score`."""
+        """Make the batch that the model's `forward` takes.
+
+        Args:
+            features_BLF: features of the images.
+            sizes: width and height of each image in pixels.
+            questions: those about each image.
+
+        Returns:
+            The batch, on the CPU but for the features.
+        """
 
     @abstractmethod
     def choice_log_probs(self, output: Any) -> dict[int, list[float]]:

@@ -8,6 +8,9 @@ from captioner.search.base import SEARCHES
 def check_sentence_options(config: Config) -> None:
     """Refuse a mistake in the decoder, its cell or a search.
 
+    Args:
+        config: the run.
+
     Raises:
         UserError: one sentence with the nearest right name.
     """

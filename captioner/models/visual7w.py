@@ -54,7 +54,16 @@ class TellingModel(MultipleChoiceModel):
         sizes: Sequence[tuple[int, int]],
         questions: Sequence[Sequence[MultipleChoiceQuestion]],
     ) -> TellingBatch:
-        """See `MultipleChoiceModel`."""
+        """Make a batch as `MultipleChoiceModel` says.
+
+        Args:
+            features_BLF: features of the images.
+            sizes: width and height of each image in pixels.
+            questions: those about each image.
+
+        Returns:
+            The batch.
+        """
         sentences = [[s for one in own for s in self.question_encoder.sentences(one)] for own in questions]
         return telling_batch(features_BLF, sentences)
 

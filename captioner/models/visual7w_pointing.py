@@ -71,7 +71,16 @@ class PointingModel(MultipleChoiceModel):
         sizes: Sequence[tuple[int, int]],
         questions: Sequence[Sequence[MultipleChoiceQuestion]],
     ) -> PointingBatch:
-        """See `MultipleChoiceModel`."""
+        """Make a batch as `MultipleChoiceModel` says.
+
+        Args:
+            features_BLF: features of the images.
+            sizes: width and height of each image in pixels.
+            questions: those about each image.
+
+        Returns:
+            The batch.
+        """
         encoder = self.question_encoder
         encoded = [
             [encoder.in_encoder_view(encoder.question(one), size) for one in own]

@@ -13,6 +13,9 @@ from captioner.training.schedules import SCHEDULES
 def check_components(config: Config) -> None:
     """Refuse a mistake in a component, before data is read or a model is built.
 
+    Args:
+        config: the run.
+
     Raises:
         UserError: one sentence with the nearest right name.
     """

@@ -129,7 +129,7 @@ def test_attention_is_drawn_for_each_question(home, ask, tmp_path):
     said = ask(home / "b.jpg", COLOUR, NUMBER, "--attention", tmp_path / "looked.png")
     files = [tmp_path / f"looked-{number}.png" for number in (1, 2)]
     assert sorted(tmp_path.iterdir()) == files
-    assert said.err.splitlines() == [f"looked at: {file}" for file in files]
+    assert said.err.splitlines() == [f"attention: {file}" for file in files]
     with Image.open(files[0]) as first, Image.open(files[1]) as second:
         assert first.size == second.size
         assert first.tobytes() != second.tobytes()

@@ -172,7 +172,7 @@ def test_stopped_in_the_middle_a_run_can_be_used_and_gone_on_with(home, tiny_sce
     assert process.returncode == 0, said
     assert "Stopping after this update" in said
     assert re.search(
-        r"Stopped after \d+\.\d min\. Go on with: .*--resume stopped\nModel: stopped/model\n$", said
+        r"Stopped after \d+\.\d min\. Continue with: .*--resume stopped\nModel: stopped/model\n$", said
     )
     assert (home / "stopped/model/model.safetensors").is_file()
     config = home / "stopped/config.yaml"
@@ -223,7 +223,7 @@ def refusal(capsys, verb, *words):
         ("train", "--task caption seed", "'seed' is not of the form key=value"),
         ("train", "--config gone.yaml", "There is no config file gone.yaml."),
         ("train", "--resume gone", "gone"),
-        ("train", "--resume gone seed=1", "--resume goes on as the run was started"),
+        ("train", "--resume gone seed=1", "--resume continues the run as it was started"),
         ("train", "--resume", "There is no last.ckpt under runs/caption yet"),
         ("evaluate", "", "There is no model under runs/caption yet"),
         ("evaluate", "--model gone", "gone is not a model folder"),

@@ -170,7 +170,7 @@ def test_the_command_draws_alignments(model, capsys, tmp_path):
     said = called(capsys, "translate", "--model", model, "two", "six", "--attention", tmp_path / "seen.png")
     for number in (1, 2):
         assert (tmp_path / f"seen-{number}.png").read_bytes().startswith(b"\x89PNG")
-        assert f"looked at: {tmp_path}/seen-{number}.png" in said.err
+        assert f"attention: {tmp_path}/seen-{number}.png" in said.err
 
 
 def test_the_evaluate_command_knows_the_task(model, capsys, tmp_path):

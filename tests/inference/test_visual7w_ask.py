@@ -101,7 +101,7 @@ def test_attention_is_what_stepping_through_question_and_best_answer_shows(
     model, looked = visual7w_runs / "visual7w/model", tmp_path / "looked.png"
     words = ["Where is it?", "--choices", "Above.", "To the left."]
     _, out, err = ask(capsys, "--model", model, picture_of(visual7w_runs), *words, "--attention", looked)
-    assert err == f"looked at: {looked}\n"
+    assert err == f"attention: {looked}\n"
     best = out.splitlines()[0].split(maxsplit=1)[1]
     ((_, titles, alphas, grid),) = drawn
     said = ["where", "is", "it", *best.lower().rstrip(".").split()]

@@ -1,4 +1,4 @@
-"""How answers are printed, for people and for programs."""
+"""Print answers, as text and as JSON."""
 
 import json
 from typing import TYPE_CHECKING
@@ -8,7 +8,16 @@ if TYPE_CHECKING:
 
 
 def as_text(reply: "Reply", with_question: bool, with_name: bool) -> str:
-    """A line an answer, the likeliest first, with its probability."""
+    """Return a line an answer, the most probable first, with its probability.
+
+    Args:
+        reply: the answers.
+        with_question: whether the question comes before them.
+        with_name: whether the question comes with the name of its image.
+
+    Returns:
+        Lines of text.
+    """
     lines = [reply.question.question] if with_question else []
     if with_name:
         lines[:1] = [f"{reply.question.name}: {reply.question.question}"]
@@ -16,7 +25,7 @@ def as_text(reply: "Reply", with_question: bool, with_name: bool) -> str:
 
 
 def as_json(reply: "Reply") -> str:
-    """One object."""
+    """Return one JSON object."""
     answers = [{"answer": one.text, "probability": one.probability} for one in reply.answers]
     about = {"image": reply.question.name, "question": reply.question.question, "answers": answers}
     return json.dumps(about, ensure_ascii=False)

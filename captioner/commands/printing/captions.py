@@ -1,4 +1,4 @@
-"""How captions are printed, for people and for programs."""
+"""Print captions, as text and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,16 @@ if TYPE_CHECKING:
 
 
 def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -> str:
-    """The caption; or several, a line each, with their log-probabilities."""
+    """Return the caption; or several, a line each, with their log-probabilities.
+
+    Args:
+        captioned: the captions of an image.
+        with_name: whether the image's name comes first.
+        with_words: whether every caption is followed by its words, each with its log-probability.
+
+    Returns:
+        One or several lines.
+    """
     name = f"{captioned.name}: " if with_name else ""
     if len(captioned.captions) == 1 and not with_words:
         return f"{name}{_marked(captioned.captions[0])}"
@@ -17,18 +26,18 @@ def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -
     for caption in captioned.captions:
         lines.append(f"{caption.log_prob:8.2f}  {_marked(caption)}")
         if with_words:
-            said = [*caption.words, "<eos>"] if caption.finished else caption.words
-            lines.append(" " * 10 + spelt_out(said, caption.word_log_probs))
+            words = [*caption.words, "<eos>"] if caption.finished else caption.words
+            lines.append(" " * 10 + words_with_log_probs(words, caption.word_log_probs))
     return "\n".join(lines)
 
 
-def spelt_out(said: Sequence[str], log_probs: Sequence[float]) -> str:
-    """What was said, word after word, each with its log-probability."""
-    return "  ".join(f"{word} {log_prob:.2f}" for word, log_prob in zip(said, log_probs, strict=True))
+def words_with_log_probs(words: Sequence[str], log_probs: Sequence[float]) -> str:
+    """Return words, each followed by its log-probability."""
+    return "  ".join(f"{word} {log_prob:.2f}" for word, log_prob in zip(words, log_probs, strict=True))
 
 
 def as_json(captioned: "Captioned") -> str:
-    """One object. `score` is what the search ranks by; `proven` is said by exact search alone."""
+    """Return one JSON object. `score` is what the search ranks by; only exact search sets `proven`."""
     captions = [
         {
             "caption": caption.text,
@@ -46,5 +55,5 @@ def as_json(captioned: "Captioned") -> str:
 
 
 def _marked(caption: "Caption") -> str:
-    """The sentence, with dots where it was cut."""
+    """Return the sentence, with dots where it was cut."""
     return caption.text if caption.finished else f"{caption.text} ..."
