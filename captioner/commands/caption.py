@@ -26,7 +26,8 @@ from captioner.paths import last_model
 
 if TYPE_CHECKING:
     from captioner.images import ImageSource
-    from captioner.inference.caption import Captioned, Captioner
+    from captioner.inference.caption import Captioner
+    from captioner.inference.caption_results import Captioned
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 

@@ -14,7 +14,8 @@ from captioner.errors import UserError
 from captioner.evaluation.base import EVALUATIONS, Evaluation, unreadable_notes, write_results
 from captioner.evaluation.scene_metrics import share_looked_at, share_true
 from captioner.images import ImageSource
-from captioner.inference.caption import Captioned, Captioner
+from captioner.inference.caption import Captioner
+from captioner.inference.caption_results import Captioned
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
 from captioner.metrics.diversity import diversity
 from captioner.metrics.n_best import n_best_scores

@@ -11,10 +11,9 @@ from torch import Tensor
 from captioner.config import Config
 from captioner.data.translation.base import PAIR_SOURCES
 from captioner.data.translation.symbols import Symbols, Unit
-from captioner.decoders.base import DECODERS
+from captioner.decoders.base import DECODERS, FACTS
 from captioner.encoders.text_encoder import TextEncoder
 from captioner.models.base import MODELS, Model, check_unused_options, label_rows
-from captioner.models.sentence import check_sentence_options
 from captioner.registry import check_options
 from captioner.vocabulary import Vocabulary
 
@@ -57,9 +56,9 @@ class TranslationModel(Model):
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """Refuse a mistake in the text encoder, the decoder, its cell or the search."""
+        """Refuse a mistake in the text encoder, the decoder or its cell."""
         check_options("text_encoder", TextEncoder, config.text_encoder, facts=("vocab_size",))
-        check_sentence_options(config)
+        DECODERS.check(config.decoder, facts=FACTS)
         check_unused_options(config, UNUSED)
 
     def features(self, sources_BL: Tensor) -> Tensor:

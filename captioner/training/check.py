@@ -5,6 +5,7 @@ from pathlib import Path
 from captioner.config import Config
 from captioner.models.base import check_model
 from captioner.models.folder import read_card
+from captioner.search.base import SEARCHES
 from captioner.training.objectives.base import OBJECTIVES
 from captioner.training.optimizers import OPTIMIZERS
 from captioner.training.schedules import SCHEDULES
@@ -20,6 +21,9 @@ def check_components(config: Config) -> None:
         UserError: one sentence with the nearest right name.
     """
     check_model(config)
+    for search in (config.search, config.task.get("validation_search")):
+        if search:
+            SEARCHES.check(search)
     if config.objective:
         OBJECTIVES.check(config.objective)
     OPTIMIZERS.check(config.optimizer, facts=("params",))
