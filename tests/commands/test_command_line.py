@@ -67,7 +67,7 @@ def test_evaluate_prints_a_table_and_where_the_rest_lies(home):
 def test_caption_of_a_folder_and_a_pattern_as_json_with_attention(home):
     said = run(
         home, "caption", "photos", "photos/*.png", "--model", "first/model", "--json", "--n-best", "3",
-        "--attention", "looked.png",
+        "--attention", "drawing.png",
     )  # fmt: skip
     found = [json.loads(line) for line in said.splitlines()]
     assert [one["image"] for one in found] == ["photos/a.jpg", "photos/b.png", "photos/more/c.png"]
@@ -77,7 +77,7 @@ def test_caption_of_a_folder_and_a_pattern_as_json_with_attention(home):
             assert caption["caption"].split() == caption["words"]
             total = sum(caption["word_log_probs"])
             assert total == pytest.approx(caption["log_prob"], abs=1e-4)
-    assert sorted(file.name for file in home.glob("looked-*.png")) == [f"looked-{n}.png" for n in (1, 2, 3)]
+    assert sorted(file.name for file in home.glob("drawing-*.png")) == [f"drawing-{n}.png" for n in (1, 2, 3)]
 
 
 def called(capsys, verb, *words):
@@ -152,7 +152,7 @@ def test_the_last_model_is_taken_where_none_is_named(home, capsys, monkeypatch, 
     assert called(capsys, "caption", home / "photos/a.jpg").strip()
 
 
-def test_stopped_in_the_middle_a_run_can_be_used_and_gone_on_with(home, tiny_scenes):
+def test_a_run_that_was_stopped_can_be_used_and_resumed(home, tiny_scenes):
     """Ctrl-C while it trains; long enough that it cannot end by itself before."""
     many = [change for change in TINY if "max_epochs" not in change]
     words = ["--task", "caption", *many, "trainer.max_epochs=400", f"data.folder={tiny_scenes}"]

@@ -126,7 +126,7 @@ def test_the_command_prints_scores_and_windows(model, capsys):
     assert (model.parent / "evaluation-val/results.json").is_file()
 
 
-def test_a_text_that_has_changed_is_told(model, capsys, tmp_path):
+def test_a_text_that_has_changed_is_noted(model, capsys, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text(TEXT[::-1])
     said = called(capsys, "--model", model, "--data", f"path={other}", "--output", tmp_path / "out")

@@ -85,11 +85,11 @@ def test_a_seed_writes_the_same_text_again(model):
 
 
 @pytest.mark.parametrize("search", [{"name": "greedy"}, {"seed": 3, "temperature": 2.0}])
-def test_a_text_is_heard_as_it_is_written(model, search):
-    writer, heard = Writer(model, search | {"max_length": 25}), []
+def test_a_text_is_streamed_as_it_is_written(model, search):
+    writer, pieces = Writer(model, search | {"max_length": 25}), []
     assert writer.can_stream
-    (one,) = writer.write("the ", heard.append)
-    assert heard == list(one.text)
+    (one,) = writer.write("the ", pieces.append)
+    assert pieces == list(one.text)
     assert not Writer(model, {"name": "beam"}).can_stream
 
 

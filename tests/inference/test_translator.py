@@ -200,7 +200,7 @@ def test_mistakes_are_answered_in_one_line(model, capsys, words, says):
     assert says in capsys.readouterr().err
 
 
-def test_a_model_that_does_not_look_back_has_nothing_to_draw(state_model, capsys):
+def test_a_model_without_attention_has_nothing_to_draw(state_model, capsys):
     with pytest.raises(SystemExit):
         main("translate", ["two", "--model", str(state_model), "--attention", "seen.png"])
     assert "(show_tell, given the encoder's state) does not attend to the source" in capsys.readouterr().err

@@ -98,10 +98,10 @@ def test_attention_is_what_stepping_through_question_and_best_answer_shows(
     drawn: list[Any] = []
     draw = attention_map.draw_attention
     monkeypatch.setattr(attention_map, "draw_attention", lambda *given: drawn.append(given) or draw(*given))
-    model, looked = visual7w_runs / "visual7w/model", tmp_path / "looked.png"
+    model, drawing = visual7w_runs / "visual7w/model", tmp_path / "drawing.png"
     words = ["Where is it?", "--choices", "Above.", "To the left."]
-    _, out, err = ask(capsys, "--model", model, picture_of(visual7w_runs), *words, "--attention", looked)
-    assert err == f"attention: {looked}\n"
+    _, out, err = ask(capsys, "--model", model, picture_of(visual7w_runs), *words, "--attention", drawing)
+    assert err == f"attention: {drawing}\n"
     best = out.splitlines()[0].split(maxsplit=1)[1]
     ((_, titles, alphas, grid),) = drawn
     said = ["where", "is", "it", *best.lower().rstrip(".").split()]
@@ -121,7 +121,7 @@ def test_attention_is_what_stepping_through_question_and_best_answer_shows(
     del expected[3]  # before the <bos> of the answer nothing is to be said
     assert grid == loaded.encoder.grid
     torch.testing.assert_close(torch.tensor(alphas), torch.tensor(expected), atol=1e-5, rtol=1e-4)
-    with Image.open(looked) as figure:
+    with Image.open(drawing) as figure:
         assert figure.width > 240 * 4
 
 

@@ -1,4 +1,4 @@
-"""A loss that is no number, or weights: what stops and what is left; and that looking makes no GPU wait."""
+"""Losses and weights that are not finite: what stops, what is left; the check makes no GPU wait."""
 
 import pytest
 import torch

@@ -13,7 +13,7 @@ from captioner.training import train as training
 
 
 @pytest.mark.parametrize("updates", [3, 6, 9])
-def test_going_on_equals_not_having_stopped_bit_for_bit(tiny, tmp_path, monkeypatch, updates):
+def test_a_resumed_run_equals_one_that_was_not_stopped_bit_for_bit(tiny, tmp_path, monkeypatch, updates):
     """6 updates an epoch: stopped in the first, at the end of the first, in the second."""
     tiny.objective["scheduled_sampling"] = 0.5
     tiny.task["validation_search"] = {"name": "beam", "beam_size": 1, "max_length": 6}

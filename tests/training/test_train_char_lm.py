@@ -1,4 +1,4 @@
-"""Training the character model end to end: what is left behind, going on, and a loss that is no number."""
+"""Read what a run left in its folder, and stop a run."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import ROOT, TEXT
-from runs import CARRIED_ON, assert_same, newest, rows, stop_after
+from runs import RESUMED, assert_same, newest, rows, stop_after
 from safetensors.torch import load_file
 
 from captioner.config import load
@@ -27,7 +27,7 @@ from captioner.training.char_lm import CharLMTask
 
 
 @pytest.mark.parametrize("when", [0.3, 1.0, 1.6])
-def test_going_on_equals_not_having_stopped_bit_for_bit(tiny_text, tmp_path, monkeypatch, when):
+def test_a_resumed_run_equals_one_that_was_not_stopped_bit_for_bit(tiny_text, tmp_path, monkeypatch, when):
     """Stopped in the first epoch, at its end, in the second: weights, streams' state, losses."""
     whole = training.train(tiny_text, tmp_path / "whole")
     an_epoch = newest(tmp_path / "whole")["global_step"] // 2
@@ -39,7 +39,7 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(tiny_text, tmp_path, mon
     assert [tuple(leaf.shape) for leaf in before["carried"]] == [(7, 9)] * 4
     resumed = training.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "parts")
-    assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
+    assert_same([one[part] for part in RESUMED], [other[part] for part in RESUMED])
     assert resumed.best == whole.best
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
 
@@ -90,7 +90,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_epoch_bit_for_bit(tiny_text,
     training.train(load(tmp_path / "killed/config.yaml"), tmp_path / "killed", resume=True)
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "killed")
-    assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
+    assert_same([one[part] for part in RESUMED], [other[part] for part in RESUMED])
     best = [load_file(tmp_path / name / "model/model.safetensors") for name in ("whole", "killed")]
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 

@@ -1,4 +1,4 @@
-"""Training a translator end to end: it learns, goes on where it was stopped, and leaves a whole folder."""
+"""Training a translator end to end: it learns, resumes where it was stopped, and leaves a whole folder."""
 
 import csv
 import json
@@ -42,7 +42,7 @@ def newest(folder):
 
 
 @pytest.mark.parametrize("when", [0.4, 1.0, 1.7])
-def test_going_on_equals_not_having_stopped_bit_for_bit(small, tmp_path, monkeypatch, when):
+def test_a_resumed_run_equals_one_that_was_not_stopped_bit_for_bit(small, tmp_path, monkeypatch, when):
     """Stopped in the first epoch, at its end, in the second."""
     whole = training.train(small, tmp_path / "whole")
     an_epoch = newest(tmp_path / "whole")["global_step"] // 2

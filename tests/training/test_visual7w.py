@@ -197,7 +197,7 @@ def test_accuracy_of_what_was_chosen_by_type():
     assert task.compute_metrics() == {}, "summed up once"
 
 
-def test_a_decoder_that_does_not_look_needs_no_pictures():
+def test_a_decoder_that_uses_no_image_needs_no_pictures():
     task = make(changes=["decoder={name: language_model, cell: {name: lstm, hidden_dim: 6}, embed_dim: 5}"])
     assert task.model.encoder is None
     found = task.model.score(torch.zeros(2, 0, 0), SIZES, ASKED)

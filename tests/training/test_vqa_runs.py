@@ -80,7 +80,7 @@ def by_kind(said: dict[int, str], annotations: dict[int, Any]) -> dict[str, floa
 
 
 @pytest.mark.parametrize("updates", [3, 5, 8])
-def test_going_on_equals_not_having_stopped_bit_for_bit(
+def test_a_resumed_run_equals_one_that_was_not_stopped_bit_for_bit(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: int
 ) -> None:
     """5 updates an epoch: stopped in the first, at the end of the first, in the second."""
@@ -157,7 +157,7 @@ def test_a_limit_takes_the_first_questions(runs: Path, tmp_path: Path) -> None:
     assert found.title == "7 questions"
 
 
-def test_questions_of_the_same_text_get_the_same_answer_of_a_model_that_does_not_look(runs: Path) -> None:
+def test_questions_of_the_same_text_get_the_same_answer_of_a_model_that_uses_no_image(runs: Path) -> None:
     questions, _ = written(runs, "test")
     asked = [ImageQuestion(str(i), runs / "no such file", one["question"]) for i, one in questions.items()]
     said = defaultdict(Counter)
@@ -168,7 +168,7 @@ def test_questions_of_the_same_text_get_the_same_answer_of_a_model_that_does_not
     assert len(said) > 5
 
 
-def test_what_does_not_look_cannot_be_drawn(runs: Path) -> None:
+def test_a_head_without_attention_cannot_be_drawn(runs: Path) -> None:
     with pytest.raises(UserError, match="question_only head, which has no attention to draw"):
         Answerer(runs / "question_only/model").check_has_attention()
 
