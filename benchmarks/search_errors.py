@@ -19,7 +19,8 @@ from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.errors import UserError
 from captioner.evaluation.caption import split_of
 from captioner.images import ImageSource
-from captioner.inference.caption import Caption, Captioner
+from captioner.inference.caption import Captioner
+from captioner.inference.caption_results import Caption
 from captioner.paths import last_model
 
 SEARCHED: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Hold a run in one typed value: read from YAML, changed by key=value, refused with a clear sentence.
+"""A run in one typed value: read from YAML, changed by key=value, refused with a clear sentence.
 
 Nothing here imports torch: a typo answers at once. What stands inside a component (a mapping with a
 `name`) is checked by the registry that builds it, before data is read or a model is made.
@@ -20,7 +20,7 @@ from captioner.errors import UserError, nearest
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 Component = dict[str, Any]
-"""The `name` of a registered class, and its options."""
+"""`name`, and the options of what the registry has under that name."""
 
 
 @dataclass(config=STRICT)
@@ -33,7 +33,7 @@ class VocabularyConfig:
 
 @dataclass(config=STRICT)
 class TrainingConfig:
-    """How batches are made, where training starts, and when it stops.
+    """How batches are made and when to stop.
 
     A batch holds `batch_size` images with `captions_per_image` captions each, cut at `max_words`. `init_from`
     is the folder of a trained model to start from.
@@ -54,8 +54,8 @@ class Config:
     """Everything that a training run depends on. The keys of the YAML files are these names.
 
     `encoder` encodes images, `text_encoder` questions or sources of a translation, `decoder` generates
-    sentences, `head` scores answers, `objective` is what training minimises; a task refuses those it has no use
-    for. Where `search` or `objective` is not given, the task has a default.
+    sentences, `head` scores answers, `objective` is what training minimises; a task refuses those it has no
+    use for. Where `search` or `objective` is not given, the task has a default.
     """
 
     task: Component
@@ -80,17 +80,17 @@ class Config:
 
 
 def load(file: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a YAML file and change it.
+    """Read a YAML file and change it by `key=value` pairs (`decoder.cell.hidden_dim=256`).
 
     Setting a component's `name` to another one drops the options the file gave to the former one.
     The `trainer` mapping goes to Lightning's Trainer as it is.
 
     Args:
-        file: the config file.
-        overrides: changes, as `decoder.cell.hidden_dim=256`.
+        file: the YAML file.
+        overrides: changes, `key=value` each.
 
     Returns:
-        The run.
+        The config.
 
     Raises:
         UserError: an unknown key, a wrong type, a file that is missing or no YAML.
@@ -140,11 +140,11 @@ def from_mapping(values: Mapping[str, Any], origin: str) -> Config:
     """Return nested plain values as a `Config`.
 
     Args:
-        values: the sections by name.
-        origin: the file they are from, for messages.
+        values: as YAML has them.
+        origin: where they come from, for messages.
 
     Returns:
-        The run.
+        The config.
 
     Raises:
         UserError: the first mistake found, with the nearest right name.

@@ -1,7 +1,10 @@
-"""Tell a user's mistake in one clear sentence. Commands print it and exit with status 2."""
+"""Answer mistakes of the user in one clear sentence. Commands print it and exit with status 2."""
 
 import difflib
+import inspect
+import json
 from collections.abc import Iterable
+from typing import Any
 
 
 class UserError(Exception):
@@ -11,6 +14,13 @@ class UserError(Exception):
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return a sentence that helps to correct a name: the closest of the choices, and all of them.
 
+    Args:
+        name: what the user wrote.
+        choices: the right names.
+
+    Returns:
+        One or two sentences.
+
     >>> nearest("beem", ["beam", "greedy"])
     'Did you mean beam? There are: beam, greedy.'
     """
@@ -18,3 +28,30 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]}? " if close else ""
     return f"{hint}There are: {', '.join(known)}." if known else "There are none."
+
+
+def check_type(what: str, value: Any, annotation: Any) -> None:
+    """Refuse a value from YAML that is not of the annotated type (3 is a float; "3" is not an int).
+
+    Args:
+        what: whose value it is, for the message.
+        value: the value.
+        annotation: the type.
+
+    Raises:
+        UserError: says what was expected.
+    """
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+    options = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    try:
+        adapter = TypeAdapter[Any](annotation, config=options)
+    except PydanticUserError:  # the annotation is a model, which brings its own strictness
+        adapter = TypeAdapter[Any](annotation)
+    try:
+        adapter.validate_json(json.dumps(value))
+    except ValidationError as error:
+        wanted = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+        wanted = wanted.replace("typing.", "").replace("collections.abc.", "")
+        problem = error.errors()[0]["msg"]
+        raise UserError(f"{what} must be {wanted}, not {value!r} ({problem}).") from None

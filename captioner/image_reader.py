@@ -1,8 +1,9 @@
-"""Read images in threads, in their order, one batch ahead of what is done with them."""
+"""Read images in threads, in order; the next batch is read while one is used."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 from PIL import Image
@@ -21,7 +22,7 @@ class ReadImage(NamedTuple, Generic[Key, Value]):
 
     key: Key
     value: Value | None
-    problem: str | None
+    problem: str | None  # a sentence; None where the image was read
 
 
 def read_images(
@@ -36,19 +37,19 @@ def read_images(
     Returns:
         One entry an image, in order; `problem` is set where the image cannot be read.
     """
-    (read,) = read_batches(images, transform, max(1, len(images))) if images else ([],)
-    return read
+    return [one for batch in read_batches(images, transform, max(1, len(images))) for one in batch]
 
 
 def read_batches(
-    images: Sequence[tuple[Key, ImageSource]],
+    images: Iterable[tuple[Key, ImageSource]],
     transform: Callable[[Key, Image.Image], Value],
     batch_size: int,
 ) -> Iterator[list[ReadImage[Key, Value]]]:
     """Decode and transform images batch by batch; the next batch is read while this one is used.
 
     Args:
-        images: sources of images, each with a key that names it.
+        images: sources of images, each with a key that names it; taken from the iterable as they are needed,
+            so that a long list of encoded images need not be in memory at once.
         transform: the work to do on the key and the decoded RGB image; it runs in the reading thread.
         batch_size: images of a batch; the last one may have fewer.
 
@@ -63,11 +64,11 @@ def read_batches(
             return ReadImage(key, None, str(error))
         return ReadImage(key, transform(key, image), None)
 
-    with ThreadPoolExecutor(min(NUM_THREADS, max(1, len(images)))) as pool:
+    remaining = iter(images)
+    with ThreadPoolExecutor(NUM_THREADS) as pool:
         ahead: list[list[Future[ReadImage[Key, Value]]]] = []
         try:
-            for start in range(0, len(images), batch_size):
-                batch = images[start : start + batch_size]
+            while batch := list(islice(remaining, batch_size)):
                 ahead.append([pool.submit(read, key, source) for key, source in batch])
                 if len(ahead) == 2:
                     yield [future.result() for future in ahead.pop(0)]

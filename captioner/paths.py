@@ -13,7 +13,7 @@ def config_file(task: str) -> Path:
     """Return the config file of a task: beside the package in a checkout, inside it once installed.
 
     Args:
-        task: its name, as on the command line or in configs.
+        task: its name, with hyphens or underscores.
 
     Returns:
         The YAML file.
@@ -70,7 +70,7 @@ def last_model(task: str) -> Path:
     """Return the model folder of the newest run of a task, under `runs` in the current folder.
 
     Args:
-        task: its name, as on the command line or in configs.
+        task: its name, with hyphens or underscores.
 
     Returns:
         The model folder.

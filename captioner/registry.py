@@ -1,19 +1,20 @@
-"""Build components from the names and options of a config. One registry a package, one file a component.
+"""Build components from the names and options of a config.
+
+One registry a package, one file a component.
 
 A component is registered under the name of its file, and its constructor is the schema of its options.
-*Options* come from the config; *facts* (vocab_size, feature_dim) are known only when things are built, and are
-passed by name. An option that is a config itself is annotated with `Inner`, so that a check of the outer one
-reaches it.
+*Options* come from the config; *facts* (vocab_size, feature_dim) are known only when things are built, and
+are passed by name. An option that is a config itself is annotated with `Inner`, so that a check of the outer
+one reaches it.
 """
 
 import importlib
 import inspect
-import json
 import pkgutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, check_type, nearest
 
 T = TypeVar("T")
 Registered = TypeVar("Registered", bound=Callable[..., Any])
@@ -35,7 +36,7 @@ class Registry(Generic[T]):
         self._imported = False
 
     def register(self, name: str) -> Callable[[Registered], Registered]:
-        """Return a decorator that registers a class or function under a name."""
+        """Decorator: make the class or function available as `name: <name>`."""
 
         def add(maker: Registered) -> Registered:
             if name in self._makers:
@@ -73,13 +74,13 @@ class Registry(Generic[T]):
         check_options(f"{self.kind} {name}", self[name], options, facts)
 
     def name_in(self, config: Mapping[str, Any]) -> str:
-        """Return the name in a config.
+        """Return the name that a config gives.
 
         Args:
-            config: `name`, and options.
+            config: the options of a component.
 
         Returns:
-            The name, whether it is registered or not.
+            The name.
 
         Raises:
             UserError: it gives none.
@@ -93,7 +94,7 @@ class Registry(Generic[T]):
 
         Args:
             config: `name`, and options.
-            **facts: what is known only now; the component gets those that its constructor has.
+            **facts: values known only now; the component gets those that its constructor has.
 
         Returns:
             The component.
@@ -167,30 +168,3 @@ def check_options(
 
 def _hints(maker: Callable[..., Any], include_extras: bool = False) -> dict[str, Any]:
     return get_type_hints(maker.__init__ if inspect.isclass(maker) else maker, include_extras=include_extras)
-
-
-def check_type(what: str, value: Any, annotation: Any) -> None:
-    """Refuse a value from YAML that is not of the annotated type (3 is a float; "3" is not an int).
-
-    Args:
-        what: the option, for the message.
-        value: its value.
-        annotation: its type.
-
-    Raises:
-        UserError: says what was expected.
-    """
-    from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
-
-    options = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    try:
-        adapter = TypeAdapter[Any](annotation, config=options)
-    except PydanticUserError:  # the annotation is a model, which brings its own strictness
-        adapter = TypeAdapter[Any](annotation)
-    try:
-        adapter.validate_json(json.dumps(value))
-    except ValidationError as error:
-        wanted = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
-        wanted = wanted.replace("typing.", "").replace("collections.abc.", "")
-        problem = error.errors()[0]["msg"]
-        raise UserError(f"{what} must be {wanted}, not {value!r} ({problem}).") from None

@@ -1,6 +1,8 @@
 """What every test may use."""
 
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,21 @@ def visual7w_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         changes = [*TINY_VISUAL7W, f"data.folder={folder / 'scenes'}"]
         train(load(ROOT / f"configs/{task}.yaml", changes), folder / task)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function from a task's name to a model folder of it, with random weights."""
+    from tiny_models import save_tiny, tiny_config
+
+    folder = tmp_path_factory.mktemp("models")
+
+    @cache
+    def made(task: str) -> Path:
+        kind = "visual7w" if task.startswith("visual7w") else task
+        return save_tiny(tiny_config(task, folder / f"data-{kind}"), folder / task)
+
+    return made
 
 
 @pytest.fixture

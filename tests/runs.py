@@ -1,4 +1,4 @@
-"""What tests of training look at in a run's folder, and how they stop one."""
+"""Read what a run left in its folder, and stop a run."""
 
 import csv
 
@@ -8,21 +8,21 @@ from captioner.training.callbacks import StopOnRequest
 
 
 def rows(folder):
-    """metrics.csv, a mapping for each row."""
+    """The rows of metrics.csv, a mapping each."""
     with (folder / "metrics.csv").open(newline="", encoding="utf-8") as lines:
         return list(csv.DictReader(lines))
 
 
 def newest(folder):
-    """What a run is gone on with from."""
+    """The resume file of a run."""
     return torch.load(folder / "last.ckpt", weights_only=True)
 
 
-CARRIED_ON = (
-    *("state_dict", "optimizer_states", "lr_schedulers", "carried", "newest", "rng", "means"),
-    *("epoch", "global_step", "TextData"),
+RESUMED = (
+    *("state_dict", "optimizer_states", "lr_schedulers", "carried", "newest", "rng_state", "running_mean"),
+    *("epoch", "global_step", "DataModule"),
 )
-"""Of a resume file of the character model, all that its training goes on with; TextData is the position."""
+"""What training resumes with, in a resume file of the character model; DataModule is the position."""
 
 
 def assert_same(one, other):
@@ -46,7 +46,7 @@ def stop_after(monkeypatch, updates):
     real = StopOnRequest.on_train_batch_end
 
     def ask(self, trainer, *rest):
-        self.asked = trainer.global_step == updates
+        self.requested = trainer.global_step == updates
         real(self, trainer, *rest)
 
     monkeypatch.setattr(StopOnRequest, "on_train_batch_end", ask)

@@ -1,58 +1,81 @@
-"""Arrows point down: a layer imports from layers below it, and from its own."""
+"""Arrows point down: a layer imports from layers below it, and from its own; no cycle; no long chain."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
-    {"errors", "registry", "config"},
-    {
-        "cells",
-        "attention",
-        "attention_kernels",
-        "vocabulary",
-        "images",
-        "tree",
-        "device",
-        "scenes",
-        "pairs",
-        "regions",
-    },
+    {"errors", "registry", "config", "paths"},
+    {"cells", "attention", "attention_kernels", "vocabulary", "images", "image_reader", "tree", "device"}
+    | {"pillow", "scenes", "pairs", "regions"},
     {"decoders", "encoders", "heads"},
-    {"data", "search", "metrics", "insight"},
-    {"tasks"},
-    {"app"},
+    {"metrics"},
+    {"data", "search"},
+    {"models"},
+    {"insight"},
+    {"inference"},
+    {"training"},
+    {"evaluation"},
     {"commands"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-FILES = sorted(file for file in PACKAGE.rglob("*.py") if file.parent != PACKAGE or file.stem != "__init__")
+APART = [("training", "inference"), ("training", "insight"), ("data", "search"), ("search", "data")]
+"""Pairs whose first part does not import the second one, though its layer would allow it."""
+FILES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")
+DEPTH = 9
+
+
+def name_of(file: Path) -> str:
+    parts = (PACKAGE.name, *file.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(file): file for file in FILES}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Modules of the package that are imported anywhere in a tree."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"line {node.lineno}: write imports in full"
+            names = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names = {alias.name for alias in node.names}
+        else:
+            continue
+        found |= {name for name in names if name in MODULES}
+    return found
+
+
+@cache
+def everywhere(module: str) -> frozenset[str]:
+    """What a module imports, inside functions and for type checking too."""
+    return frozenset(imported(ast.parse(MODULES[module].read_text(encoding="utf-8"))) - {module})
+
+
+@cache
+def at_the_top(module: str) -> frozenset[str]:
+    """What a module imports when it is imported, or for type checking."""
+    body = ast.parse(MODULES[module].read_text(encoding="utf-8")).body
+    blocks = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom | ast.If)]
+    return frozenset(set().union(*map(imported, blocks)) - {module})
 
 
 def part(module: str) -> str:
     return module.split(".")[1]
 
 
-def imported(file: Path) -> set[str]:
-    """Parts of the package that a file imports anywhere, inside functions too."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("captioner."):
-            found.add(part(node.module))
-        elif isinstance(node, ast.ImportFrom) and node.module == "captioner":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {part(alias.name) for alias in node.names if alias.name.startswith("captioner.")}
-        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{file}: write imports in full"
-    return found
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_imports_point_down(file):
-    own = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    above = {name for name in imported(file) if LEVEL[name] > LEVEL[own]}
-    assert not above, f"{own} is below {above}"
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module):
+    above = {name for name in everywhere(module) if LEVEL[part(name)] > LEVEL[part(module)]}
+    assert not above, f"{part(module)} is below {above}"
+    for one, other in APART:
+        if part(module) == one:
+            assert other not in map(part, everywhere(module))
 
 
 def test_every_part_of_the_package_has_a_layer():
@@ -62,26 +85,38 @@ def test_every_part_of_the_package_has_a_layer():
     assert parts == set(LEVEL)
 
 
-def test_no_cycles_between_modules():
-    modules = {
-        ".".join(("captioner", *file.relative_to(PACKAGE).with_suffix("").parts)): file for file in FILES
-    }
+@pytest.mark.parametrize("parts", LAYERS, ids=lambda parts: "-".join(sorted(parts)))
+def test_parts_of_one_layer_do_not_import_each_other_in_a_circle(parts):
     arrows = {
-        name: {
-            node.module
-            for node in ast.parse(file.read_text()).body
-            if isinstance(node, ast.ImportFrom) and node.module in modules
-        }
-        for name, file in modules.items()
+        one: {part(name) for m in MODULES if part(m) == one for name in everywhere(m)} & parts - {one}
+        for one in parts
     }
-    done: set[str] = set()
+    while free := {one for one, others in arrows.items() if not others}:
+        arrows = {one: others - free for one, others in arrows.items() if one not in free}
+    assert not arrows
 
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, " -> ".join((*path, name))
-        if name not in done:
-            for below in arrows[name]:
-                visit(below, (*path, name))
-            done.add(name)
 
-    for name in modules:
+def longest_chains(arrows) -> dict[str, tuple[str, ...]]:
+    """The longest chain of imports from each module; fails at a cycle."""
+    chains: dict[str, tuple[str, ...]] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> tuple[str, ...]:
+        assert name not in path, "a cycle: " + " -> ".join((*path[path.index(name) :], name))
+        if name not in chains:
+            below = [visit(other, (*path, name)) for other in sorted(arrows(name))]
+            chains[name] = (name, *max(below, key=len, default=()))
+        return chains[name]
+
+    for name in MODULES:
         visit(name, ())
+    return chains
+
+
+def test_no_cycle_between_modules():
+    """Not inside functions either, nor for type checking."""
+    assert longest_chains(everywhere)
+
+
+def test_no_chain_of_imports_is_long():
+    longest = max(longest_chains(at_the_top).values(), key=len)
+    assert len(longest) <= DEPTH, " -> ".join(longest)

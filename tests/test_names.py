@@ -21,7 +21,9 @@ def public(file: Path) -> list[Definition]:
 def arguments(node: Definition) -> list[str]:
     """What a function, or a class when it is made, takes."""
     if isinstance(node, ast.ClassDef):
-        made = [inner for inner in node.body if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"]
+        made = [
+            inner for inner in node.body if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"
+        ]
         return arguments(made[0]) if made else []
     listed = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     return [one.arg for one in listed if one.arg not in ("self", "cls")]

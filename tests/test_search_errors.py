@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from captioner.inference.generate import Caption
+from captioner.inference.caption import Caption
 
 
 @pytest.fixture

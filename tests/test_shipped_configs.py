@@ -10,9 +10,9 @@ from PIL import Image
 from captioner.config import load
 from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS
-from captioner.models.folder import _without_weight_files
+from captioner.models.base import build_model
+from captioner.models.folder import without_weight_files
 from captioner.search.base import SEARCHES
-from captioner.training.task import TASKS
 from captioner.training.train import check
 from captioner.vocabulary import SPECIAL, Vocabulary
 
@@ -50,7 +50,7 @@ def test_it_opens_with_what_it_is_and_its_command(file):
 
 
 def small(encoder):
-    options = _without_weight_files(encoder)
+    options = without_weight_files(encoder)
     if options.get("layer") in ("fc6", "fc7"):
         options |= {"width": 0.02, "weights": None}
     return options
@@ -70,9 +70,9 @@ def test_its_parts_can_be_built_and_fit_together(file):
         return
     if config.task["name"] == "translate":
         words = Vocabulary([*SPECIAL, "a", "b"])
-        task = TASKS.build(config.task, config=config, vocabulary=words).eval()
+        model = build_model(config, words).eval()
         with torch.inference_mode():
-            (found,) = SEARCHES.build(config.search)(task.decoder, task.features(torch.tensor([[4, 5, 4]])))
+            (found,) = SEARCHES.build(config.search)(model.decoder, model.features(torch.tensor([[4, 5, 4]])))
         assert len(found) == 1
         return
     encoder = ENCODERS.build(small(config.encoder))
@@ -92,8 +92,10 @@ def test_its_parts_answer_a_question(file):
     config = load(file)
     config.encoder = small(config.encoder)
     card = {"answers": ["yes", "no", "2"]}
-    task = TASKS.build(config.task, config=config, vocabulary=Vocabulary(SPECIAL), card=card).eval()
+    model = build_model(config, Vocabulary(SPECIAL), card).eval()
     with torch.inference_mode():
-        features_BLF = task.encode_images([Image.new("RGB", (64, 48))])
-        answered = task.ask(features_BLF, [0, 0], ["Why?", "What is it?"])
+        image = Image.new("RGB", (64, 48))
+        pixels = torch.empty(0) if model.encoder is None else model.encoder.preprocessing(image)
+        features_BLF = model.encode_images([pixels])
+        answered = model.ask(features_BLF, [0, 0], ["Why?", "What is it?"])
     assert answered.logits_NV.shape == (2, 3)

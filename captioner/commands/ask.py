@@ -2,7 +2,7 @@
 
   python scripts/ask.py photo.jpg "What color is the cat?"
   python scripts/ask.py photo.jpg "Is it raining?" "How many people are there?" --top 3
-  python scripts/ask.py photo.jpg "What is on the table?" --attention looked.png
+  python scripts/ask.py photo.jpg "What is on the table?" --attention attention.png
   python scripts/ask.py --pairs questions.jsonl --json > answers.jsonl
   python scripts/ask.py --task visual7w photo.jpg "Where is the cat?" --choices "On the mat." "In the bag."
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     parser.add_argument("picture", nargs="?", metavar="PHOTO", help="the file of a picture")
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help="what to ask about it")
     parser.add_argument("--pairs", type=Path, metavar="FILE", help="pictures, each with a question")
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attention",
         type=Path,
         metavar="PNG",
-        help="draw where the model looked; with several questions, PNG-1, PNG-2, ...",
+        help="draw the attention; with several questions, PNG-1, PNG-2, ...",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a question, a line each")
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.attention:
             target = numbered(arguments.attention, number, len(questions))
             predictor.draw(reply).save(target)
-            print(f"looked at: {target}", file=sys.stderr)
+            print(f"attention: {target}", file=sys.stderr)
     if unanswered and len(questions) > 1:
         print(f"{unanswered} of {len(questions)} questions could not be answered.", file=sys.stderr)
     if unanswered == len(questions):
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
-    """Print the answers to one of `total` questions, and what to know of them."""
+    """Print the answers to one of `total` questions, and a note on them."""
     if reply.note:
         print(reply.note, file=sys.stderr)
     text = as_json(reply) if arguments.json else as_text(reply, total > 1, bool(arguments.pairs))
@@ -92,7 +92,7 @@ def _predictor(model: Path, top: int) -> "QuestionPredictor":
 
 
 def _questions(arguments: argparse.Namespace) -> "list[ImageQuestion]":
-    """Those about one picture, or those of a file; refused where they cannot be answered or drawn."""
+    """Return the questions about one image, or those of a file, after checking that they can be answered."""
     photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
     if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
         raise UserError("Give a picture and questions about it, or a file of both: --pairs FILE.")

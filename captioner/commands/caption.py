@@ -3,7 +3,7 @@
   python scripts/caption.py photo.jpg
   python scripts/caption.py holiday/ --json > captions.jsonl
   python scripts/caption.py 'photos/*.png' --beam 5 --n-best 3
-  python scripts/caption.py photo.jpg --attention looked.png
+  python scripts/caption.py photo.jpg --attention attention.png
   python scripts/caption.py photo.jpg --search sample --temperature 0.7 --n-best 5
   python scripts/caption.py photo.jpg --search diverse --beam 6 --groups 3 --n-best 3 --tree tree.html
   python scripts/caption.py photo.jpg --prefix "there is" --required-words red --no-repeat-ngram 3 --words
@@ -26,26 +26,27 @@ from captioner.paths import last_model
 
 if TYPE_CHECKING:
     from captioner.images import ImageSource
-    from captioner.inference.caption import Captioned, Captioner
+    from captioner.inference.caption import Captioner
+    from captioner.inference.caption_results import Captioned
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     parser.add_argument("pictures", nargs="+", metavar="PHOTO", help="a file, a folder or a pattern")
     parser.add_argument(
         "--model",
         type=Path,
         action="append",
         metavar="DIR",
-        help="model folder (default: the last); given several times, they speak as one",
+        help="model folder (default: the last); several make an ensemble",
     )
     parser.add_argument(
         "--attention",
         type=Path,
         metavar="PNG",
-        help="draw where the model looked; with several pictures, PNG-1, PNG-2, ...",
+        help="draw the attention; with several pictures, PNG-1, PNG-2, ...",
     )
     parser.add_argument(
         "--tree",
@@ -89,19 +90,25 @@ def run(arguments: argparse.Namespace) -> None:
 def _draw(
     captioner: "Captioner", captioned: "Captioned", arguments: argparse.Namespace, number: int, total: int
 ) -> None:
-    """The attention picture and the page of the search, where they are asked for."""
+    """Write the attention image and the page of the search, where they are asked for."""
     if arguments.attention:
         target = numbered(arguments.attention, number, total)
         captioner.draw(captioned).save(target)
-        print(f"looked at: {target}", file=sys.stderr)
+        print(f"attention: {target}", file=sys.stderr)
     if arguments.tree:
         target = numbered(arguments.tree, number, total)
         captioner.write_tree(captioned, target)
-        print(f"searched: {target}", file=sys.stderr)
+        print(f"search: {target}", file=sys.stderr)
 
 
 def find_pictures(wanted: list[str]) -> list[Path]:
-    """Files as named, what lies in folders, what patterns match; in a stable order, each once.
+    """Find image files, in a stable order and each once.
+
+    Args:
+        wanted: names of files, folders that are searched with their subfolders, and glob patterns.
+
+    Returns:
+        The files; one that is named is returned though it may not exist.
 
     Raises:
         UserError: nothing is there.

@@ -23,7 +23,7 @@ from captioner.paths import config_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     parser.add_argument("action", choices=["check"], help="what to do with the data")
     parser.add_argument(
         "changes",
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         config.vocabulary.min_count = arguments.min_count
     from captioner.models.base import model_class
 
-    model_class(config).sources.check(config.data)  # a mistake is told before Lightning is imported
+    model_class(config).sources.check(config.data)  # a mistake is answered before Lightning is imported
     from captioner.training.task import task_class
 
     print(task_class(config).check_data(config))

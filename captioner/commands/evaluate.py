@@ -33,7 +33,7 @@ OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "wi
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     add = parser.add_argument
     add("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
     add("--task", help="the last model of this task (default: caption)")
@@ -99,13 +99,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for beside the options of all tasks, by the names of the evaluation's arguments."""
+    """Return the options that not all tasks have, by the names of the evaluation's arguments."""
     values = {option: getattr(arguments, option) for option in OPTIONS}
     values["search"] = search_changes(arguments) or None
     return {option: value for option, value in values.items() if value is not None}
 
 
 def _flags(options: dict[str, Any]) -> dict[str, str]:
-    """How the user wrote them."""
+    """Return the flag of each option, as the user wrote it."""
     flags = {option: f"--{option.replace('_', '-')}" for option in options}
     return flags | ({"search": search_flags(options["search"])[0]} if "search" in options else {})

@@ -16,7 +16,7 @@ from captioner.paths import last_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     add = parser.add_argument
     add("--model", type=Path, metavar="DIR", help="model folder of the task char-lm (default: the last)")
     add("--cells", nargs="+", default=[], metavar="NAME", help="cells as they start; alone, no model is read")
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure, draw, say what was seen."""
+    """Measure, draw, print."""
     for option in ("hidden", "steps", "passages", "clip", "singular_value"):
         value = getattr(arguments, option)
         if value is not None and not value > 0:

@@ -9,8 +9,8 @@
   python scripts/sample.py --score my_script.py --html nll.html
   python scripts/sample.py --score my_script.py --json > characters.jsonl
 
-A single text, sampled or greedy, is shown as it is written; several are written side by side and shown one
-after another. Beam search finds a very probable text, which is not the best one: it repeats itself as low
+A single text, sampled or greedy, is printed as it is written; several are written side by side and printed
+one after another. Beam search finds a very probable text, which is not the best one: it repeats itself as low
 temperatures do.
 """
 
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="go on from here (default: a new line)")
+    parser.add_argument(
+        "--prompt", default="", metavar="TEXT", help="the beginning of the text (default: a new line)"
+    )
     parser.add_argument(
         "--max-length", dest="search_max_length", type=int, metavar="N", help="characters to write"
     )
@@ -74,7 +76,7 @@ def _write(writer: "Writer", arguments: argparse.Namespace) -> None:
         return
     if arguments.tree:
         written = writer.write_tree(arguments.prompt, arguments.tree)
-        print(f"searched: {arguments.tree}", file=sys.stderr)
+        print(f"search: {arguments.tree}", file=sys.stderr)
     else:
         written = writer.write(arguments.prompt)
     if arguments.json:
@@ -88,7 +90,7 @@ def _write(writer: "Writer", arguments: argparse.Namespace) -> None:
 
 
 def _with_symbols(written: "GeneratedText") -> str:
-    """The text, its log-probability, and that of every character."""
+    """Return the text, its log-probability, and that of every character."""
     symbols = [repr(symbol)[1:-1] for symbol in written.words]
     figures = with_log_probs(symbols, written.word_log_probs)
     return f"{written.text}\n{written.log_prob:8.2f}  {figures}"
@@ -105,8 +107,8 @@ def _score(writer: "Writer", arguments: argparse.Namespace) -> None:
     text = Corpus(str(arguments.score), unit=unit).read()
     nats = writer.nll(text, arguments.window)
     if arguments.json:
-        shown = writer.model.alphabet.names(writer.model.alphabet.encode(text))
-        for symbol, value in zip(shown, nats.tolist(), strict=True):
+        symbols = writer.model.alphabet.names(writer.model.alphabet.encode(text))
+        for symbol, value in zip(symbols, nats.tolist(), strict=True):
             bits = None if np.isnan(value) else value / np.log(2)
             print(json.dumps({"symbol": symbol, "bits": bits}, ensure_ascii=False))
     found = likelihood(nats[~np.isnan(nats)])

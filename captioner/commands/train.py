@@ -6,7 +6,7 @@
   python scripts/train.py --config configs/recipes/flickr8k_show_attend_tell.yaml data.folder=~/flickr8k
 
 Any key of the config can be set by key=value; trainer.* goes to Lightning's Trainer. Ctrl-C stops after the
-update under way and leaves a usable model; --resume goes on exactly there.
+update under way and leaves a usable model; --resume continues exactly there.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from captioner.paths import config_file, last_run, new_run, task_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     parser.add_argument("changes", nargs="*", metavar="key=value", help="a change to the config")
     parser.add_argument("--task", help="what to train: the name of a config, such as caption")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a config file of your own, or a recipe")
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         const=Path(),
         metavar="DIR",
-        help="go on with a run that was stopped (default: the last one that can be)",
+        help="continue a run that was stopped (default: the last one that can be)",
     )
 
 
@@ -40,7 +40,9 @@ def run(arguments: argparse.Namespace) -> None:
     resume: Path | None = arguments.resume
     if resume is not None:
         if arguments.config or arguments.output or arguments.changes:
-            raise UserError("--resume goes on as the run was started: no config, changes or output with it.")
+            raise UserError(
+                "--resume continues the run as it was started: no config, changes or output with it."
+            )
         task = task_name(arguments.task or "caption")
         folder = last_run(runs, task, "last.ckpt") if resume == Path() else resume
         config = load(folder / "config.yaml")
@@ -54,13 +56,13 @@ def run(arguments: argparse.Namespace) -> None:
         folder = arguments.output or new_run(runs, str(task))
     from captioner.training.check import check_components
 
-    check_components(config)  # a mistake is told before Lightning is imported
+    check_components(config)  # a mistake is answered before Lightning is imported
     from captioner.training.train import train
 
     result = train(dataclasses.replace(config), folder, resume=resume is not None)
     minutes = result.seconds / 60
     if result.interrupted:
-        print(f"\nStopped after {minutes:.1f} min. Go on with: --resume {folder}")
+        print(f"\nStopped after {minutes:.1f} min. Continue with: --resume {folder}")
     else:
         best = "" if result.best is None else f", best {config.training.monitor} {result.best:.3f}"
         print(f"\nTrained for {minutes:.1f} min{best}.")

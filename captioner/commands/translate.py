@@ -2,7 +2,7 @@
 
   python scripts/translate.py "twenty-one thousand and four" "the fifth of March 1998" 21004
   python scripts/translate.py --file sources.txt --json > translations.jsonl
-  python scripts/translate.py "May the fourth, nineteen seventy-seven" --attention looked.png
+  python scripts/translate.py "May the fourth, nineteen seventy-seven" --attention attention.png
   python scripts/translate.py 1998-03-05 --beam 5 --n-best 3
 
 Prints a line a text, in order; it is empty for a text with a symbol that the model has never seen, which is
@@ -27,7 +27,7 @@ PICTURES = (".png", ".pdf", ".svg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this verb."""
+    """Add the options of this verb."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="what to translate")
     parser.add_argument("--file", type=Path, metavar="FILE", help="a text a line; - reads standard input")
     parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attention",
         type=Path,
         metavar="PNG",
-        help="draw which symbols were looked at; with several texts, PNG-1, PNG-2, ...",
+        help="draw the alignment with the source; with several texts, PNG-1, PNG-2, ...",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with log-probabilities")
     parser.add_argument("--n-best", type=int, default=1, metavar="N", help="translations a text (default: 1)")
@@ -104,7 +104,7 @@ def _as_json(translated: "Translated") -> str:
 
 
 def _marked(translation: "Translation") -> str:
-    """The translation, with dots where it was cut."""
+    """Return the translation, with dots where it was cut."""
     return translation.text if translation.finished else f"{translation.text} ..."
 
 
@@ -114,4 +114,4 @@ def _draw(translated: "Translated", file: Path) -> None:
     first = translated.translations[0]
     assert first.alphas_TL is not None
     draw_alignment(translated.symbols, first.words, first.alphas_TL).savefig(file)
-    print(f"looked at: {file}", file=sys.stderr)
+    print(f"attention: {file}", file=sys.stderr)

@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from captioner.encoders.feature_store import FeatureStore
 from captioner.image_reader import read_images
 from captioner.images import Preprocessing
 
@@ -84,10 +83,20 @@ class FromDisk:
         return self.preprocessing(image)
 
 
+class StoredFeatures(Protocol):
+    """What `FromStore` needs of a feature store."""
+
+    def __contains__(self, key: object) -> bool:
+        """Return whether there are features of an image."""
+
+    def read(self, keys: Sequence[str]) -> Tensor:
+        """Return features_BLF of images."""
+
+
 class FromStore:
     """Features of images, computed once by a frozen encoder."""
 
-    def __init__(self, store: FeatureStore) -> None:
+    def __init__(self, store: StoredFeatures) -> None:
         self.store = store
 
     def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ImagesRead:

@@ -12,7 +12,6 @@ from captioner.data.loader import Batch, Batches, ResumableLoader
 from captioner.data.splits import rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
-from captioner.encoders.feature_store import open_store
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -148,6 +147,8 @@ class ImageData(TrainingData[Batch]):
         augment = self.training.augment
         if augment or not self.encoder.is_frozen:
             return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment=train and augment)
+        from captioner.encoders.feature_store import open_store  # only a frozen encoder's features are stored
+
         paths = rows["path"][:]
         listed = [(path, self.source.image(split, path)) for path in dict.fromkeys(paths)]
         store = open_store(self.encoder, listed, self.cache, device=best_device())

@@ -14,7 +14,8 @@ from captioner.errors import UserError
 from captioner.evaluation.base import EVALUATIONS, Evaluation, unreadable_notes, write_results
 from captioner.evaluation.scene_metrics import attention_on_objects, share_true
 from captioner.images import ImageSource
-from captioner.inference.caption import Captioned, Captioner
+from captioner.inference.caption import Captioner
+from captioner.inference.caption_results import Captioned
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
 from captioner.metrics.base import figure_labels
 from captioner.metrics.diversity import diversity
@@ -41,7 +42,7 @@ class CaptionSplit(NamedTuple):
 
 
 class CaptionResults(NamedTuple):
-    """What an evaluation measured.
+    """The measurements of an evaluation.
 
     Attributes:
         captioned: the images that count, by id.
@@ -82,7 +83,7 @@ def evaluate(
         search: changes to the model's own search.
         n_best: captions an image. The first is scored; columns oracle@k are of the first k (`n_best_scores`).
         shuffled: whether captions are scored a second time, each given to another image of the split: what
-            the model could have said without the image.
+            the model could have written without the image.
         progress: wraps the sequence of captioned images, for a progress bar.
 
     Returns:
@@ -134,7 +135,7 @@ def split_of(source: CaptionSource, split: str, limit: int | None) -> CaptionSpl
 
 
 def _without_alphas(captioned: Captioned) -> Captioned:
-    """Without the attention of captions that are not shown: of many images that is gigabytes."""
+    """Drop the attention of all captions but the first: of many images that is gigabytes."""
     first, others = captioned.captions[:1], captioned.captions[1:]
     return captioned._replace(captions=first + [caption._replace(alphas_TL=None) for caption in others])
 

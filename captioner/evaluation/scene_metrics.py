@@ -6,7 +6,7 @@ T words, L locations.
 from collections.abc import Mapping
 
 from captioner.data.captions.scenes import Scenes
-from captioner.inference.caption import Caption
+from captioner.inference.caption_results import Caption
 from captioner.insight.attention_map import mass_inside
 from captioner.scenes.judge import Verdict, judge
 from captioner.scenes.scene import IMAGE_SIZE, Box

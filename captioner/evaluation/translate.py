@@ -15,16 +15,16 @@ from captioner.inference.translate import Translator
 from captioner.metrics.text.edit_distance import matches
 from captioner.vocabulary import UNK
 
-LISTED = 10  # of the wrong translations so many are shown; the file has all
+LISTED = 10  # of the wrong translations so many are printed; the file has all
 
 
 class _Compared(NamedTuple):
     row: PairRow
-    said: str
+    translation: str
 
     @property
     def is_right(self) -> bool:
-        return self.said == self.row["target"]
+        return self.translation == self.row["target"]
 
 
 @EVALUATIONS.register("translate")
@@ -71,7 +71,7 @@ def evaluate(
     about = {"model": str(model), "data": data, "split": split, "pairs": len(rows), "kinds": counts}
     about |= {"unknown_symbols": unknown, "decoding": translator.search_config, "seconds": round(seconds, 1)}
     write_results(output / "results.json", about | {"scores": figures})
-    lines = [f"{one.row['source']}\t{one.row['target']}\t{one.said}\n" for one in compared]
+    lines = [f"{one.row['source']}\t{one.row['target']}\t{one.translation}\n" for one in compared]
     (output / "translations.tsv").write_text("".join(lines), encoding="utf-8")
     files = {"results": output / "results.json", "translations": output / "translations.tsv"}
     notes = _notes(compared, counts, unknown)
@@ -81,7 +81,7 @@ def evaluate(
 def _figures(compared: list[_Compared], symbols: Symbols) -> tuple[dict[str, float], dict[str, int]]:
     """The scores, and how many pairs there are of each kind."""
     _, exact, error_rate = matches(
-        (symbols.split(one.said), symbols.split(one.row["target"])) for one in compared
+        (symbols.split(one.translation), symbols.split(one.row["target"])) for one in compared
     )
     figures = {"exact": exact, "error_rate": error_rate}
     counts = dict(sorted(Counter(one.row["kind"] for one in compared).items()))
@@ -92,10 +92,11 @@ def _figures(compared: list[_Compared], symbols: Symbols) -> tuple[dict[str, flo
 
 
 def _notes(compared: list[_Compared], counts: dict[str, int], unknown: int) -> list[str]:
-    """What is wrong, the first of it by name."""
+    """Return notes on wrong translations, the first of them by name, and on the data."""
     wrong = [one for one in compared if not one.is_right]
     notes = [
-        f"wrong: {row['source']}  ->  {said}  instead of  {row['target']}" for row, said in wrong[:LISTED]
+        f"wrong: {row['source']}  ->  {translation}  instead of  {row['target']}"
+        for row, translation in wrong[:LISTED]
     ]
     if len(wrong) > LISTED:
         notes.append(f"... {len(wrong):,} translations are wrong in all.")

@@ -8,11 +8,8 @@ from typing import Any, NamedTuple
 from captioner.config import Component
 from captioner.data.formats.visual7w_results import Result, write_visual7w_results
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource
-from captioner.data.questions.multiple_choice import (
-    MultipleChoiceData,
-    MultipleChoiceQuestion,
-    questions_by_path,
-)
+from captioner.data.questions.choices import MultipleChoiceQuestion, questions_by_path
+from captioner.data.questions.multiple_choice import MultipleChoiceData
 from captioner.data.questions.pointing import PointingData
 from captioner.data.questions.telling import TellingData
 from captioner.data.splits import first_rows

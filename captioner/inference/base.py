@@ -44,6 +44,12 @@ class Predictor(ABC, Generic[ModelT]):
     def load(cls, folder: Path) -> Any:
         """Load a model folder, on the fastest device.
 
+        Args:
+            folder: the model folder.
+
+        Returns:
+            The model, an instance of `model_class`.
+
         Raises:
             UserError: it holds a model of another task.
         """

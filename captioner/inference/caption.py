@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import torch
 from PIL import Image
@@ -11,80 +11,14 @@ from captioner.errors import UserError
 from captioner.image_reader import ReadImage
 from captioner.images import ImageSource, UnreadableImage
 from captioner.inference.base import PREDICTORS, EncoderInput, ImagePredictor, named
+from captioner.inference.caption_results import Caption, Captioned
 from captioner.models.caption import CaptionModel
 from captioner.search.base import SEARCHES, Hypothesis, StepModel
 from captioner.search.ensemble import Ensemble
 from captioner.search.override import override_search, search_settings
-from captioner.search.trace import SearchTrace, TraceEvent
+from captioner.search.trace import SearchTrace
 
 BATCH_SIZE = 32
-
-
-class Caption(NamedTuple):
-    """A caption of an image.
-
-    Attributes:
-        words: its words.
-        log_prob: its log-probability, the end included.
-        word_log_probs: of each word, and of the end if it is finished.
-        finished: False for a caption that was cut at the maximal length.
-        alphas_TL: attention at each word, a numpy array that sums to one over L; None without attention.
-        score: what the search ranks by.
-        group: of diverse beam search.
-        proven: whether exact search has proven that no caption is better; None for other searches.
-    """
-
-    words: list[str]
-    log_prob: float
-    word_log_probs: list[float]
-    finished: bool
-    alphas_TL: Any | None
-    score: float
-    group: int
-    proven: bool | None
-
-    @property
-    def text(self) -> str:
-        """The caption as one string."""
-        return " ".join(self.words)
-
-
-class Captioned(NamedTuple):
-    """An image with its captions, the best first; or why it has none.
-
-    Attributes:
-        name: of the image.
-        captions: one or more, if the image could be read.
-        encoder_view: the part of the image that the encoder sees.
-        problem: why the image could not be read, or None.
-        events: what the search did, if it was traced.
-    """
-
-    name: str
-    captions: list[Caption]
-    encoder_view: Image.Image | None
-    problem: str | None
-    events: Sequence[TraceEvent] = ()
-
-    @property
-    def text(self) -> str:
-        """The best caption; empty where there is none."""
-        return self.captions[0].text if self.captions else ""
-
-    @property
-    def words(self) -> list[str]:
-        """The words of the best caption."""
-        return self.captions[0].words if self.captions else []
-
-    @property
-    def log_prob(self) -> float:
-        """The log-probability of the best caption."""
-        return self.captions[0].log_prob if self.captions else -float("inf")
-
-    @property
-    def attention(self) -> Any | None:
-        """Attention at each word of the best caption, (T, L); None without attention."""
-        return self.captions[0].alphas_TL if self.captions else None
 
 
 @PREDICTORS.register("caption")

@@ -13,7 +13,7 @@ from captioner.search.base import SEARCHES, Hypothesis
 from captioner.search.override import override_search
 
 BATCH_SIZE = 64
-AT_ONCE = 2048  # texts among which those of one length are looked for
+AT_ONCE = 2048  # texts among which those of one length are translated together
 
 
 class Translation(NamedTuple):

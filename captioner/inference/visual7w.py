@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from captioner.data.questions.multiple_choice import MultipleChoiceQuestion, in_order
+from captioner.data.questions.choices import MultipleChoiceQuestion, in_order
 from captioner.errors import UserError
 from captioner.image_reader import ReadImage
 from captioner.images import ImageSource

@@ -74,12 +74,34 @@ class Model(nn.Module, ABC):
         return {}
 
 
+def label_rows(
+    part: str, rows: Mapping[str, int], labels: Sequence[str]
+) -> dict[str, tuple[int, Sequence[str]]]:
+    """Label the rows of a part's tensors, as `Model.row_labels` does.
+
+    Args:
+        part: the name of the part in the model.
+        rows: the names of its tensors, each with the number of the label of its first row.
+        labels: the words or answers.
+
+    Returns:
+        First number and labels of each tensor, by its name in the model.
+    """
+    return {f"{part}.{name}": (first, labels) for name, first in rows.items()}
+
+
 MODELS: Registry[Model] = Registry("task", "captioner.models")
 """By the name of the task."""
 
 
 def model_class(config: Config) -> type[Model]:
     """Return the class of the model that a config's task needs.
+
+    Args:
+        config: the run.
+
+    Returns:
+        A subclass of `Model`.
 
     Raises:
         UserError: there is no such task.
@@ -91,6 +113,9 @@ def model_class(config: Config) -> type[Model]:
 
 def check_model(config: Config) -> None:
     """Refuse a mistake in the data set or the model's components, before data is read or a model is built.
+
+    Args:
+        config: the run.
 
     Raises:
         UserError: one sentence with the nearest right name.
@@ -106,7 +131,7 @@ def build_model(config: Config, vocabulary: Vocabulary, card: Mapping[str, Any] 
     Args:
         config: the run; of the options under `task` those of the model are used.
         vocabulary: the model's words.
-        card: what the model folder, or the data, tells beside them, such as the list of answers.
+        card: what the model folder, or the data, has beside them, such as the list of answers.
 
     Returns:
         The model, with the weights that its components start from.

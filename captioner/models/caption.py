@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from captioner.config import Config
 from captioner.data.captions.base import CAPTION_SOURCES
-from captioner.decoders.base import DECODERS
+from captioner.decoders.base import DECODERS, FACTS
 from captioner.encoders.base import ENCODERS, Encoder
-from captioner.models.base import MODELS, check_unused_options
+from captioner.models.base import MODELS, check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
-from captioner.models.sentence import check_sentence_options, decoder_row_labels
 from captioner.vocabulary import Vocabulary
 
 
@@ -37,11 +36,11 @@ class CaptionModel(ImageModel):
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """Refuse a mistake in the encoder, the decoder, its cell or the search."""
+        """Refuse a mistake in the encoder, the decoder or its cell."""
         ENCODERS.check(config.encoder)
-        check_sentence_options(config)
+        DECODERS.check(config.decoder, facts=FACTS)
         check_unused_options(config, ("text_encoder", "head"))
 
     def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
         """See `Model`."""
-        return decoder_row_labels(self.decoder, self.vocabulary)
+        return label_rows("decoder", self.decoder.word_rows(), self.vocabulary.words)

@@ -9,9 +9,8 @@ from captioner.data.text.corpus import CORPORA
 from captioner.decoders.base import DECODERS, FACTS
 from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
-from captioner.models.base import MODELS, Model, check_unused_options
+from captioner.models.base import MODELS, Model, check_unused_options, label_rows
 from captioner.models.prompt import PromptedLM, PromptState
-from captioner.search.base import SEARCHES
 from captioner.search.text_rules import check_text_rules
 from captioner.vocabulary import Vocabulary
 
@@ -62,7 +61,6 @@ class CharLanguageModel(Model):
                 f"The task char_lm needs the decoder language_model, not {config.decoder['name']}."
             )
         if config.search:
-            SEARCHES.check(config.search)
             check_text_rules(config.search)
         check_unused_options(config, UNUSED)
 
@@ -76,8 +74,7 @@ class CharLanguageModel(Model):
 
     def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
         """See `Model`."""
-        rows = self.decoder.word_rows().items()
-        return {f"decoder.{name}": (first, self.vocabulary.words) for name, first in rows}
+        return label_rows("decoder", self.decoder.word_rows(), self.vocabulary.words)
 
     @property
     def prompted(self) -> PromptedLM:

@@ -55,6 +55,12 @@ def save_model(model: Model, folder: Path, card: dict[str, Any]) -> None:
 def read_card(folder: Path) -> dict[str, Any]:
     """Read what is known of a model beside its weights.
 
+    Args:
+        folder: the model folder.
+
+    Returns:
+        The card: format, task state, versions, data, validation.
+
     Raises:
         UserError: there is no model folder, or one of another format.
     """
@@ -73,6 +79,12 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def trained_task(folder: Path) -> str:
     """Return the name of the task that a model was trained for.
+
+    Args:
+        folder: the model folder.
+
+    Returns:
+        The task's name in configs.
 
     Raises:
         UserError: as `read_card`.
@@ -110,7 +122,13 @@ def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Mod
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Read the weights of a model folder, by name.
+    """Read the weights of a model folder.
+
+    Args:
+        folder: the model folder.
+
+    Returns:
+        Tensors by their names in the state dict.
 
     Raises:
         UserError: the file is damaged.

@@ -53,17 +53,21 @@ def init_from(model: Model, folder: Path) -> CopiedWeights:
     source, target = (_inherited(one) for one in (trained, model))
     _check_same_names(folder, set(source), set(target))
     labels, trained_labels = model.row_labels(), trained.row_labels()
+    for name, tensor in target.items():
+        first = 1 if name in labels else 0  # the number of rows may differ
+        _check_same_shape(folder, name, source[name].shape[first:], tensor.shape[first:])
     with torch.no_grad():
         for name, tensor in target.items():
             if name in labels:
-                _copy_rows(folder, name, source[name], tensor, trained_labels[name], labels[name])
+                _copy_rows(source[name], tensor, trained_labels[name], labels[name])
             else:
-                _check_same_shape(folder, name, source[name].shape, tensor.shape)
                 tensor.copy_(source[name])
     _copy_standardisation(model, trained)
-    ours_words = {label for _, listed in labels.values() for label in listed}
-    known = {label for _, listed in trained_labels.values() for label in listed}
-    return CopiedWeights(len(target) - len(labels), len(ours_words & known), len(ours_words - known))
+    # Words and answers are counted apart: a new answer is new, though it may be a word that is known.
+    own = {name: tuple(listed[first:]) for name, (first, listed) in labels.items()}
+    pairs = {listed: frozenset(trained_labels[name][1]) for name, listed in own.items()}
+    rows = sum(len(known.intersection(listed)) for listed, known in pairs.items())
+    return CopiedWeights(len(target) - len(labels), rows, sum(map(len, pairs)) - rows)
 
 
 def _inherited(model: Model) -> dict[str, Tensor]:
@@ -85,14 +89,11 @@ def _copy_standardisation(model: Model, trained: Model) -> None:
 
 
 def _copy_rows(
-    folder: Path,
-    name: str,
     source: Tensor,
     target: Tensor,
     trained: tuple[int, Sequence[str]],
     own: tuple[int, Sequence[str]],
 ) -> None:
-    _check_same_shape(folder, name, source.shape[1:], target.shape[1:])
     first, labels = own
     trained_first, trained_labels = trained
     rows = {label: row for row, label in enumerate(trained_labels[trained_first:])}

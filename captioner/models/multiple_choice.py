@@ -12,12 +12,11 @@ from torch import Tensor
 
 from captioner.config import Config
 from captioner.data.questions.base import QUESTION_SOURCES
-from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
+from captioner.data.questions.choices import MultipleChoiceQuestion
 from captioner.decoders.base import DECODERS, FACTS
 from captioner.encoders.base import ENCODERS
-from captioner.models.base import check_unused_options
+from captioner.models.base import check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
-from captioner.models.sentence import decoder_row_labels
 from captioner.tree import map_tree
 from captioner.vocabulary import Vocabulary
 
@@ -58,7 +57,7 @@ class MultipleChoiceModel(ImageModel):
 
     def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
         """See `Model`."""
-        return decoder_row_labels(self.decoder, self.vocabulary)
+        return label_rows("decoder", self.decoder.word_rows(), self.vocabulary.words)
 
     def score(
         self,
@@ -87,7 +86,16 @@ class MultipleChoiceModel(ImageModel):
         sizes: Sequence[tuple[int, int]],
         questions: Sequence[Sequence[MultipleChoiceQuestion]],
     ) -> Any:
-        """Make the batch that the model's `forward` takes; arguments as in `score`."""
+        """Make the batch that the model's `forward` takes.
+
+        Args:
+            features_BLF: features of the images.
+            sizes: width and height of each image in pixels.
+            questions: those about each image.
+
+        Returns:
+            The batch, on the CPU but for the features.
+        """
 
     @abstractmethod
     def choice_log_probs(self, output: Any) -> dict[int, list[float]]:

@@ -11,10 +11,9 @@ from torch import Tensor
 from captioner.config import Config
 from captioner.data.translation.base import PAIR_SOURCES
 from captioner.data.translation.symbols import Symbols, Unit
-from captioner.decoders.base import DECODERS
+from captioner.decoders.base import DECODERS, FACTS
 from captioner.encoders.text_encoder import TextEncoder
-from captioner.models.base import MODELS, Model, check_unused_options
-from captioner.models.sentence import check_sentence_options, decoder_row_labels
+from captioner.models.base import MODELS, Model, check_unused_options, label_rows
 from captioner.registry import check_options
 from captioner.vocabulary import Vocabulary
 
@@ -57,9 +56,9 @@ class TranslationModel(Model):
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """Refuse a mistake in the text encoder, the decoder, its cell or the search."""
+        """Refuse a mistake in the text encoder, the decoder or its cell."""
         check_options("text_encoder", TextEncoder, config.text_encoder, facts=("vocab_size",))
-        check_sentence_options(config)
+        DECODERS.check(config.decoder, facts=FACTS)
         check_unused_options(config, UNUSED)
 
     def features(self, sources_BL: Tensor) -> Tensor:
@@ -73,5 +72,6 @@ class TranslationModel(Model):
     def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
         """See `Model`."""
         words = self.vocabulary.words
-        encoder = {f"text_encoder.{name}": (n, words) for name, n in self.text_encoder.word_rows().items()}
-        return encoder | decoder_row_labels(self.decoder, self.vocabulary)
+        return label_rows("text_encoder", self.text_encoder.word_rows(), words) | label_rows(
+            "decoder", self.decoder.word_rows(), words
+        )

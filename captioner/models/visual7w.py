@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from captioner.config import Config
-from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
-from captioner.data.questions.telling import TellingBatch, TellingQuestionEncoder, telling_batch
+from captioner.data.questions.choices import MultipleChoiceQuestion
+from captioner.data.questions.telling_batch import TellingBatch, TellingQuestionEncoder, telling_batch
 from captioner.decoders.base import decoder_class
 from captioner.models.base import MODELS
 from captioner.models.multiple_choice import MultipleChoiceModel
@@ -54,7 +54,16 @@ class TellingModel(MultipleChoiceModel):
         sizes: Sequence[tuple[int, int]],
         questions: Sequence[Sequence[MultipleChoiceQuestion]],
     ) -> TellingBatch:
-        """See `MultipleChoiceModel`."""
+        """Make a batch as `MultipleChoiceModel` says.
+
+        Args:
+            features_BLF: features of the images.
+            sizes: width and height of each image in pixels.
+            questions: those about each image.
+
+        Returns:
+            The batch.
+        """
         sentences = [[s for one in own for s in self.question_encoder.sentences(one)] for own in questions]
         return telling_batch(features_BLF, sentences)
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from captioner.cells.base import Cell
 from captioner.config import Config
-from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
-from captioner.data.questions.pointing import PointingBatch, PointingQuestionEncoder, pointing_batch
+from captioner.data.questions.choices import MultipleChoiceQuestion
+from captioner.data.questions.pointing_batch import PointingBatch, PointingQuestionEncoder, pointing_batch
 from captioner.errors import UserError
 from captioner.models.base import MODELS, check_unused_options
 from captioner.models.multiple_choice import MultipleChoiceModel
@@ -71,7 +71,16 @@ class PointingModel(MultipleChoiceModel):
         sizes: Sequence[tuple[int, int]],
         questions: Sequence[Sequence[MultipleChoiceQuestion]],
     ) -> PointingBatch:
-        """See `MultipleChoiceModel`."""
+        """Make a batch as `MultipleChoiceModel` says.
+
+        Args:
+            features_BLF: features of the images.
+            sizes: width and height of each image in pixels.
+            questions: those about each image.
+
+        Returns:
+            The batch.
+        """
         encoder = self.question_encoder
         encoded = [
             [encoder.in_encoder_view(encoder.question(one), size) for one in own]

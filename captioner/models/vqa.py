@@ -17,7 +17,7 @@ from captioner.data.questions.encoding import encode_question, group_by_length
 from captioner.encoders.base import ENCODERS
 from captioner.encoders.text_encoder import TextEncoder
 from captioner.heads.base import HEADS, Answered, head_class
-from captioner.models.base import MODELS, check_unused_options
+from captioner.models.base import MODELS, check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
 from captioner.registry import check_options
 from captioner.vocabulary import UNK, Vocabulary
@@ -82,12 +82,9 @@ class VQAModel(ImageModel):
 
     def row_labels(self) -> dict[str, tuple[int, Sequence[str]]]:
         """See `Model`; the head's last layer has a row for each answer."""
-        found: dict[str, tuple[int, Sequence[str]]] = {
-            f"head.{name}": (0, self.answers.texts) for name in self.head.answer_rows()
-        }
+        found = label_rows("head", dict.fromkeys(self.head.answer_rows(), 0), self.answers.texts)
         if self.text_encoder is not None:
-            rows = self.text_encoder.word_rows().items()
-            found |= {f"text_encoder.{name}": (first, self.vocabulary.words) for name, first in rows}
+            found |= label_rows("text_encoder", self.text_encoder.word_rows(), self.vocabulary.words)
         return found
 
     def encode_questions(self, tokens: Sequence[Tensor]) -> Tensor:

@@ -92,7 +92,15 @@ class StopOnRequest(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save after Ctrl-C; after the last update of an epoch, its validation comes first."""
+        """Save after Ctrl-C; after the last update of an epoch, its validation comes first.
+
+        Args:
+            trainer: Lightning's.
+            pl_module: the task.
+            outputs: of the training step; not used.
+            batch: not used.
+            batch_idx: not used.
+        """
         if self.requested and not trainer.is_last_batch:
             self._save(trainer)
 
@@ -104,12 +112,19 @@ class StopOnRequest(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Leave, once saved: only here are the figures of the last update written."""
+        """End training once all is saved: only here are the figures of the last update written.
+
+        Args:
+            trainer: Lightning's.
+            pl_module: the task.
+            batch: not used.
+            batch_idx: not used.
+        """
         if self.saved:
             self._leave(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave after Ctrl-C: the resume file was written at the end of the epoch before."""
+        """End training after Ctrl-C: the resume file was written at the end of the epoch before."""
         if self.requested:
             self._leave(trainer, pl_module)
 
@@ -123,7 +138,13 @@ class StopOnRequest(pl.Callback):
         raise Interrupted
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Restore the SIGINT handler of before."""
+        """Restore the former SIGINT handler.
+
+        Args:
+            trainer: Lightning's.
+            pl_module: the task.
+            stage: not used.
+        """
         if self._former is not None:
             signal.signal(signal.SIGINT, self._former)
             self._former = None

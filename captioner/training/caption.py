@@ -10,9 +10,10 @@ from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
 from captioner.models.caption import CaptionModel
 from captioner.search.base import SEARCHES
+from captioner.training.gather import gather_from_all_processes
 from captioner.training.objectives.base import SentenceBatch
 from captioner.training.sentence_task import SentenceTask
-from captioner.training.task import TASKS, gather_from_all_processes
+from captioner.training.task import TASKS
 from captioner.vocabulary import UNK
 
 

@@ -36,9 +36,9 @@ class CharLMTask(Task[CharLanguageModel]):
 
         loss = mean over N streams and T times of -log p(s_{t+1} | s_t, h_{t-1})
 
-    An update is made from the next chunk of every stream. It starts from the state at the end of the chunk before,
-    as a value: no gradient flows back over a chunk's start, nor further than `tbptt_steps` characters. The
-    state is zero where the text starts, and is part of a checkpoint.
+    An update is made from the next chunk of every stream. It starts from the state at the end of the chunk
+    before, as a value: no gradient flows back over a chunk's start, nor further than `tbptt_steps`
+    characters. The state is zero where the text starts, and is part of a checkpoint.
 
     Validation reads the whole of val in the same way, so `val/loss` is in nats a character given all that
     comes before; `val/loss_low` and `val/loss_high` bound it in 95 % of bootstrap draws.
@@ -49,7 +49,7 @@ class CharLMTask(Task[CharLanguageModel]):
         report_zero_state: whether every chunk of val is also read from a zero state: `val/zero_state_loss`,
             and by distance from the chunk's start, `val/zero_state_loss_at_8` for characters 8 to 15.
         sample_every: updates between samples of 200 characters that are written into samples.txt of the run;
-            0 for one after each epoch. A sample goes on from where the first stream of training is, as in
+            0 for one after each epoch. A sample continues from the state of training's first stream, as in
             min-char-rnn.
 
     Source: Karpathy, Johnson and Fei-Fei (2016); truncation: Williams and Peng (1990).
@@ -152,7 +152,13 @@ class CharLMTask(Task[CharLanguageModel]):
         return figures
 
     def on_train_batch_end(self, outputs: Any, batch: TextBatch, batch_idx: int) -> None:
-        """Write a sample every `sample_every` updates."""
+        """Write a sample every `sample_every` updates.
+
+        Args:
+            outputs: of the training step; not used.
+            batch: not used.
+            batch_idx: not used.
+        """
         if self.sample_every and self.global_step % self.sample_every == 0:
             self.check_finite()
             self._write_sample()

@@ -5,6 +5,7 @@ from pathlib import Path
 from captioner.config import Config
 from captioner.models.base import check_model
 from captioner.models.folder import read_card
+from captioner.search.base import SEARCHES
 from captioner.training.objectives.base import OBJECTIVES
 from captioner.training.optimizers import OPTIMIZERS
 from captioner.training.schedules import SCHEDULES
@@ -13,10 +14,16 @@ from captioner.training.schedules import SCHEDULES
 def check_components(config: Config) -> None:
     """Refuse a mistake in a component, before data is read or a model is built.
 
+    Args:
+        config: the run.
+
     Raises:
         UserError: one sentence with the nearest right name.
     """
     check_model(config)
+    for search in (config.search, config.task.get("validation_search")):
+        if search:
+            SEARCHES.check(search)
     if config.objective:
         OBJECTIVES.check(config.objective)
     OPTIMIZERS.check(config.optimizer, facts=("params",))

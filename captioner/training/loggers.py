@@ -14,8 +14,9 @@ from captioner.training.metrics_file import MetricsFile
 
 
 def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
-    """Return the loggers of a run: `metrics.csv` always, TensorBoard if it is installed, wandb if it is asked for.
+    """Return the loggers of a run.
 
+    `metrics.csv` is always written, TensorBoard's files if it is installed, wandb's if they are asked for.
     Without a key or WANDB_MODE, wandb writes a run on disk that `wandb sync` can send later.
 
     Args:
@@ -56,7 +57,7 @@ class SampleTable(pl.Callback):
     """
 
     def __init__(self, samples: Sequence[tuple[int, Any, list[str]]]) -> None:
-        self.samples = samples  # image id, picture, references
+        self.samples = samples
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Log the table, before the task forgets what it generated."""
@@ -68,11 +69,11 @@ class SampleTable(pl.Callback):
 
                 rows = [
                     [
-                        wandb.Image(picture),
+                        wandb.Image(image),
                         " ".join(pl_module.generated[image_id].words),
                         "\n".join(references),
                     ]
-                    for image_id, picture, references in self.samples
+                    for image_id, image, references in self.samples
                     if image_id in pl_module.generated
                 ]
                 logger.log_table("val/samples", columns=["image", "caption", "references"], data=rows)

@@ -1,6 +1,5 @@
 """Train a model with Lightning, with checkpoints from which training resumes exactly."""
 
-import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
@@ -11,20 +10,16 @@ from torch import Tensor
 
 from captioner.config import Config
 from captioner.data.module import TrainingData
-from captioner.errors import UserError
 from captioner.models.base import Model, build_model, model_class
 from captioner.registry import Registry, check_options, signature_of
+from captioner.training.finite_check import FiniteCheck
 from captioner.training.loss import Loss
-from captioner.training.optimizers import OPTIMIZERS
+from captioner.training.optimizers import OPTIMIZERS, parameter_groups
 from captioner.training.running_mean import RunningMean
 from captioner.training.schedules import SCHEDULES
 from captioner.vocabulary import Vocabulary
 
-Found = TypeVar("Found")
 ModelT = TypeVar("ModelT", bound=Model)
-
-READ_EVERY = 16
-"""Updates whose losses are read at once: to read a number is to wait for a GPU."""
 
 
 class Task(pl.LightningModule, ABC, Generic[ModelT]):
@@ -40,7 +35,7 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
     def __init__(self, model: ModelT) -> None:
         super().__init__()
         self.model = model
-        self._unread: list[tuple[int, Tensor]] = []  # update, loss
+        self._finite = FiniteCheck()
         self._running_mean = RunningMean()
 
     @property
@@ -126,7 +121,14 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
         """Return the metrics since the last call by name, and reset them."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
-        """Return the loss of a batch, and log it.
+        """Compute the loss of a batch, and log it.
+
+        Args:
+            batch: as the data make it.
+            batch_idx: its number in the epoch.
+
+        Returns:
+            The loss; None where the batch has nothing to learn from.
 
         Raises:
             UserError: it was not finite at one of the last `READ_EVERY` updates. Nothing was saved since.
@@ -137,9 +139,7 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
         figures = {"loss": result.loss.detach(), **result.logs}
         self.log_dict({f"train/{name}_step": value for name, value in figures.items()})
         self._running_mean.add(figures, result.size)
-        self._unread.append((self.global_step + 1, figures["loss"]))
-        if len(self._unread) >= READ_EVERY:
-            self._read_losses()
+        self._finite.add(self.global_step + 1, figures["loss"], self.current_epoch)
         return result.loss
 
     def on_train_epoch_end(self) -> None:
@@ -153,23 +153,9 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
         Raises:
             UserError: a loss since the last call was not finite, or the weights are not.
         """
-        self._read_losses()
-        finite = [weight.isfinite().all() for weight in self.parameters() if weight.requires_grad]
-        if not torch.stack(finite).all():
-            raise self._not_finite(f"Weights are not finite after update {self.global_step}")
-
-    def _read_losses(self) -> None:
-        unread, self._unread = self._unread, []
-        losses = torch.stack([loss for _, loss in unread]).tolist() if unread else []
-        for (update, _), loss in zip(unread, losses, strict=True):
-            if not math.isfinite(loss):
-                raise self._not_finite(f"The loss became {loss} at update {update}")
-
-    def _not_finite(self, what: str) -> UserError:
-        return UserError(
-            f"{what}, in epoch {self.current_epoch + 1}: lower optimizer.lr or set "
-            "trainer.gradient_clip_val. Models and resume files saved before are as they were."
-        )
+        self._finite.check_losses(self.current_epoch)
+        trained = [weight for weight in self.parameters() if weight.requires_grad]
+        self._finite.check_weights(trained, self.global_step, self.current_epoch)
 
     def on_validation_start(self) -> None:
         """Validate no model that is not finite."""
@@ -200,10 +186,8 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and schedule of the config over the trained parameters."""
-        groups = self._encoder_groups()
-        in_encoder = {id(p) for group in groups for p in group["params"]}
-        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in in_encoder]
-        optimizer = OPTIMIZERS.build(self.config.optimizer, params=[{"params": rest}, *groups])
+        groups = parameter_groups(self, getattr(self.model, "encoder", None))
+        optimizer = OPTIMIZERS.build(self.config.optimizer, params=groups)
         schedule = SCHEDULES.build(
             self.config.schedule,
             optimizer=optimizer,
@@ -213,16 +197,6 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
         if "monitor" in schedule:  # there is a figure only after validation
             schedule["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": schedule}
-
-    def _encoder_groups(self) -> list[dict[str, Any]]:
-        """Parameters of the image encoder, at their own rate where they have one."""
-        encoder = getattr(self.model, "encoder", None)
-        groups = [] if encoder is None else encoder.trained_groups()
-        return [
-            {"params": g.parameters} | ({} if g.learning_rate is None else {"lr": g.learning_rate})
-            for g in groups
-            if g.parameters
-        ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the RNG state and the running means, so that a resumed run equals one that was not stopped."""
@@ -250,6 +224,12 @@ TASKS: Registry[Task[Any]] = Registry("task", "captioner.training")
 def task_class(config: Config) -> type[Task[Any]]:
     """Return the class of the task that a config names.
 
+    Args:
+        config: the run.
+
+    Returns:
+        A subclass of `Task`.
+
     Raises:
         UserError: there is no such task, or neither it nor its model has such an option.
     """
@@ -260,12 +240,3 @@ def task_class(config: Config) -> type[Task[Any]]:
     facts = ("config", "vocabulary", "card", "model")
     check_options(f"task {name}", found, options, facts, also=model_class(config))
     return found
-
-
-def gather_from_all_processes(found: dict[int, Found]) -> dict[int, Found]:
-    """Return what all processes found, by id, each once."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return found
-    parts: list[dict[int, Found]] = [{}] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(parts, found)
-    return {key: one for part in parts for key, one in part.items()}

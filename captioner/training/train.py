@@ -69,6 +69,9 @@ class ProgressBar(TQDMProgressBar):
 def check(config: Config) -> None:
     """Refuse a mistake in any part of a run, before data is read or a model is built.
 
+    Args:
+        config: the run.
+
     Raises:
         UserError: one sentence with the nearest right name.
     """
@@ -179,7 +182,7 @@ def _quiet() -> None:
         "Checkpoint directory",
         "isinstance.treespec, LeafSpec",
         "in eval mode",  # as a frozen encoder is
-        "returned `None`",  # a batch of which no picture could be read
+        "returned `None`",  # a batch of which no image could be read
         "across ranks is zero",  # a text of which nothing is kept back
     ):
         warnings.filterwarnings("ignore", message=f".*{text}.*")

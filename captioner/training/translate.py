@@ -10,9 +10,10 @@ from captioner.metrics.text.edit_distance import matches
 from captioner.models.translate import TranslationModel
 from captioner.search.base import SEARCHES
 from captioner.search.override import override_search
+from captioner.training.gather import gather_from_all_processes
 from captioner.training.objectives.base import SentenceBatch
 from captioner.training.sentence_task import SentenceTask
-from captioner.training.task import TASKS, gather_from_all_processes
+from captioner.training.task import TASKS
 
 
 @TASKS.register("translate")

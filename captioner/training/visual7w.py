@@ -1,6 +1,7 @@
 """Train on Visual7W's telling questions.      B images, K sentences an image, T time."""
 
-from captioner.data.questions.telling import TellingBatch, TellingData
+from captioner.data.questions.telling import TellingData
+from captioner.data.questions.telling_batch import TellingBatch
 from captioner.models.visual7w import TellingModel, TellingOutput
 from captioner.training.loss import Loss
 from captioner.training.multiple_choice import MultipleChoiceTask

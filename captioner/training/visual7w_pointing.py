@@ -2,7 +2,8 @@
 
 import torch.nn.functional as F
 
-from captioner.data.questions.pointing import PointingBatch, PointingData
+from captioner.data.questions.pointing import PointingData
+from captioner.data.questions.pointing_batch import PointingBatch
 from captioner.models.visual7w_pointing import PointingModel, PointingOutput
 from captioner.training.loss import Loss
 from captioner.training.multiple_choice import MultipleChoiceTask

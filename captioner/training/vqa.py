@@ -17,8 +17,9 @@ from captioner.heads.base import Answered
 from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import HumanAnswers
 from captioner.models.vqa import VQAModel
+from captioner.training.gather import gather_from_all_processes
 from captioner.training.loss import Loss
-from captioner.training.task import TASKS, Task, gather_from_all_processes
+from captioner.training.task import TASKS, Task
 
 NUM_ANSWERS = 1000
 """In the answer list, where a config does not say: as most papers have it."""

@@ -8,7 +8,7 @@ from PIL import Image
 
 from captioner.commands import main
 from captioner.config import load
-from captioner.inference.vqa import Answerer, Asked
+from captioner.inference.vqa import Answerer
 from captioner.training.train import train
 
 COLOUR, NUMBER = "What color is the big circle?", "How many red circles are there?"
@@ -16,7 +16,7 @@ COLOUR, NUMBER = "What color is the big circle?", "How many red circles are ther
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A model that answers with two looks, one that does not look, and photos."""
+    """A model with two glimpses, one that uses no image, and photos."""
     folder = tmp_path_factory.mktemp("home")
     changes = [
         *("data.num_train=12", "data.num_val=3", "data.num_test=3", f"data.folder={folder / 'scenes'}"),
@@ -29,7 +29,7 @@ def home(tmp_path_factory):
         *("training.batch_size=4", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"),
         *("trainer.accelerator=cpu", "trainer.log_every_n_steps=1"),
     ]
-    heads = {"looks": {"name": "attention", "num_glimpses": 2}, "blind": {"name": "question_only"}}
+    heads = {"attention": {"name": "attention", "num_glimpses": 2}, "blind": {"name": "question_only"}}
     for name, head in heads.items():
         config = load(ROOT / "configs/vqa.yaml", changes)
         config.head = head | {"hidden_dim": 9}
@@ -44,7 +44,7 @@ def home(tmp_path_factory):
 def ask(home, capsys):
     """What the command writes to standard output and to standard error."""
 
-    def asked(*words, model="looks"):
+    def asked(*words, model="attention"):
         capsys.readouterr()
         main("ask", ["--model", str(home / model / "model"), *map(str, words)])
         return capsys.readouterr()
@@ -56,7 +56,7 @@ def ask(home, capsys):
 def refusal(ask, capsys):
     """The one line said to a mistake."""
 
-    def refused(*words, model="looks"):
+    def refused(*words, model="attention"):
         with pytest.raises(SystemExit) as exit_:
             ask(*words, model=model)
         said = capsys.readouterr()
@@ -69,7 +69,7 @@ def refusal(ask, capsys):
 
 
 def expected(home, picture, question, count=5):
-    (reply,) = Answerer(home / "looks/model", count)([Asked("", home / picture, question)])
+    reply = Answerer(home / "attention/model", count).answer(home / picture, question)
     return reply.answers
 
 
@@ -126,10 +126,10 @@ def test_choices_are_weighed_against_each_other(home, ask):
 
 
 def test_attention_is_drawn_for_each_question(home, ask, tmp_path):
-    said = ask(home / "b.jpg", COLOUR, NUMBER, "--attention", tmp_path / "looked.png")
-    files = [tmp_path / f"looked-{number}.png" for number in (1, 2)]
+    said = ask(home / "b.jpg", COLOUR, NUMBER, "--attention", tmp_path / "drawing.png")
+    files = [tmp_path / f"drawing-{number}.png" for number in (1, 2)]
     assert sorted(tmp_path.iterdir()) == files
-    assert said.err.splitlines() == [f"looked at: {file}" for file in files]
+    assert said.err.splitlines() == [f"attention: {file}" for file in files]
     with Image.open(files[0]) as first, Image.open(files[1]) as second:
         assert first.size == second.size
         assert first.tobytes() != second.tobytes()
@@ -145,7 +145,7 @@ def test_a_question_of_unknown_words_is_answered_with_a_warning(home, ask):
     assert len(said.out.splitlines()) == 4
 
 
-def test_who_does_not_look_needs_no_picture(ask):
+def test_a_model_that_uses_no_image_needs_none(ask):
     said = ask("gone.jpg", NUMBER, "--top", 2, model="blind")
     assert len(said.out.splitlines()) == 2
     assert said.err == ""
@@ -159,8 +159,8 @@ def test_who_does_not_look_needs_no_picture(ask):
         (("{home}/a.png",), "Give a picture and questions about it, or a file of both: --pairs FILE."),
         (("{home}/a.png", COLOUR, " "), "a.png is empty: there is nothing to answer."),
         (("{home}/a.png", COLOUR, "--top", "0"), "--top must be at least 1, not 0."),
-        (("{home}/a.png", COLOUR, "--attention", "looked"), "files, not looked."),
-        (("{home}/a.png", COLOUR, "--attention", "gone/looked.png"), "there is no folder gone."),
+        (("{home}/a.png", COLOUR, "--attention", "drawing"), "files, not drawing."),
+        (("{home}/a.png", COLOUR, "--attention", "gone/drawing.png"), "there is no folder gone."),
         (("--pairs", "gone.jsonl"), "gone.jsonl"),
     ],
 )
@@ -176,9 +176,9 @@ def test_a_file_of_no_pairs_is_refused(refusal, tmp_path):
     assert "A question about a.png is empty" in refusal("--pairs", tmp_path / "blank.jsonl")
 
 
-def test_attention_of_a_model_that_does_not_look_is_refused(home, refusal, tmp_path):
+def test_attention_of_a_head_without_it_is_refused(home, refusal, tmp_path):
     line = refusal(home / "a.png", COLOUR, "--attention", tmp_path / "x.png", model="blind")
-    assert "question_only head, which does not look at places" in line
+    assert "question_only head, which has no attention to draw" in line
 
 
 def test_a_model_of_another_task_is_refused(home, tiny, refusal):
@@ -186,4 +186,4 @@ def test_a_model_of_another_task_is_refused(home, tiny, refusal):
     tiny.trainer["max_epochs"] = 1
     model = train(tiny, home / "caption").model
     line = refusal(home / "a.png", COLOUR, model="caption")
-    assert f"{model} holds a model for the task caption, not vqa." in line
+    assert f"{model} holds a model for the task caption, which answers no questions." in line

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from captioner.data.captions.scenes import Scenes
-from captioner.data.module import CaptionData
+from captioner.data.captions.batches import CaptionData
 from captioner.encoders.base import ENCODERS
 from captioner.errors import UserError
 from captioner.images import load_image
@@ -27,7 +27,7 @@ def connect(data, tiny, fine_tune_from, augment=False):
     encoder = ENCODERS.build(tiny.encoder | {"fine_tune_from": fine_tune_from})
     tiny.training.augment = augment
     data.connect(encoder, data.vocabulary(1, None), tiny.training, seed=2)
-    data.setup("fit")
+    data.setup()
     return encoder
 
 
@@ -62,7 +62,7 @@ def test_features_are_stored_where_they_never_change(
     error = capsys.readouterr().err
     assert ("features are not stored" in error) == (not stored)
     assert said in error
-    batch = next(iter(data.train_dataloader()))
+    batch = next(iter(data.training_loader()))
     assert batch.pictures.ndim == (3 if stored else 4)
     assert data.cache.exists() == stored
     assert getattr(data.train.pictures, "augment", False) == augment
@@ -72,7 +72,7 @@ def test_features_are_stored_where_they_never_change(
 def test_stored_features_are_those_of_the_encoder(data, tiny):
     encoder = connect(data, tiny, None).eval()
     seen = []
-    for split, loader in (("train", data.train_dataloader()), ("val", data.val_dataloader())):
+    for split, loader in (("train", data.training_loader()), ("val", data.validation_loader())):
         paths = dict(zip(data.tables[split]["image_id"][:], data.tables[split]["path"][:], strict=True))
         for batch in loader:
             ids = batch.image_ids_B.tolist()
@@ -89,7 +89,7 @@ def test_validation_is_the_same_every_time(data, tiny):
     """Else val/loss would depend on how often it was asked for, and on whether a run was stopped."""
     tiny.training.captions_per_image = 2
     connect(data, tiny, "conv4_1")
-    loader = data.val_dataloader()
+    loader = data.validation_loader()
     passes = [[batch.tokens_BKT.tolist() for batch in loader] for _ in range(3)]
     assert passes[0] == passes[1] == passes[2]
 

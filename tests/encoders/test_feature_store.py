@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from captioner.encoders import features
+from captioner.encoders import feature_store
 from captioner.encoders.feature_store import FeatureStore, open_store
 from captioner.encoders.vgg import VGG
 from captioner.errors import UserError
@@ -174,7 +174,7 @@ def test_the_size_is_announced_and_a_full_disk_refused(pictures, tmp_path, capsy
     open_store(encoder, pictures, tmp_path / "store")
     assert f"features of 11 pictures, {11 * 1024 * 8 * 2 / 1e9:.2f} GB" in capsys.readouterr().err
     full = type("Usage", (), {"free": 11 * 1024 * 8 * 2 - 1})
-    monkeypatch.setattr(features.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(feature_store.shutil, "disk_usage", lambda _: full)
     with pytest.raises(UserError, match="no room"):
         open_store(encoder, pictures, tmp_path / "other")
 

@@ -13,7 +13,7 @@ from captioner.config import Config
 from captioner.evaluation.char_lm import evaluate
 from captioner.inference.char_lm import Writer
 from captioner.models.folder import save_model
-from captioner.training.char_lm import CharLM
+from captioner.training.char_lm import CharLMTask
 
 TEXT = "".join(f"{a} and {b} make {a + b}.\n" for a in range(20) for b in range(9))
 VAL = int(len(TEXT) * 0.7 + 1e-9), int(len(TEXT) * 0.9 + 1e-9)
@@ -31,18 +31,18 @@ def model(tmp_path_factory):
         decoder={"name": "language_model", "cell": {"name": "gru", "hidden_dim": 8}, "init_scale": 1.5},
     )
     torch.manual_seed(3)
-    task, _ = CharLM.prepare(config, folder)
-    save_model(task, folder / "run/model", {})
+    task, _ = CharLMTask.prepare(config, folder)
+    save_model(task.model, folder / "run/model", {})
     return folder / "run/model"
 
 
 def nats(model, *texts):
     """Of all characters of texts of one length but the first of each, every text from a zero state."""
-    task = Writer(model).task
-    tokens_NT = torch.tensor([task.alphabet.encode(text).tolist() for text in texts])
-    state = task.decoder.start(torch.zeros(len(texts), 0, 0)).state
-    outputs_NTH = task.decoder.read(tokens_NT[:, :-1], state).outputs_NTH
-    logits_MV = task.decoder.logits((), (outputs_NTH.flatten(0, 1),))
+    loaded = Writer(model).model
+    tokens_NT = torch.tensor([loaded.alphabet.encode(text).tolist() for text in texts])
+    state = loaded.decoder.start(torch.zeros(len(texts), 0, 0)).state
+    outputs_NTH = loaded.decoder.read(tokens_NT[:, :-1], state).outputs_NTH
+    logits_MV = loaded.decoder.logits((), (outputs_NTH.flatten(0, 1),))
     return F.cross_entropy(logits_MV, tokens_NT[:, 1:].flatten(), reduction="none").detach().numpy()
 
 
@@ -67,11 +67,11 @@ def test_a_split_is_read_as_one_stream_to_its_last_character(model, tmp_path, sp
 )
 def test_in_several_streams_it_is_the_validation_of_training(model, tmp_path, changes):
     found = evaluate(model, tmp_path, data=changes).figures["val"]["nats"]
-    config = Writer(model).task.config
+    config = Writer(model).model.config
     config.data |= changes
-    task, data = CharLM.prepare(config, tmp_path)
-    task.load_state_dict(Writer(model).task.state_dict())
-    losses = [task.eval().loss(batch) for batch in data.val_dataloader()]
+    task, data = CharLMTask.prepare(config, tmp_path)
+    task.model.load_state_dict(Writer(model).model.state_dict())
+    losses = [task.eval().loss(batch) for batch in data.validation_loader()]
     total = sum(loss.loss.item() * loss.size for loss in losses)
     assert found == pytest.approx(total / sum(loss.size for loss in losses), rel=1e-6)
     assert found != pytest.approx(evaluate(model, tmp_path).figures["val"]["nats"], rel=1e-4)
@@ -126,7 +126,7 @@ def test_the_command_prints_scores_and_windows(model, capsys):
     assert (model.parent / "evaluation-val/results.json").is_file()
 
 
-def test_a_text_that_has_changed_is_told(model, capsys, tmp_path):
+def test_a_text_that_has_changed_is_noted(model, capsys, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text(TEXT[::-1])
     said = called(capsys, "--model", model, "--data", f"path={other}", "--output", tmp_path / "out")

@@ -90,16 +90,16 @@ def test_attention_pictures_and_samples_page_are_written(model, tmp_path):
 
 def test_training_and_evaluation_see_the_same_pixels(model, tiny_scenes):
     """What the loaded model computes from a file equals what the trained one computed."""
-    task = load_model(model)
+    loaded = load_model(model)
     rows = Scenes(26, 6, 7, folder=str(tiny_scenes)).tables()["val"]
     image = load_image(rows[0]["path"])
-    captions = [c.captions[0].words for c in Captioner(model)([rows[0]["path"]])]
+    captions = [c.words for c in Captioner(model).caption([rows[0]["path"]])]
     with torch.inference_mode():
-        features_BLF = task.encoder(task.encoder.preprocessing(image)[None])
+        features_BLF = loaded.encoder(loaded.encoder.preprocessing(image)[None])
     from captioner.search.beam import Beam
 
-    found = Beam(3, max_length=6)(task.decoder, features_BLF)[0][0]
-    assert captions == [task.vocabulary.decode(found.tokens)]
+    found = Beam(3, max_length=6)(loaded.decoder, features_BLF)[0][0]
+    assert captions == [loaded.vocabulary.decode(found.tokens)]
 
 
 def test_a_model_folder_can_be_moved_and_needs_nothing_else(model, tmp_path):
@@ -117,7 +117,7 @@ def test_broken_pictures_are_named_and_the_others_captioned(model, tmp_path):
     Image.new("RGB", (50, 40), "red").save(tmp_path / "good.png")
     (tmp_path / "empty.png").touch()
     files = [tmp_path / "empty.png", tmp_path / "good.png", tmp_path / "gone.png"]
-    found = list(Captioner(model, n_best=2)(files))
+    found = Captioner(model, n_best=2).caption(files)
     assert [len(c.captions) for c in found] == [0, 2, 0]
     assert "empty.png" in found[0].problem
     assert "gone.png" in found[2].problem
@@ -127,7 +127,7 @@ def test_attention_is_drawn_for_a_model_that_attends(model, tmp_path):
     Image.new("RGB", (64, 64), "blue").save(tmp_path / "blue.png")
     captioner = Captioner(model)
     captioner.check_has_attention()
-    (captioned,) = captioner([tmp_path / "blue.png"])
+    captioned = captioner.caption(tmp_path / "blue.png")
     drawn = captioner.draw(captioned)
     assert drawn.width > 112
     assert drawn.height >= 112

@@ -15,7 +15,7 @@ from captioner.errors import UserError
 from captioner.inference.char_lm import Writer
 from captioner.models.folder import save_model
 from captioner.search.text_rules import SENTENCE_ONLY, check_text_rules
-from captioner.training.char_lm import CharLM
+from captioner.training.char_lm import CharLMTask
 
 TEXT = "the cat sat on the mat.\n" * 40
 
@@ -30,8 +30,8 @@ def model(tmp_path_factory):
         decoder={"name": "language_model", "cell": {"name": "gru", "hidden_dim": 8}, "init_scale": 1.5},
     )
     torch.manual_seed(3)
-    task, _ = CharLM.prepare(config, folder)
-    save_model(task, folder / "model", {})
+    task, _ = CharLMTask.prepare(config, folder)
+    save_model(task.model, folder / "model", {})
     return folder / "model"
 
 
@@ -42,7 +42,7 @@ def writer(model):
 
 def by_hand(writer, text):
     """log p of every symbol after every symbol, step by step from a line feed."""
-    decoder, alphabet = writer.task.decoder, writer.task.alphabet
+    decoder, alphabet = writer.model.decoder, writer.model.alphabet
     memory, state = decoder.start(torch.zeros(1, 0, 0))
     rows = []
     for number in alphabet.encode("\n" + text).tolist():
@@ -60,14 +60,14 @@ def test_greedy_takes_the_most_probable_character_each_time(model, writer):
     (text,) = written(model, "the ", name="greedy", max_length=12)
     rows = by_hand(writer, text)
     expected = [int(row.argmax()) for row in rows[4:-1]]
-    assert text == "the " + writer.task.alphabet.decode(expected)
+    assert text == "the " + writer.model.alphabet.decode(expected)
     assert len(expected) == 12
 
 
 def test_draws_are_as_probable_as_the_model_finds_them(model, writer):
     expected = by_hand(writer, "the")[-1].exp().numpy()
     drawn = written(model, "the", 20_000, seed=4, max_length=1)
-    found = np.bincount(writer.task.alphabet.encode("".join(t[3:] for t in drawn)), minlength=len(expected))
+    found = np.bincount(writer.model.alphabet.encode("".join(t[3:] for t in drawn)), minlength=len(expected))
     np.testing.assert_allclose(found / 20_000, expected, atol=4 * 0.5 / math.sqrt(20_000))
 
 
@@ -85,22 +85,22 @@ def test_a_seed_writes_the_same_text_again(model):
 
 
 @pytest.mark.parametrize("search", [{"name": "greedy"}, {"seed": 3, "temperature": 2.0}])
-def test_a_text_is_heard_as_it_is_written(model, search):
-    writer, heard = Writer(model, search | {"max_length": 25}), []
-    assert writer.grows
-    (one,) = writer.write("the ", heard.append)
-    assert heard == list(one.text)
-    assert not Writer(model, {"name": "beam"}).grows
+def test_a_text_is_streamed_as_it_is_written(model, search):
+    writer, pieces = Writer(model, search | {"max_length": 25}), []
+    assert writer.can_stream
+    (one,) = writer.write("the ", pieces.append)
+    assert pieces == list(one.text)
+    assert not Writer(model, {"name": "beam"}).can_stream
 
 
 def test_characters_have_their_log_probabilities_and_the_prompt_counts(model, writer):
     (one, other) = Writer(model, {"seed": 2, "max_length": 6, "temperature": 0.5}, 2).write("the")
     for text in (one, other):
-        numbers = writer.task.alphabet.encode(text.text).tolist()
+        numbers = writer.model.alphabet.encode(text.text).tolist()
         rows = by_hand(writer, text.text)
         expected = [row[number].item() for row, number in zip(rows[:-1], numbers, strict=True)]
-        assert text.symbols == list(text.text)
-        np.testing.assert_allclose(text.symbol_log_probs, expected, rtol=1e-4, atol=1e-5)
+        assert text.words == list(text.text)
+        np.testing.assert_allclose(text.word_log_probs, expected, rtol=1e-4, atol=1e-5)
         assert text.log_prob == pytest.approx(sum(expected), rel=1e-4)
 
 
@@ -119,7 +119,7 @@ def test_forbidden_strings_are_written_nowhere_by_any_search(model, name):
 def test_surprise_is_the_probability_of_each_character_after_all_before(writer):
     text = TEXT[:2300]  # over several chunks
     rows = by_hand(writer, text)
-    numbers = writer.task.alphabet.encode(text).tolist()
+    numbers = writer.model.alphabet.encode(text).tolist()
     expected = [-row[number].item() for row, number in zip(rows[:-1], numbers, strict=True)]
     np.testing.assert_allclose(writer.nll(text), expected, rtol=1e-4, atol=1e-5)
 
@@ -128,9 +128,9 @@ def test_a_window_sees_nothing_before_it(writer):
     text = TEXT[:25]
     found = writer.nll(text, window=7)
     assert np.isnan(found[[0, 22, 23, 24]]).all()
-    decoder = writer.task.decoder
+    decoder = writer.model.decoder
     for start in (0, 7, 14):
-        tokens = torch.from_numpy(writer.task.alphabet.encode(text[start : start + 8]).astype(np.int64))
+        tokens = torch.from_numpy(writer.model.alphabet.encode(text[start : start + 8]).astype(np.int64))
         outputs = decoder.read(tokens[None, :-1], decoder.start(torch.zeros(1, 0, 0)).state).outputs_NTH
         expected = F.cross_entropy(decoder.logits((), (outputs[0],)), tokens[1:], reduction="none")
         np.testing.assert_allclose(found[start + 1 : start + 8], expected.detach(), rtol=1e-5)
@@ -140,7 +140,7 @@ def test_a_wide_beam_finds_what_trying_everything_finds(model, writer):
     def log_prob(text):
         return -writer.nll("the" + text).sum()
 
-    symbols = writer.task.alphabet.symbols
+    symbols = writer.model.alphabet.symbols
     every = {a + b: log_prob(a + b) for a in symbols for b in symbols}
     expected = sorted(every.items(), key=lambda pair: -pair[1])[:4]
     found = Writer(model, {"name": "beam", "beam_size": len(symbols), "max_length": 2}, 4).write("the")
@@ -168,7 +168,7 @@ def test_the_command_writes_and_scores(model, capsys, tmp_path):
     assert found["prompt"] == "at"
     texts = Writer(model, {"name": "beam", "beam_size": 4, "max_length": 5}, 2).write("at")
     assert [one["text"] for one in found["texts"]] == [one.text for one in texts]
-    assert [len(one["symbol_log_probs"]) for one in found["texts"]] == [7, 7]
+    assert [len(one["word_log_probs"]) for one in found["texts"]] == [7, 7]
     (tmp_path / "scored").write_text("the mat\n")
     said = called(
         capsys, "--model", model, "--score", tmp_path / "scored", "--html", tmp_path / "map.html"
@@ -210,8 +210,8 @@ def test_mistakes_are_answered_in_one_line(model, capsys, words, says):
 
 
 def test_a_model_of_another_task_is_refused(model, monkeypatch):
-    monkeypatch.setattr("captioner.inference.char_lm.CharLM", type("Other", (), {}))
-    with pytest.raises(UserError, match="it writes no text"):
+    monkeypatch.setattr(Writer, "model_class", type("Other", (), {}))
+    with pytest.raises(UserError, match="holds a model for the task char_lm, not char_lm"):
         Writer(model)
 
 
@@ -228,6 +228,6 @@ def test_every_option_has_a_flag_here_or_a_reason_why_not(model, capsys):
 
 
 def test_the_model_folder_says_how_its_texts_are_written(model):
-    assert Writer(model).task.config.search == {"name": "sample", "max_length": 500}
+    assert Writer(model).model.config.search == {"name": "sample", "max_length": 500}
     assert Writer(model, {"top_k": 3}).search.max_length == 500
     assert Writer(model, {"name": "beam"}, 5).search.beam_size == 5

@@ -37,8 +37,8 @@ def saved(folder, *changes):
     task, _ = TranslateTask.prepare(load(ROOT / "configs/translate.yaml", [*CHANGES, *changes]), folder)
     for parameter in task.parameters():
         torch.nn.init.normal_(parameter, std=0.7)
-    task.decoder.output.bias.data[EOS] -= 1.0
-    save_model(task, folder / "run/model", {})
+    task.model.decoder.output.bias.data[EOS] -= 1.0
+    save_model(task.model, folder / "run/model", {})
     return folder / "run/model"
 
 
@@ -49,15 +49,15 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def state_model(tmp_path_factory):
-    return saved(tmp_path_factory.mktemp("state"), "task.encoder_view=state", SHOW_TELL)
+    return saved(tmp_path_factory.mktemp("state"), "task.source_features=state", SHOW_TELL)
 
 
 def alone(model, text, search):
     """The translations of one text by itself."""
-    task = load_model(model)
+    loaded = load_model(model)
     with torch.inference_mode():
-        found = search(task.decoder, task.features(torch.tensor([task.vocabulary.encode(text)])), 2)
-    return [("".join(task.vocabulary.decode(one.tokens)), one.log_prob) for one in found[0]]
+        found = search(loaded.decoder, loaded.features(torch.tensor([loaded.vocabulary.encode(text)])), 2)
+    return [("".join(loaded.vocabulary.decode(one.tokens)), one.log_prob) for one in found[0]]
 
 
 def test_texts_of_all_lengths_are_translated_in_order_as_if_alone(model, monkeypatch):
@@ -68,7 +68,7 @@ def test_texts_of_all_lengths_are_translated_in_order_as_if_alone(model, monkeyp
     for at_once, batch_size in ((2048, 64), (4, 2)):
         monkeypatch.setattr("captioner.inference.translate.AT_ONCE", at_once)
         monkeypatch.setattr("captioner.inference.translate.BATCH_SIZE", batch_size)
-        found = list(translator(TEXTS))
+        found = translator.translate(TEXTS)
         assert [one.source for one in found] == TEXTS
         assert [one.text for one in found] == [text for ((text, _), _) in expected]
         for one, hypotheses in zip(found, expected, strict=True):
@@ -78,36 +78,37 @@ def test_texts_of_all_lengths_are_translated_in_order_as_if_alone(model, monkeyp
 
 
 def test_alphas_are_a_row_for_each_symbol_written(model):
-    for one in Translator(model)(TEXTS):
+    for one in Translator(model).translate(TEXTS):
         (best,) = one.translations
-        assert best.alphas_TL.shape == (len(best.symbols), len(one.source))
-        assert "".join(best.symbols) == one.text
+        assert best.alphas_TL.shape == (len(best.words), len(one.source))
+        assert "".join(best.words) == one.text
         assert best.alphas_TL.sum(axis=1) == pytest.approx(1)
 
 
 def test_a_text_with_an_unknown_character_is_left_out_and_the_others_translated(model):
-    found = list(Translator(model)(["two", "tw\u00f8", "", "six"]))
+    found = Translator(model).translate(["two", "tw\u00f8", "", "six"])
     assert [bool(one.problem) for one in found] == [False, True, True, False]
     assert "never seen '\u00f8' (U+00F8, character 3)" in found[1].problem
     assert "The text is empty" in found[2].problem
-    whole = list(Translator(model)(["two", "six"]))
+    whole = Translator(model).translate(["two", "six"])
     assert [found[0].text, found[3].text] == [one.text for one in whole]
-    assert next(Translator(model)(["tw\u00f8"], unknown=True)).problem is None
+    assert next(Translator(model).stream(["tw\u00f8"], unknown=True)).problem is None
 
 
 def test_a_prefix_is_text(model):
-    (one,) = Translator(model, {"prefix": ["12", "m"]})(["one hundred"])
+    one = Translator(model, {"prefix": ["12", "m"]}).translate("one hundred")
     assert one.text.startswith("12 m")
-    (free,) = Translator(model)(["one hundred"])
+    free = Translator(model).translate("one hundred")
     said = free.text[2:4]
-    assert said not in next(Translator(model, {"banned_words": [said]})(["one hundred"])).text
+    assert said not in Translator(model, {"banned_words": [said]}).translate("one hundred").text
 
 
 def test_evaluation_counts_what_is_right_to_the_last_character(model, tmp_path):
     found = evaluate(model, tmp_path / "out", split="val", search={"name": "beam", "beam_size": 2})
     rows = list(Phrases(num_pairs=400, val_fraction=0.1).tables()["val"])
     said = [
-        one.text for one in Translator(model, {"name": "beam", "beam_size": 2})([r["source"] for r in rows])
+        one.text
+        for one in Translator(model, {"name": "beam", "beam_size": 2}).translate([r["source"] for r in rows])
     ]
     edits = sum(edit_distance(one, row["target"]) for one, row in zip(said, rows, strict=True))
     figures = found.figures["val"]
@@ -124,7 +125,7 @@ def test_evaluation_counts_what_is_right_to_the_last_character(model, tmp_path):
 
 def test_evaluation_on_pairs_of_ones_own(model, tmp_path):
     """Targets that are what the model says of two sources, and not of a third."""
-    right = {text: next(Translator(model)([text])).text for text in ("two", "six")}
+    right = {text: Translator(model).translate(text).text for text in ("two", "six")}
     lines = [f"{source}\t{target}\ttest" for source, target in right.items()]
     lines += ["tw\u00f8\tx\ttest", "ten\t10\ttrain", "one\t1\tval"]
     (tmp_path / "pairs.tsv").write_text("\n".join(lines), encoding="utf-8")
@@ -146,8 +147,8 @@ def called(capsys, verb, *words):
 
 
 def test_the_command_prints_a_line_a_text(model, capsys, tmp_path, monkeypatch):
-    expected = [one.text for one in Translator(model)(TEXTS)]
-    finished = [one.translations[0].finished for one in Translator(model)(TEXTS)]
+    expected = [one.text for one in Translator(model).translate(TEXTS)]
+    finished = [one.translations[0].finished for one in Translator(model).translate(TEXTS)]
     shown = [text if whole else f"{text} ..." for text, whole in zip(expected, finished, strict=True)]
     assert called(capsys, "translate", "--model", model, *TEXTS).out.splitlines() == shown
     (tmp_path / "texts.txt").write_text("\n".join([*TEXTS, "\u00f8"]))
@@ -169,7 +170,7 @@ def test_the_command_draws_alignments(model, capsys, tmp_path):
     said = called(capsys, "translate", "--model", model, "two", "six", "--attention", tmp_path / "seen.png")
     for number in (1, 2):
         assert (tmp_path / f"seen-{number}.png").read_bytes().startswith(b"\x89PNG")
-        assert f"looked at: {tmp_path}/seen-{number}.png" in said.err
+        assert f"attention: {tmp_path}/seen-{number}.png" in said.err
 
 
 def test_the_evaluate_command_knows_the_task(model, capsys, tmp_path):
@@ -199,19 +200,19 @@ def test_mistakes_are_answered_in_one_line(model, capsys, words, says):
     assert says in capsys.readouterr().err
 
 
-def test_a_model_that_does_not_look_back_has_nothing_to_draw(state_model, capsys):
+def test_a_model_without_attention_has_nothing_to_draw(state_model, capsys):
     with pytest.raises(SystemExit):
         main("translate", ["two", "--model", str(state_model), "--attention", "seen.png"])
-    assert "(show_tell, shown the encoder's state) does not look back" in capsys.readouterr().err
+    assert "(show_tell, given the encoder's state) does not attend to the source" in capsys.readouterr().err
 
 
 def test_a_model_of_another_task_is_refused(model, monkeypatch):
-    monkeypatch.setattr("captioner.inference.translate.TranslateTask", type("Other", (), {}))
+    monkeypatch.setattr(Translator, "model_class", type("Other", (), {}))
     with pytest.raises(UserError, match="holds a model for the task translate, not translate"):
         Translator(model)
 
 
 def test_a_model_folder_can_be_moved(model, tmp_path):
     shutil.copytree(model, tmp_path / "moved")
-    one, other = (list(Translator(folder)(TEXTS)) for folder in (model, tmp_path / "moved"))
+    one, other = (list(Translator(folder).translate(TEXTS)) for folder in (model, tmp_path / "moved"))
     assert [t.text for t in one] == [t.text for t in other]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from captioner.inference import visual7w as choosing
 from captioner.commands import main
 from captioner.data.questions.base import QUESTION_SOURCES
-from captioner.data.questions.multiple_choice import asked_of_pictures
+from captioner.data.questions.multiple_choice import questions_by_path
+from captioner.insight import attention_map
 from captioner.models.folder import load_model
 from captioner.vocabulary import BOS
 
@@ -32,15 +32,15 @@ def picture_of(visual7w_runs: Path) -> Path:
 
 def test_asking_prefers_as_evaluation_does(visual7w_runs: Path, capsys: Any) -> None:
     model, picture = visual7w_runs / "visual7w/model", picture_of(visual7w_runs)
-    task = load_model(model)
-    source = QUESTION_SOURCES.build(task.config.data)
-    asked, *_ = asked_of_pictures(source.tables()["test"])[str(picture)]
+    loaded = load_model(model)
+    source = QUESTION_SOURCES.build(loaded.config.data)
+    asked, *_ = questions_by_path(source.tables()["test"])[str(picture)]
     words = ["--model", model, picture, asked.question, "--json", "--choices", *asked.choices[::-1]]
     status, out, _ = ask(capsys, *words)
     said = json.loads(out)["answers"]
     with Image.open(picture) as image, torch.inference_mode():
-        features_BLF = task.encode_images([image.convert("RGB")])
-        (preferred,) = task.preferences(task.batch(features_BLF, [], [[asked]])).values()
+        features_BLF = loaded.encode_images([loaded.encoder.preprocessing(image.convert("RGB"))])
+        (preferred,) = loaded.score(features_BLF, [image.size], [[asked]]).values()
     shares = torch.tensor(preferred).softmax(0).tolist()
     expected = sorted(zip(asked.choices, shares, strict=True), key=lambda pair: -pair[1])
     assert status == 0
@@ -96,30 +96,32 @@ def test_attention_is_what_stepping_through_question_and_best_answer_shows(
     visual7w_runs: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     drawn: list[Any] = []
-    draw = choosing.draw_attention
-    monkeypatch.setattr(choosing, "draw_attention", lambda *given: drawn.append(given) or draw(*given))
-    model, looked = visual7w_runs / "visual7w/model", tmp_path / "looked.png"
+    draw = attention_map.draw_attention
+    monkeypatch.setattr(attention_map, "draw_attention", lambda *given: drawn.append(given) or draw(*given))
+    model, drawing = visual7w_runs / "visual7w/model", tmp_path / "drawing.png"
     words = ["Where is it?", "--choices", "Above.", "To the left."]
-    _, out, err = ask(capsys, "--model", model, picture_of(visual7w_runs), *words, "--attention", looked)
-    assert err == f"looked at: {looked}\n"
+    _, out, err = ask(capsys, "--model", model, picture_of(visual7w_runs), *words, "--attention", drawing)
+    assert err == f"attention: {drawing}\n"
     best = out.splitlines()[0].split(maxsplit=1)[1]
     ((_, titles, alphas, grid),) = drawn
     said = ["where", "is", "it", *best.lower().rstrip(".").split()]
-    task = load_model(model)
-    known = [word if word in task.vocabulary.words else "<unk>" for word in said]
+    loaded = load_model(model)
+    known = [word if word in loaded.vocabulary.words else "<unk>" for word in said]
     assert titles == known
     with Image.open(picture_of(visual7w_runs)) as image, torch.inference_mode():
-        memory, state = task.decoder.start(task.encode_images([image.convert("RGB")]))
-        read = [BOS, *task.vocabulary.encode(said[:3]), BOS, *task.vocabulary.encode(said[3:-1])]
+        memory, state = loaded.decoder.start(
+            loaded.encode_images([loaded.encoder.preprocessing(image.convert("RGB"))])
+        )
+        read = [BOS, *loaded.vocabulary.encode(said[:3]), BOS, *loaded.vocabulary.encode(said[3:-1])]
         expected = []
         for word in read:
-            step = task.decoder.step(torch.tensor([word]), state, memory)
+            step = loaded.decoder.step(torch.tensor([word]), state, memory)
             state = step.state
             expected.append(step.alphas_NL[0].tolist())
     del expected[3]  # before the <bos> of the answer nothing is to be said
-    assert grid == task.encoder.grid
+    assert grid == loaded.encoder.grid
     torch.testing.assert_close(torch.tensor(alphas), torch.tensor(expected), atol=1e-5, rtol=1e-4)
-    with Image.open(looked) as figure:
+    with Image.open(drawing) as figure:
         assert figure.width > 240 * 4
 
 
@@ -137,7 +139,7 @@ def test_attention_is_what_stepping_through_question_and_best_answer_shows(
         ("visual7w-pointing", ["--choices", "1,2,3,4", "1,2,3"], "'1,2,3' is not a place"),
         ("visual7w-pointing", ["--choices", "1,2,3,4", "1,2,3,0"], "'1,2,3,0' is not a place"),
         ("visual7w-pointing", ["--choices", "1,2,3,4", "1,nan,3,4"], "'1,nan,3,4' is not a place"),
-        ("visual7w-pointing", ["--attention", "a.png"], "does not look at places as it answers"),
+        ("visual7w-pointing", ["--attention", "a.png"], "has no attention over words to draw"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line(

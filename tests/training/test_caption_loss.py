@@ -12,7 +12,7 @@ from captioner.decoders.show_attend_tell import ShowAttendTell
 from captioner.decoders.show_tell import ShowTell
 from captioner.training.caption import CaptionTask
 from captioner.training.objectives.scheduled_sampling import mix_in_samples
-from captioner.training.objectives.teacher_forcing import Generated
+from captioner.training.sentence_task import Generated
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
 
 CELL = {"name": "lstm", "hidden_dim": 6}
@@ -31,9 +31,10 @@ def make(tiny):
         tiny.decoder = {"name": decoder, "cell": CELL, "embed_dim": 5, "dropout": 0.0}
         if decoder == "show_attend_tell":
             tiny.decoder["attention_dim"] = 7
-        made = CaptionTask(tiny, WORDS, **options)
+        tiny.objective = {"name": "cross_entropy"} | options
+        made = CaptionTask.from_config(tiny, WORDS)
         made._trainer = SimpleNamespace(max_epochs=1, current_epoch=0)
-        for parameter in made.decoder.parameters():
+        for parameter in made.model.decoder.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
         return made
 
@@ -42,20 +43,20 @@ def make(tiny):
 
 def batch_for(task, captions=CAPTIONS, seed=2):
     features_BLF = torch.randn(
-        len(captions), 3, task.encoder.feature_dim, generator=torch.Generator().manual_seed(seed)
+        len(captions), 3, task.model.encoder.feature_dim, generator=torch.Generator().manual_seed(seed)
     )
     return CaptionBatch(torch.arange(len(captions)), features_BLF, pad(captions, len(captions[0])))
 
 
-def told(task, batch):
+def stepped(task, batch):
     """Each caption by `start` and `step` alone: its words' log-probabilities (T, V), targets, and alphas."""
     for features_LF, own in zip(batch.pictures, batch.tokens_BKT.tolist(), strict=True):
         for caption in own:
             words = [w for w in caption if w != PAD]
-            memory, state = task.decoder.start(features_LF[None])
+            memory, state = task.model.decoder.start(features_LF[None])
             rows, alphas = [], []
             for word in words[:-1]:
-                step = task.decoder.step(torch.tensor([word]), state, memory)
+                step = task.model.decoder.step(torch.tensor([word]), state, memory)
                 state = step.state
                 rows.append(step.logits_NV[0].double().log_softmax(-1).detach().numpy())
                 if step.alphas_NL is not None:
@@ -65,7 +66,7 @@ def told(task, batch):
 
 def expected(task, batch, penalty, smoothing):
     total, count = 0.0, 0
-    for rows, targets, alphas in told(task, batch):
+    for rows, targets, alphas in stepped(task, batch):
         for row, target in zip(rows, targets, strict=True):
             total += -(1 - smoothing) * row[target] - smoothing * row.mean()
         if penalty:
@@ -123,7 +124,7 @@ def test_a_batch_without_a_word_or_without_a_picture_is_passed_over(make):
     empty = CaptionBatch(torch.zeros(0, dtype=torch.long), torch.zeros(0, 3, 1, 1), pad([], 2))
     assert task.train().training_step(empty, 0) is None
     task.eval().validation_step(empty, 0)
-    assert task.written == {}
+    assert task.generated == {}
     assert task.loss(batch_for(task, [[[BOS], [BOS]]])) is None
 
 
@@ -131,22 +132,22 @@ def test_the_probability_of_sampling_rises_in_proportion_to_the_epochs(make):
     task = make(scheduled_sampling=0.6)
     for epoch, probability in enumerate([0.0, 0.15, 0.3, 0.45, 0.6]):
         task._trainer = SimpleNamespace(max_epochs=5, current_epoch=epoch)
-        assert task._sampling_probability() == pytest.approx(probability)
+        assert 0.6 * task.progress == pytest.approx(probability)
     task._trainer = SimpleNamespace(max_epochs=-1, current_epoch=7)
-    assert task._sampling_probability() == 0
+    assert task.progress == 0
 
 
 def test_sampling_changes_what_is_read_and_not_what_is_asked_for(make, monkeypatch):
     """With all words replaced, the loss is the likelihood of the true words after the drawn ones."""
     task = make(attention_penalty=0.0, scheduled_sampling=1.0).train()
     batch = batch_for(task)
-    monkeypatch.setattr(CaptionTask, "_sampling_probability", lambda self: 1.0)
+    monkeypatch.setattr(CaptionTask, "progress", 1.0)
     torch.manual_seed(8)
     loss = task.loss(batch).loss
     torch.manual_seed(8)
     targets_BKT = batch.tokens_BKT[:, :, 1:]
-    read_BKT = mix_in_samples(task.decoder, batch.pictures, batch.tokens_BKT[:, :, :-1], 1.0)
-    logits_MV, _ = task.decoder(batch.pictures, read_BKT, targets_BKT != PAD)
+    read_BKT = mix_in_samples(task.model.decoder, batch.pictures, batch.tokens_BKT[:, :, :-1], 1.0)
+    logits_MV, _ = task.model.decoder(batch.pictures, read_BKT, targets_BKT != PAD)
     torch.testing.assert_close(loss, F.cross_entropy(logits_MV, targets_BKT[targets_BKT != PAD]))
     assert not torch.equal(read_BKT, batch.tokens_BKT[:, :, :-1])
 
@@ -207,7 +208,7 @@ def test_a_word_is_replaced_with_the_probability():
 
 
 def summed_up(task, texts, cut=()):
-    task.written = {n: Generated(text.split(), n in cut) for n, text in enumerate(texts)}
+    task.generated = {n: Generated(text.split(), n in cut) for n, text in enumerate(texts)}
     task.references = {n: ["a red dog runs"] for n in range(len(texts))}
     said = []
     task.print = said.append

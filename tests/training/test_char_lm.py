@@ -13,8 +13,10 @@ from captioner.config import Config, load
 from captioner.data.text.streams import TextBatch
 from captioner.errors import UserError
 from captioner.metrics.text.likelihood import by_distance, likelihood
-from captioner.training.char_lm import CharLM
+from captioner.training.char_lm import CharLMTask
+from captioner.training.data_module import DataModule
 from captioner.training.task import TASKS
+from captioner.training.train import check
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:.*{text}")
@@ -36,7 +38,7 @@ def make(tmp_path, batch_size=3, **options):
     torch.manual_seed(5)
     made = config(tmp_path, **options)
     made.training.batch_size = batch_size
-    task, data = CharLM.prepare(made, tmp_path)
+    task, data = CharLMTask.prepare(made, tmp_path)
     return task.double(), data
 
 
@@ -99,9 +101,9 @@ def test_min_char_rnn_equals_numpy_update_for_update(tmp_path):
     ]
     recipe = load(ROOT / "configs/recipes/min_char_rnn.yaml", changes)
     torch.manual_seed(1)
-    task, data = CharLM.prepare(recipe, tmp_path)
+    task, data = CharLMTask.prepare(recipe, tmp_path)
     task.double()
-    cell, output = task.decoder.cell, task.decoder.output
+    cell, output = task.model.decoder.cell, task.model.decoder.output
     parameters = (cell.input.weight, cell.recurrent.weight, cell.input.bias, output.weight, output.bias)
     weights = [p.detach().numpy().copy() for p in parameters]
     assert [weight.shape[0] for weight in weights] == [100, 100, 100, len(set(text)), len(set(text))]
@@ -115,7 +117,7 @@ def test_min_char_rnn_equals_numpy_update_for_update(tmp_path):
         default_root_dir=tmp_path, callbacks=[seen], logger=False, enable_checkpointing=False,
         enable_model_summary=False, precision="64-true",
     )  # fmt: skip
-    trainer.fit(task, datamodule=data)
+    trainer.fit(task, datamodule=DataModule(data))
     np.testing.assert_allclose(np.array(seen.losses) * 25, expected, rtol=0, atol=1e-8)
     assert expected[0] == pytest.approx(25 * math.log(len(set(text))), rel=1e-3)
     assert expected[80:].mean() < 0.95 * expected[0] < expected[:80].max()
@@ -126,11 +128,11 @@ def test_val_loss_is_that_of_one_pass_over_the_whole_split(tmp_path, cell):
     task, data = make(tmp_path, cell={"name": cell, "hidden_dim": 6}, chunk_length=11)
     task.eval()
     numbers = torch.from_numpy(data.numbers[int(len(TEXT) * 0.9) :]).long()
-    decoder = task.decoder
+    decoder = task.model.decoder
     outputs_NTH, _ = decoder.read(numbers[None, :-1], decoder.start(torch.zeros(1, 0, 0).double()).state)
     expected = F.cross_entropy(decoder.logits((), (outputs_NTH[0],)), numbers[1:])
     with torch.no_grad():
-        found = [task.loss(batch) for batch in data.val_dataloader()]
+        found = [task.loss(batch) for batch in data.validation_loader()]
     assert sum(one.size for one in found) == len(numbers) - 1
     mean = sum(one.loss * one.size for one in found) / (len(numbers) - 1)
     torch.testing.assert_close(mean, expected.detach())
@@ -151,7 +153,7 @@ def test_gradients_flow_no_further_than_tbptt_steps(tmp_path, steps):
     task.loss(second).loss.backward()
     found = {name: p.grad.clone() for name, p in task.named_parameters()}
     task.zero_grad()
-    decoder, nats = task.decoder, []
+    decoder, nats = task.model.decoder, []
     memory, state = decoder.start(torch.zeros(3, 0, 0).double())
     for number, batch in enumerate((first, second)):
         for t in range(13):
@@ -169,7 +171,7 @@ def test_gradients_flow_no_further_than_tbptt_steps(tmp_path, steps):
 def test_the_state_starts_at_zero_with_the_text_and_validation_leaves_it_alone(tmp_path):
     task, data = make(tmp_path, chunk_length=13)
     first, second = batches(data)[:2]
-    val = next(iter(data.val_dataloader()))
+    val = next(iter(data.validation_loader()))
 
     def losses(*chunks):
         found = []
@@ -191,13 +193,13 @@ def test_the_loss_without_carrying_by_distance(tmp_path):
     task.eval()
     everything = []
     with torch.no_grad():
-        for batch in data.val_dataloader():
+        for batch in data.validation_loader():
             task.loss(batch)
             task.update_metrics(batch)
             tokens_NT = batch.tokens_NT
-            memory, state = task.decoder.start(torch.zeros(1, 0, 0).double())
+            memory, state = task.model.decoder.start(torch.zeros(1, 0, 0).double())
             for t in range(tokens_NT.shape[1] - 1):
-                step = task.decoder.step(tokens_NT[:, t], state, memory)
+                step = task.model.decoder.step(tokens_NT[:, t], state, memory)
                 state = step.state
                 everything.append((t + 1, F.cross_entropy(step.logits_NV, tokens_NT[:, t + 1]).item()))
     figures = task.compute_metrics()
@@ -241,7 +243,7 @@ def test_mistakes_are_refused(tmp_path, change, says):
     for key, value in change.items():
         setattr(made, key, value)
     with pytest.raises(UserError) as error:
-        CharLM.check(made)
+        check(made)
     assert says in str(error.value)
 
 
@@ -249,8 +251,8 @@ def test_options_of_captioning_are_refused(tmp_path):
     made = config(tmp_path)
     made.training.max_words = 3
     with pytest.raises(UserError, match=r"training.max_words has no meaning"):
-        CharLM.check(made)
+        check(made)
 
 
 def test_it_is_registered_by_its_file_name():
-    assert TASKS["char_lm"] is CharLM
+    assert TASKS["char_lm"] is CharLMTask

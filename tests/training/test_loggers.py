@@ -7,9 +7,9 @@ import pytest
 import torch
 from runs import rows, stop_after
 
-from captioner.training import train as training
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.training import train as training
 from captioner.training.loggers import make_loggers
 from captioner.training.metrics_file import MetricsFile
 
@@ -47,18 +47,18 @@ def test_it_goes_on_in_the_file_and_replaces_what_is_done_again(tmp_path):
 
 def test_after_every_save_the_file_holds_all_that_was_logged(tmp_path):
     """Figures that come late, in the same row and in new columns; each time read back."""
-    chance = random.Random(1)
+    generator = random.Random(1)
     made, expected = MetricsFile(tmp_path / "metrics.csv"), {}
     for _ in range(200):
-        step = max(expected, default=0) + chance.randint(0, 1)
+        step = max(expected, default=0) + generator.randint(0, 1)
         figures = {
-            chance.choice("abcdefgh"[: 2 + len(expected) // 15]): round(
-                chance.random(), chance.randint(1, 15)
+            generator.choice("abcdefgh"[: 2 + len(expected) // 15]): round(
+                generator.random(), generator.randint(1, 15)
             )
         }
         made.log_metrics(figures, step)
         expected.setdefault(step, {}).update(figures)
-        if chance.random() < 0.7:
+        if generator.random() < 0.7:
             made.save()
             found = {
                 int(row.pop("step")): {name: float(value) for name, value in row.items() if value}

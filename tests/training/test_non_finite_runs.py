@@ -1,4 +1,4 @@
-"""A loss that is no number, or weights: what stops and what is left; and that looking makes no GPU wait."""
+"""Losses and weights that are not finite: what stops, what is left; the check makes no GPU wait."""
 
 import pytest
 import torch
@@ -6,25 +6,25 @@ from conftest import TEXT
 from runs import newest, rows, stop_after
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from captioner.training import train as training
 from captioner.data.text.streams import TextBatch
 from captioner.errors import UserError
 from captioner.models.folder import load_model
+from captioner.training import train as training
 from captioner.training.callbacks import StopOnRequest
-from captioner.training.char_lm import CharLM
+from captioner.training.char_lm import CharLMTask
 
 
 def spoil(monkeypatch, epoch, batch_number):
     """The weights become NaN before the loss of one batch is computed; returns the updates done by then."""
-    real, when = CharLM.loss, []
+    real, when = CharLMTask.loss, []
 
     def non_finite(self, batch: TextBatch):
         if self.training and self.current_epoch == epoch and self.trainer.fit_loop.batch_idx == batch_number:
             when.append(self.global_step)
-            self.decoder.output.bias.data.fill_(float("nan"))
+            self.model.decoder.output.bias.data.fill_(float("nan"))
         return real(self, batch)
 
-    monkeypatch.setattr(CharLM, "loss", non_finite)
+    monkeypatch.setattr(CharLMTask, "loss", non_finite)
     return when
 
 
@@ -74,7 +74,7 @@ def test_weights_that_the_last_update_of_an_epoch_spoils_are_not_saved(tiny_text
 
     def overflow(self, trainer, *rest):
         if trainer.current_epoch == 1 and trainer.is_last_batch:
-            trainer.lightning_module.decoder.output.bias.data[3] = float("inf")
+            trainer.lightning_module.model.decoder.output.bias.data[3] = float("inf")
 
     monkeypatch.setattr(StopOnRequest, "on_train_batch_end", overflow)
     with pytest.raises(UserError, match=r"Weights are not finite after update \d+, in epoch 2"):
@@ -106,7 +106,7 @@ def test_updates_read_no_number_but_what_the_bar_shows(tiny_text, tmp_path, monk
         counts.append(reads.count)
     assert counts[0] == counts[1]
     tiny_text.trainer["enable_progress_bar"] = True
-    monkeypatch.setattr(app.ProgressBar, "SECONDS", 1000)
+    monkeypatch.setattr(training.ProgressBar, "SECONDS", 1000)
     with Reads() as reads:
         training.train(tiny_text, tmp_path / "run")
     assert reads.count == counts[0] + 1

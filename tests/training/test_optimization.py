@@ -9,11 +9,12 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 
+from captioner.data.captions.batches import CaptionData
 from captioner.data.captions.scenes import Scenes
-from captioner.data.module import CaptionData
 from captioner.training.caption import CaptionTask
+from captioner.training.data_module import DataModule
 from captioner.training.optimizers import OPTIMIZERS
-from captioner.training.schedules import SCHEDULES, better
+from captioner.training.schedules import SCHEDULES, better_mode
 from captioner.vocabulary import PAD
 
 pytestmark = [
@@ -114,7 +115,7 @@ def test_cosine_after_a_rise_ends_at_the_last_update_and_stays():
     [("val/loss", "min"), ("val/cider_d", "max"), ("val/distinct", "max")],
 )
 def test_losses_are_to_become_small_and_scores_large(monitor, mode):
-    assert better(monitor) == mode
+    assert better_mode(monitor) == mode
 
 
 @pytest.fixture
@@ -129,8 +130,9 @@ def run(tiny, tmp_path):
     data = CaptionData(source, source.tables(), tmp_path / "cache")
     vocabulary = data.vocabulary(1, None)
     torch.manual_seed(9)
-    task = CaptionTask(tiny, vocabulary, attention_penalty=0.0)
-    data.connect(task.encoder, vocabulary, tiny.training, seed=2)
+    tiny.objective = {"name": "cross_entropy"}
+    task = CaptionTask.from_config(tiny, vocabulary)
+    data.connect(task.model.encoder, vocabulary, tiny.training, seed=2)
 
     def fit(**options):
         given = {"max_epochs": 1, "limit_val_batches": 0, "accelerator": "cpu"}
@@ -141,7 +143,7 @@ def run(tiny, tmp_path):
             "enable_model_summary": False,
         }
         trainer = pl.Trainer(**(quiet | given | options))
-        trainer.fit(task, datamodule=data)
+        trainer.fit(task, datamodule=DataModule(data))
         return trainer
 
     return task, data, fit
@@ -158,11 +160,11 @@ def test_one_update_clips_the_gradient_and_logs_it_as_it_was(run, clipping):
     """Parameters move by their group's rate times the clipped gradient of an independent computation."""
     task, data, fit = run
     reference = copy.deepcopy(task)
-    data.setup("fit")
+    data.setup()
     reference.train()
-    features_BLF = reference.encoder((batch := next(iter(data.loader(data.train, True)))).pictures)
+    features_BLF = reference.model.encoder((batch := next(iter(data.training_loader()))).pictures)
     targets_BKT = batch.tokens_BKT[:, :, 1:]
-    logits_MV, _ = reference.decoder(features_BLF, batch.tokens_BKT[:, :, :-1], targets_BKT != PAD)
+    logits_MV, _ = reference.model.decoder(features_BLF, batch.tokens_BKT[:, :, :-1], targets_BKT != PAD)
     nn.functional.cross_entropy(logits_MV, targets_BKT[targets_BKT != PAD]).backward()
     gradients = {name: p.grad.clone() for name, p in reference.named_parameters() if p.grad is not None}
     norm = math.sqrt(sum(float(g.double().square().sum()) for g in gradients.values()))
@@ -180,7 +182,7 @@ def test_one_update_clips_the_gradient_and_logs_it_as_it_was(run, clipping):
             clipped = gradients[name].clamp(-bound, bound)
         else:
             clipped = gradients[name] * (bound / norm)
-        rate = 0.125 if name.startswith("encoder") else 0.5
+        rate = 0.125 if name.startswith("model.encoder") else 0.5
         moved = (before.double() - parameter.detach().double()).norm().item()
         assert moved == pytest.approx(rate * clipped.norm().item(), rel=0.05, abs=1e-6)
 
@@ -191,7 +193,7 @@ def test_the_encoder_learns_at_its_own_rate_and_every_parameter_once(run):
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.125]
     rest, encoder = ({id(p) for p in group["params"]} for group in optimizer.param_groups)
     trained = {name: id(p) for name, p in task.named_parameters() if p.requires_grad}
-    assert {id_ for name, id_ in trained.items() if name.startswith("encoder")} == encoder
-    assert {id_ for name, id_ in trained.items() if not name.startswith("encoder")} == rest
-    assert any(name.startswith("encoder.layers.conv4_1") for name in trained)
-    assert not any(name.startswith("encoder.layers.conv3") for name in trained)
+    assert {id_ for name, id_ in trained.items() if name.startswith("model.encoder")} == encoder
+    assert {id_ for name, id_ in trained.items() if not name.startswith("model.encoder")} == rest
+    assert any(name.startswith("model.encoder.layers.conv4_1") for name in trained)
+    assert not any(name.startswith("model.encoder.layers.conv3") for name in trained)

@@ -7,15 +7,15 @@ import torch
 from runs import newest, rows, stop_after
 from safetensors.torch import load_file
 
-from captioner.training import train as training
 from captioner.config import load
 from captioner.errors import UserError
+from captioner.training import train as training
 
 
 @pytest.mark.parametrize("updates", [3, 6, 9])
-def test_going_on_equals_not_having_stopped_bit_for_bit(tiny, tmp_path, monkeypatch, updates):
+def test_a_resumed_run_equals_one_that_was_not_stopped_bit_for_bit(tiny, tmp_path, monkeypatch, updates):
     """6 updates an epoch: stopped in the first, at the end of the first, in the second."""
-    tiny.task["scheduled_sampling"] = 0.5
+    tiny.objective["scheduled_sampling"] = 0.5
     tiny.task["validation_search"] = {"name": "beam", "beam_size": 1, "max_length": 6}
     whole = training.train(tiny, tmp_path / "whole")
     with monkeypatch.context() as patch:
@@ -78,7 +78,8 @@ def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
         ("optimizer", {"name": "adam", "learning_rate": 1}, "optimizer adam has no option"),
         ("schedule", {"name": "step"}, "schedule step needs the option 'epochs'"),
         ("trainer", {"max_epoch": 3}, "trainer has no option 'max_epoch'. Did you mean max_epochs"),
-        ("task", {"name": "caption", "label_smooting": 0.1}, "Did you mean label_smoothing"),
+        ("objective", {"name": "cross_entropy", "label_smooting": 0.1}, "Did you mean label_smoothing"),
+        ("task", {"name": "caption", "validation_serch": {}}, "Did you mean validation_search"),
         ("search", {"name": "beam", "beamsize": 3}, "Did you mean beam_size"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Training the character model end to end: what is left behind, going on, and a loss that is no number."""
+"""Read what a run left in its folder, and stop a run."""
 
 import json
 import re
@@ -11,22 +11,23 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import ROOT, TEXT
-from runs import CARRIED_ON, assert_same, newest, rows, stop_after
+from runs import RESUMED, assert_same, newest, rows, stop_after
 from safetensors.torch import load_file
 
-from captioner.training import train as training
 from captioner.config import load
 from captioner.errors import UserError
 from captioner.inference.char_lm import Writer
+from captioner.models.char_lm import CharLanguageModel
 from captioner.models.folder import load_model
 from captioner.models.prompt import PromptedLM, no_image
 from captioner.paths import config_file
 from captioner.search.sample import Sample
-from captioner.training.char_lm import CharLM
+from captioner.training import train as training
+from captioner.training.char_lm import CharLMTask
 
 
 @pytest.mark.parametrize("when", [0.3, 1.0, 1.6])
-def test_going_on_equals_not_having_stopped_bit_for_bit(tiny_text, tmp_path, monkeypatch, when):
+def test_a_resumed_run_equals_one_that_was_not_stopped_bit_for_bit(tiny_text, tmp_path, monkeypatch, when):
     """Stopped in the first epoch, at its end, in the second: weights, streams' state, losses."""
     whole = training.train(tiny_text, tmp_path / "whole")
     an_epoch = newest(tmp_path / "whole")["global_step"] // 2
@@ -38,7 +39,7 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(tiny_text, tmp_path, mon
     assert [tuple(leaf.shape) for leaf in before["carried"]] == [(7, 9)] * 4
     resumed = training.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "parts")
-    assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
+    assert_same([one[part] for part in RESUMED], [other[part] for part in RESUMED])
     assert resumed.best == whole.best
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
 
@@ -89,7 +90,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_epoch_bit_for_bit(tiny_text,
     training.train(load(tmp_path / "killed/config.yaml"), tmp_path / "killed", resume=True)
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "killed")
-    assert_same([one[part] for part in CARRIED_ON], [other[part] for part in CARRIED_ON])
+    assert_same([one[part] for part in RESUMED], [other[part] for part in RESUMED])
     best = [load_file(tmp_path / name / "model/model.safetensors") for name in ("whole", "killed")]
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
@@ -109,10 +110,10 @@ def test_a_run_leaves_the_same_folders_as_any(tiny_text, tmp_path):
     )
     samples = (tmp_path / "run/samples.txt").read_text()
     assert samples.startswith("---- update 8 ----\n")
-    task = load_model(result.model)
-    assert isinstance(task, CharLM)
-    assert task.alphabet.symbols == sorted(set(TEXT))
-    assert task.text == card["text"]
+    model = load_model(result.model)
+    assert isinstance(model, CharLanguageModel)
+    assert model.alphabet.symbols == sorted(set(TEXT))
+    assert model.text == card["text"]
 
 
 def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, tmp_path):
@@ -120,14 +121,14 @@ def test_a_sample_goes_on_from_where_the_first_stream_of_training_is(tiny_text, 
     tiny_text.data["val_fraction"] = 0.0
     tiny_text.trainer["max_steps"] = 12
     result = training.train(tiny_text, tmp_path / "run")
-    left, task = newest(tmp_path / "run"), load_model(result.model).eval()
-    assert task.alphabet.decode([left["newest"]]) == TEXT[12 * 20]
+    left, model = newest(tmp_path / "run"), load_model(result.model)
+    assert model.alphabet.decode([left["newest"]]) == TEXT[12 * 20]
     first = tuple(leaf[:1] for leaf in left["carried"])
-    draw, nothing = Sample(max_length=200, seed=12), no_image(task.decoder, 1)
-    ((found,),) = draw(PromptedLM(task.decoder, left["newest"], first), nothing)
-    ((other,),) = draw(PromptedLM(task.decoder, left["newest"]), nothing)
+    draw, nothing = Sample(max_length=200, seed=12), no_image(model.decoder, 1)
+    ((found,),) = draw(PromptedLM(model.decoder, left["newest"], first), nothing)
+    ((other,),) = draw(PromptedLM(model.decoder, left["newest"]), nothing)
     written = (tmp_path / "run/samples.txt").read_text()
-    assert written == f"---- update 12 ----\n{task.alphabet.decode(found.tokens)}\n\n"
+    assert written == f"---- update 12 ----\n{model.alphabet.decode(found.tokens)}\n\n"
     assert found.tokens != other.tokens
 
 
@@ -136,20 +137,20 @@ def test_a_text_can_open_from_where_training_ended(tiny_text, tmp_path):
     tiny_text.trainer["max_steps"] = 12
     result = training.train(tiny_text, tmp_path / "run")
     left, writer = newest(tmp_path / "run"), Writer(result.model)
-    prompted = writer.task.prompted
-    assert writer.task.alphabet.decode([prompted.prompt_state]) == TEXT[12 * 20]
+    prompted = writer.model.prompted
+    assert writer.model.alphabet.decode([prompted.token]) == TEXT[12 * 20]
     assert_same(prompted.state, tuple(leaf[:1] for leaf in left["carried"]))
-    decoder, text = writer.task.decoder, TEXT[: 3 * 20]
-    tokens_T = torch.tensor([left["newest"], *writer.task.alphabet.encode(text).tolist()])
+    decoder, text = writer.model.decoder, TEXT[: 3 * 20]
+    tokens_T = torch.tensor([left["newest"], *writer.model.alphabet.encode(text).tolist()])
     with torch.inference_mode():
         logits_TV = decoder.logits((), (decoder.read(tokens_T[None, :-1], prompted.state).outputs_NTH[0],))
         nats_T = F.cross_entropy(logits_TV, tokens_T[1:], reduction="none")
     np.testing.assert_allclose(writer.nll(text), nats_T.numpy(), rtol=1e-5)
     (written,) = Writer(result.model, {"name": "greedy", "max_length": 1}).write()
-    assert writer.task.alphabet.encode(written.text).tolist() == [int(logits_TV[0].argmax())]
+    assert writer.model.alphabet.encode(written.text).tolist() == [int(logits_TV[0].argmax())]
     assert [len(one.text) for one in Writer(result.model, {"max_length": 9}, n_best=2).write()] == [9, 9]
-    writer.task.prompt_state = None
-    assert writer.task.prompted.prompt_state == writer.task.line_feed
+    writer.model.prompt_state = None
+    assert writer.model.prompted.token == writer.model.line_feed
     assert abs(writer.nll(text)[0] - float(nats_T[0])) > 1e-3
 
 
@@ -185,7 +186,7 @@ def test_text_is_learnt_by_heart(tiny_text, tmp_path):
 
 
 def test_several_devices_are_refused(tiny_text, tmp_path):
-    task, _ = CharLM.prepare(tiny_text, tmp_path)
+    task, _ = CharLMTask.prepare(tiny_text, tmp_path)
 
     class Two:
         world_size = 2

@@ -1,4 +1,4 @@
-"""Training a translator end to end: it learns, goes on where it was stopped, and leaves a whole folder."""
+"""Training a translator end to end: it learns, resumes where it was stopped, and leaves a whole folder."""
 
 import csv
 import json
@@ -7,11 +7,11 @@ import pytest
 import torch
 from conftest import ROOT
 
-from captioner.training import train as training
 from captioner.config import load
 from captioner.models.folder import load_model
+from captioner.models.translate import TranslationModel
+from captioner.training import train as training
 from captioner.training.callbacks import StopOnRequest
-from captioner.training.translate import TranslateTask
 
 SMALL = [
     "data.num_pairs=120",
@@ -42,7 +42,7 @@ def newest(folder):
 
 
 @pytest.mark.parametrize("when", [0.4, 1.0, 1.7])
-def test_going_on_equals_not_having_stopped_bit_for_bit(small, tmp_path, monkeypatch, when):
+def test_a_resumed_run_equals_one_that_was_not_stopped_bit_for_bit(small, tmp_path, monkeypatch, when):
     """Stopped in the first epoch, at its end, in the second."""
     whole = training.train(small, tmp_path / "whole")
     an_epoch = newest(tmp_path / "whole")["global_step"] // 2
@@ -50,7 +50,7 @@ def test_going_on_equals_not_having_stopped_bit_for_bit(small, tmp_path, monkeyp
     real = StopOnRequest.on_train_batch_end
 
     def ask(self, trainer, *rest):
-        self.asked = trainer.global_step == int(when * an_epoch)
+        self.requested = trainer.global_step == int(when * an_epoch)
         real(self, trainer, *rest)
 
     with monkeypatch.context() as patch:
@@ -68,7 +68,9 @@ def test_a_run_leaves_the_same_folders_as_any(small, tmp_path, capsys):
     result = training.train(small, tmp_path / "run")
     said = capsys.readouterr().err
     assert "data       phrases: pairs train " in said
-    assert "encoder    reads both ways; shown are its outputs, 16 numbers a symbol" in said
+    assert (
+        "encoder    reads in both directions; the decoder is given its outputs, 16 numbers a symbol" in said
+    )
     assert load(tmp_path / "run/config.yaml") == small
     assert {file.name for file in result.model.iterdir()} == {
         "model.safetensors", "config.yaml", "vocabulary.json", "card.json",
@@ -76,18 +78,18 @@ def test_a_run_leaves_the_same_folders_as_any(small, tmp_path, capsys):
     card = json.loads((result.model / "card.json").read_text())
     assert {"val/exact", "val/error_rate", "val/loss", "val/cut"} <= set(card["validation"])
     assert card["data"] == small.data
-    task = load_model(result.model)
-    assert isinstance(task, TranslateTask)
+    model = load_model(result.model)
+    assert isinstance(model, TranslationModel)
     words = json.loads((result.model / "vocabulary.json").read_text())
-    assert task.symbols.vocabulary.words == task.vocabulary.words == words
+    assert model.symbols.vocabulary.words == model.vocabulary.words == words
     assert {"5", "o", " "} <= set(words)
 
 
 @pytest.mark.parametrize(
-    ("shown", "decoder", "unit"),
+    ("source_features", "decoder", "unit"),
     [("outputs", "show_attend_tell", "characters"), ("state", "show_tell", "words")],
 )
-def test_pairs_are_learnt_by_heart(small, tmp_path, shown, decoder, unit):
+def test_pairs_are_learnt_by_heart(small, tmp_path, source_features, decoder, unit):
     """The whole path learns: symbols, encoder, what is shown, decoder, loss, search."""
     pairs = {
         "one fish": "a b",
@@ -100,8 +102,8 @@ def test_pairs_are_learnt_by_heart(small, tmp_path, shown, decoder, unit):
     lines = [f"{source}\t{target}\ttrain" for source, target in pairs.items()]
     (tmp_path / "pairs.tsv").write_text("\n".join([*lines, "red one\tc b\tval"]))
     small.data = {"name": "phrases", "path": str(tmp_path / "pairs.tsv"), "test_fraction": 0.0}
-    small.task |= {"shown": shown, "unit": unit}
-    small.sentence = {"cell": {"name": "gru", "hidden_dim": 24}, "embed_dim": 12}
+    small.task |= {"source_features": source_features, "unit": unit}
+    small.text_encoder = {"cell": {"name": "gru", "hidden_dim": 24}, "embed_dim": 12}
     small.decoder = {
         "name": decoder,
         "cell": {"name": "gru", "hidden_dim": 24},

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from conftest import ROOT, TINY_VISUAL7W
 
-from captioner.evaluation import visual7w as evaluation
 from captioner.commands import main
 from captioner.config import load
 from captioner.errors import UserError
 from captioner.evaluation.visual7w import evaluate
 from captioner.images import load_image
-from captioner.inference.visual7w import choose
+from captioner.inference.visual7w import Chooser
 from captioner.training.train import train
 
 TASKS = pytest.mark.parametrize("task", ["visual7w", "visual7w-pointing"])
@@ -75,10 +74,9 @@ def test_blank_asks_all_again_about_grey_pictures(
     visual7w_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Any] = []
+    choose = Chooser.choose
     monkeypatch.setattr(
-        evaluation,
-        "choose",
-        lambda task, pictures, asked: shown.append(pictures) or choose(task, pictures, asked),
+        Chooser, "choose", lambda self, images, asked: shown.append(images) or choose(self, images, asked)
     )
     evaluate(visual7w_runs / "visual7w/model", tmp_path, blank=True)
     seen, blank = shown

@@ -14,7 +14,8 @@ from captioner.errors import UserError
 from captioner.heads.base import HEADS
 from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import HumanAnswers
-from captioner.training.vqa import VQA, as_vqa
+from captioner.training.train import check
+from captioner.training.vqa import VQATask
 from captioner.vocabulary import SPECIAL, UNK, Vocabulary
 
 WORDS = Vocabulary([*SPECIAL, "what", "is", "it", "red", "cat"])
@@ -38,10 +39,11 @@ def make(head="attention", changes=(), **options):
     )
     loaded = load(ROOT / "configs/vqa.yaml", [*SMALL, *changes])
     loaded.head = config
-    task = VQA(loaded, WORDS, {"answers": ANSWERS}, **options).eval()
+    loaded.task |= options
+    task = VQATask.from_config(loaded, WORDS, {"answers": ANSWERS}).eval()
     for parameter in (
-        *task.head.parameters(),
-        *(task.text_encoder.parameters() if task.text_encoder else ()),
+        *task.model.head.parameters(),
+        *(task.model.text_encoder.parameters() if task.model.text_encoder else ()),
     ):
         torch.nn.init.normal_(parameter, std=0.6)
     return task
@@ -49,8 +51,10 @@ def make(head="attention", changes=(), **options):
 
 def batch_for(task, learnt=LEARNT):
     random = torch.Generator().manual_seed(2)
-    places = math.prod(task.encoder.grid) if task.encoder else 0
-    features_BLF = torch.randn(3, places, task.encoder.feature_dim if task.encoder else 0, generator=random)
+    places = math.prod(task.model.encoder.grid) if task.model.encoder else 0
+    features_BLF = torch.randn(
+        3, places, task.model.encoder.feature_dim if task.model.encoder else 0, generator=random
+    )
     soft_scores_NV = torch.rand(len(TOKENS), len(ANSWERS), generator=random)
     tokens = (torch.tensor(TOKENS[:2]), torch.tensor(TOKENS[2:]))
     return QuestionBatch(
@@ -62,8 +66,8 @@ def alone(task, batch, n):
     """The scores of one question, asked by itself about its own picture."""
     features_LF = batch.pictures[IMAGES[n]]
     tokens = torch.tensor([TOKENS[n]])
-    state_NS = task.text_encoder(tokens).state_NS if task.text_encoder else torch.zeros(1, 0)
-    return task.head(features_LF[None], torch.tensor([0]), state_NS).logits_NV[0].double().tolist()
+    state_NS = task.model.text_encoder(tokens).state_NS if task.model.text_encoder else torch.zeros(1, 0)
+    return task.model.head(features_LF[None], torch.tensor([0]), state_NS).logits_NV[0].double().tolist()
 
 
 @pytest.mark.parametrize("head", list(HEADS))
@@ -85,10 +89,10 @@ def test_soft_targets_are_a_yes_or_no_for_every_answer(head):
     task = make(head, soft_targets=True)
     batch = batch_for(task)
     nats = []
-    for n, worths in enumerate(batch.soft_scores_NV.double().tolist()):
+    for n, soft_scores in enumerate(batch.soft_scores_NV.double().tolist()):
         if LEARNT[n] != UNLISTED:
-            chances = [1 / (1 + math.exp(-score)) for score in alone(task, batch, n)]
-            pairs = zip(worths, chances, strict=True)
+            probabilities = [1 / (1 + math.exp(-score)) for score in alone(task, batch, n)]
+            pairs = zip(soft_scores, probabilities, strict=True)
             nats.append(-sum(w * math.log(p) + (1 - w) * math.log(1 - p) for w, p in pairs))
     loss = task.loss(task.encode(batch))
     assert loss.size == 4
@@ -147,20 +151,20 @@ def test_questions_are_asked_in_any_order():
     batch = batch_for(task)
     texts = [" ".join(WORDS.words[t] for t in tokens) for tokens in TOKENS]
     order = [3, 0, 4, 1, 2]
-    answered = task.ask(batch.pictures, [IMAGES[n] for n in order], [texts[n] for n in order])
+    answered = task.model.ask(batch.pictures, [IMAGES[n] for n in order], [texts[n] for n in order])
     for row, n in enumerate(order):
         assert answered.logits_NV[row].tolist() == pytest.approx(alone(task, batch, n), rel=1e-4, abs=1e-6)
-    one = task.ask(batch.pictures, [2], ["What is it, what, what?"])
-    cut = task.ask(batch.pictures, [2], ["what is it what"])
+    one = task.model.ask(batch.pictures, [2], ["What is it, what, what?"])
+    cut = task.model.ask(batch.pictures, [2], ["what is it what"])
     torch.testing.assert_close(one.logits_NV, cut.logits_NV)
-    assert answered.alphas_NGL.shape == (5, 1, math.prod(task.encoder.grid))
+    assert answered.alphas_NGL.shape == (5, 1, math.prod(task.model.encoder.grid))
 
 
 def test_a_question_without_known_words_is_asked_all_the_same():
     task = make()
     features_BLF = batch_for(task).pictures
-    by_numbers = task.answer(features_BLF, torch.tensor([1]), (torch.tensor([[UNK]]),))
-    torch.testing.assert_close(task.ask(features_BLF, [1], ["Xyzzy?"]).logits_NV, by_numbers.logits_NV)
+    by_numbers = task.model(features_BLF, torch.tensor([1]), (torch.tensor([[UNK]]),))
+    torch.testing.assert_close(task.model.ask(features_BLF, [1], ["Xyzzy?"]).logits_NV, by_numbers.logits_NV)
 
 
 @pytest.mark.parametrize("soft", [False, True])
@@ -168,27 +172,28 @@ def test_the_best_answers_and_the_best_of_choices(soft):
     task = make(soft_targets=soft)
     logits_V = torch.tensor([0.3, -1.0, 2.0, 1.1, -0.4])
 
-    def chance(score, among):
+    def probability(score, among):
         return 1 / (1 + math.exp(-score)) if soft else math.exp(score) / sum(map(math.exp, among))
 
-    found = task.best(logits_V, 3)
-    assert [guess.text for guess in found] == ["red", "two", "yes"]
-    expected = [chance(score, logits_V.tolist()) for score in (2.0, 1.1, 0.3)]
-    assert [guess.probability for guess in found] == pytest.approx(expected)
-    found = task.best(logits_V, 9, ["no", "a dog", "two", "no"])
-    assert [guess.text for guess in found] == ["two", "no", "a dog"]
-    expected = [chance(score, [1.1, -1.0]) for score in (1.1, -1.0)]
-    assert [guess.probability for guess in found] == pytest.approx([*expected, 0.0])
+    found = task.model.predictions(logits_V, 3)
+    assert [one.text for one in found] == ["red", "two", "yes"]
+    expected = [probability(score, logits_V.tolist()) for score in (2.0, 1.1, 0.3)]
+    assert [one.probability for one in found] == pytest.approx(expected)
+    found = task.model.predictions(logits_V, 9, ["no", "a dog", "two", "no"])
+    assert [one.text for one in found] == ["two", "no", "a dog"]
+    expected = [probability(score, [1.1, -1.0]) for score in (1.1, -1.0)]
+    assert [one.probability for one in found] == pytest.approx([*expected, 0.0])
 
 
 def test_all_weights_but_the_encoders_start_in_the_scale_that_is_asked_for():
     config = load(ROOT / "configs/vqa.yaml", SMALL)
     torch.manual_seed(1)
-    task = VQA(config, WORDS, {"answers": ANSWERS}, init_scale=0.08)
-    for parameter in (*task.head.parameters(), *task.text_encoder.parameters()):
+    config.task["init_scale"] = 0.08
+    task = VQATask.from_config(config, WORDS, {"answers": ANSWERS})
+    for parameter in (*task.model.head.parameters(), *task.model.text_encoder.parameters()):
         assert parameter.abs().max() <= 0.08
         assert parameter.std() > 0.02 or parameter.numel() < 8
-    assert max(float(p.detach().abs().max()) for p in task.encoder.parameters()) > 0.08
+    assert max(float(p.detach().abs().max()) for p in task.model.encoder.parameters()) > 0.08
 
 
 @pytest.mark.parametrize(
@@ -205,21 +210,12 @@ def test_all_weights_but_the_encoders_start_in_the_scale_that_is_asked_for():
 )
 def test_mistakes_are_refused_before_data_is_read(change, message):
     with pytest.raises(UserError) as error:
-        VQA.check(load(ROOT / "configs/vqa.yaml", [change]))
+        check(load(ROOT / "configs/vqa.yaml", [change]))
     assert message in str(error.value)
 
 
-def test_a_model_of_another_task_does_not_answer(tmp_path):
-    task = make()
-    assert as_vqa(task, tmp_path) is task
-    other = torch.nn.Module()
-    other.config = load(ROOT / "configs/caption.yaml")
-    with pytest.raises(UserError, match="holds a model for the task caption, not vqa"):
-        as_vqa(other, tmp_path)
-
-
 def test_the_card_has_the_answers_and_what_is_done_to_pictures():
-    card = json.loads(json.dumps(make().to_card()))
+    card = json.loads(json.dumps(make().model.to_card()))
     assert card["answers"] == ANSWERS
     assert card["preprocessing"]["size"] == 112
-    assert make("question_only").to_card() == {"answers": ANSWERS}
+    assert make("question_only").model.to_card() == {"answers": ANSWERS}

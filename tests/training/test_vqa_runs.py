@@ -16,7 +16,7 @@ from captioner.config import Config, load
 from captioner.errors import UserError
 from captioner.evaluation.base import grey_picture
 from captioner.evaluation.vqa import evaluate
-from captioner.inference.vqa import Answerer, MultipleChoiceQuestion
+from captioner.inference.vqa import Answerer, ImageQuestion
 from captioner.training.train import train
 
 HEADS = ("attention", "question_only")
@@ -80,7 +80,7 @@ def by_kind(said: dict[int, str], annotations: dict[int, Any]) -> dict[str, floa
 
 
 @pytest.mark.parametrize("updates", [3, 5, 8])
-def test_going_on_equals_not_having_stopped_bit_for_bit(
+def test_a_resumed_run_equals_one_that_was_not_stopped_bit_for_bit(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: int
 ) -> None:
     """5 updates an epoch: stopped in the first, at the end of the first, in the second."""
@@ -108,10 +108,10 @@ def test_evaluation_is_what_the_annotations_make_of_its_results_file(
     assert said.keys() == questions.keys()
     assert found.figures["test"] == pytest.approx(by_kind(said, annotations), abs=1e-4)
     answerer = Answerer(runs / head / "model", n_best=1)
-    grey = {
-        i: MultipleChoiceQuestion("grey", grey_picture(), one["question"]) for i, one in questions.items()
+    grey = {i: ImageQuestion("grey", grey_picture(), one["question"]) for i, one in questions.items()}
+    guessed = {
+        i: reply.answers[0].text for i, reply in zip(grey, answerer.stream(list(grey.values())), strict=True)
     }
-    guessed = {i: reply.answers[0].text for i, reply in zip(grey, answerer(list(grey.values())), strict=True)}
     assert found.figures["blank"] == pytest.approx(by_kind(guessed, annotations), abs=1e-4)
     assert (guessed == said) == (head == "question_only")
     about = json.loads((tmp_path / "results.json").read_text())
@@ -157,21 +157,19 @@ def test_a_limit_takes_the_first_questions(runs: Path, tmp_path: Path) -> None:
     assert found.title == "7 questions"
 
 
-def test_questions_of_the_same_text_get_the_same_answer_of_a_model_that_does_not_look(runs: Path) -> None:
+def test_questions_of_the_same_text_get_the_same_answer_of_a_model_that_uses_no_image(runs: Path) -> None:
     questions, _ = written(runs, "test")
-    asked = [
-        MultipleChoiceQuestion(str(i), runs / "no such file", one["question"]) for i, one in questions.items()
-    ]
+    asked = [ImageQuestion(str(i), runs / "no such file", one["question"]) for i, one in questions.items()]
     said = defaultdict(Counter)
-    for reply in Answerer(runs / "question_only/model")(asked):
+    for reply in Answerer(runs / "question_only/model").stream(asked):
         assert reply.problem is None
-        said[reply.asked.question][reply.answers[0].text] += 1
+        said[reply.question.question][reply.answers[0].text] += 1
     assert all(len(answers) == 1 for answers in said.values())
     assert len(said) > 5
 
 
-def test_what_does_not_look_cannot_be_drawn(runs: Path) -> None:
-    with pytest.raises(UserError, match="question_only head, which does not look at places"):
+def test_a_head_without_attention_cannot_be_drawn(runs: Path) -> None:
+    with pytest.raises(UserError, match="question_only head, which has no attention to draw"):
         Answerer(runs / "question_only/model").check_has_attention()
 
 
@@ -179,7 +177,7 @@ def test_attention_is_drawn_a_panel_a_glance(runs: Path) -> None:
     picture = next((runs / "scenes/images/test").glob("*.png"))
     answerer = Answerer(runs / "attention/model")
     answerer.check_has_attention()
-    (reply,) = answerer([MultipleChoiceQuestion("it", picture, "What color is the circle?")])
+    (reply,) = answerer.stream([ImageQuestion("it", picture, "What color is the circle?")])
     assert reply.alphas_GL.shape == (2, 49)
     assert reply.alphas_GL.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
     drawn = answerer.draw(reply)

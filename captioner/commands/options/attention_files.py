@@ -1,4 +1,4 @@
-"""The files that attention is drawn to, one for each picture, question or text."""
+"""Name the files that attention is drawn to, one for each image, question or text."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,10 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 def check_drawing(file: Path, endings: Sequence[str] = ENDINGS) -> None:
     """Refuse a file that could not be written, before a model is loaded.
 
+    Args:
+        file: the value of `--attention`.
+        endings: those of the formats that can be drawn.
+
     Raises:
         UserError: its name has none of the endings that can be drawn, or its folder is not there.
     """
@@ -21,5 +25,14 @@ def check_drawing(file: Path, endings: Sequence[str] = ENDINGS) -> None:
 
 
 def numbered(file: Path, number: int, total: int) -> Path:
-    """The file of one out of `total`: looked-3.png, or the file itself where there is one."""
+    """Return the file of one of several: `attention-3.png`, or the file itself where there is only one.
+
+    Args:
+        file: the value of `--attention`.
+        number: of the image, question or text, from 1.
+        total: how many there are.
+
+    Returns:
+        The file to write.
+    """
     return file.with_stem(f"{file.stem}-{number}") if total > 1 else file

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from captioner.inference.caption import Caption, Captioned
+    from captioner.inference.caption_results import Caption, Captioned
 
 
 def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -> str:

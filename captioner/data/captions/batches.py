@@ -1,7 +1,6 @@
 """Captioned pictures as batches.      B images, K captions an image, T time, L locations, F feature."""
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -11,10 +10,11 @@ from captioner.config import TrainingConfig
 from captioner.data.images import ImageInput
 from captioner.data.loader import SampleIndex
 from captioner.data.module import ImageData
+from captioner.data.padding import pad
 from captioner.encoders.base import Encoder
 from captioner.errors import UserError
 from captioner.metrics.tokenization.ptb import tokenize
-from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
+from captioner.vocabulary import BOS, EOS, Vocabulary
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -80,16 +80,6 @@ class CaptionItems:
             generator = torch.Generator().manual_seed(place.rng_seed(self.seed))
             return [own[i] for i in torch.randperm(len(own), generator=generator)[:count].tolist()]
         return [own[i % len(own)] for i in range(count)]
-
-
-def pad(captions: Sequence[Sequence[Sequence[int]]], captions_per_image: int) -> Tensor:
-    """Numbers of words as tokens_BKT."""
-    longest = max((len(caption) for own in captions for caption in own), default=2)
-    tokens_BKT = torch.full((len(captions), captions_per_image, max(longest, 2)), PAD)
-    for b, own in enumerate(captions):
-        for k, caption in enumerate(own):
-            tokens_BKT[b, k, : len(caption)] = torch.tensor(caption)
-    return tokens_BKT
 
 
 def with_captions(rows: "Dataset", split: str) -> "Dataset":

@@ -71,7 +71,7 @@ class Scenes(CaptionSource):
         if not self._is_drawn():
             total = sum(self.counts.values())
             print(
-                f"SamplingSearch {total:,} pictures of coloured shapes into {self.folder} (only once) ...",
+                f"Drawing {total:,} pictures of coloured shapes into {self.folder} (only once) ...",
                 flush=True,
             )
             self._draw()

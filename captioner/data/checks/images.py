@@ -91,11 +91,12 @@ def _checked(
 ) -> Iterator[CheckedImage]:
     from tqdm import tqdm
 
-    sources = {path: source.image(split, path) for path in paths}
+    # The source is part of the key: its bytes are hashed, too.
+    keyed = (((path, image), image) for path in paths for image in [source.image(split, path)])
     with tqdm(total=len(paths), desc=f"pictures of {split}", disable=not progress) as bar:
-        for batch in read_batches(list(sources.items()), lambda path, _: _digest(sources[path]), BATCH_SIZE):
-            for path, digest, problem in batch:
-                yield _entry(path, sources[path], digest, problem)
+        for batch in read_batches(keyed, lambda key, _: _digest(key[1]), BATCH_SIZE):
+            for (path, image), digest, problem in batch:
+                yield _entry(path, image, digest, problem)
                 bar.update()
 
 

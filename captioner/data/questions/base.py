@@ -3,9 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
-from captioner.metrics.answers.measures import AnswersAre
 from captioner.registry import Registry
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class QuestionSource(ABC):
         answers_are: what the `answers` of a row are to each other; `MEASURES` has the accuracy that fits.
     """
 
-    answers_are: ClassVar[AnswersAre] = "annotator_answers"
+    answers_are: ClassVar[Literal["annotator_answers", "set"]] = "annotator_answers"
 
     @abstractmethod
     def tables(self) -> "Mapping[str, Dataset]":

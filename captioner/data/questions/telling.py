@@ -1,90 +1,19 @@
-"""Questions with choices in words as batches of sentences.
-
-B pictures, K sentences a picture, T time, L locations, F feature.
-"""
+"""Make batches of telling questions, for training and evaluation."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
 
 from captioner.config import TrainingConfig
-from captioner.data.captions.batches import pad
 from captioner.data.images import ImageInput
 from captioner.data.loader import SampleIndex
-from captioner.data.questions.multiple_choice import MultipleChoiceData, MultipleChoiceQuestion
+from captioner.data.questions.choices import MultipleChoiceQuestion
+from captioner.data.questions.multiple_choice import MultipleChoiceData
+from captioner.data.questions.telling_batch import (
+    Sentence,
+    TellingBatch,
+    TellingQuestionEncoder,
+    telling_batch,
+)
 from captioner.encoders.base import Encoder
-from captioner.metrics.tokenization.ptb import tokenize
-from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
-
-
-class TellingBatch(NamedTuple):
-    """Pictures with K sentences each: `<bos>` question `<bos>` answer `<eos>`, filled up with `<pad>`.
-
-    A sentence for every choice of every question about a picture; in training for the right ones alone. The
-    pictures with the longest sentences come first.
-    """
-
-    pictures: Tensor  # images_BCHW, or features_BLF
-    tokens_BKT: Tensor
-    starts_BK: Tensor  # the place of the second <bos>
-    question_ids_BK: Tensor
-    choices_BK: Tensor  # which of the question's choices; -1 where a picture has fewer sentences
-    right_BK: Tensor
-
-    @property
-    def inputs_BKT(self) -> Tensor:
-        """The words that are read."""
-        return self.tokens_BKT[:, :, :-1]
-
-    @property
-    def targets_BKT(self) -> Tensor:
-        """The words to be said after them."""
-        return self.tokens_BKT[:, :, 1:]
-
-    @property
-    def mask_BKT(self) -> Tensor:
-        """Where a word of an answer, or its end, is to be said."""
-        targets_BKT = self.targets_BKT
-        times_T = torch.arange(targets_BKT.shape[2], device=targets_BKT.device)
-        return (targets_BKT != PAD) & (times_T >= self.starts_BK.unsqueeze(-1))
-
-
-class Sentence(NamedTuple):
-    """A question with one of its choices."""
-
-    tokens: list[int]
-    start: int
-    question_id: int
-    choice: int
-    right: bool
-
-
-NOTHING = Sentence([], 0, -1, -1, False)
-
-
-class TellingQuestionEncoder:
-    """Questions with their answers as sentences of a model's words.
-
-    Questions are cut at `max_words`, answers at `max_answer_words` (None: not at all), where they then end.
-    """
-
-    def __init__(self, vocabulary: Vocabulary, max_words: int, max_answer_words: int | None) -> None:
-        self.vocabulary = vocabulary
-        self.max_words = max_words
-        self.max_answer_words = max_answer_words
-
-    def sentences(self, asked: MultipleChoiceQuestion, right_only: bool = False) -> list[Sentence]:
-        """A sentence for every choice, or for the right one."""
-        question = self.vocabulary.encode(tokenize(asked.question))[: self.max_words]
-        found = []
-        for choice, text in enumerate(asked.choices):
-            if choice == asked.right or not right_only:
-                said = self.vocabulary.encode(tokenize(text))[: self.max_answer_words]
-                tokens, start = [BOS, *question, BOS, *said, EOS], len(question) + 1
-                found.append(Sentence(tokens, start, asked.question_id, choice, choice == asked.right))
-        return found
 
 
 class TellingItems:
@@ -118,17 +47,6 @@ class TellingItems:
 
 def _longest(sentences: Sequence[Sentence]) -> int:
     return max((len(sentence.tokens) for sentence in sentences), default=0)
-
-
-def telling_batch(pictures: Tensor, sentences: Sequence[Sequence[Sentence]]) -> TellingBatch:
-    """Pictures with their sentences; one that has fewer than another is filled up."""
-    K = max(map(len, sentences), default=0)
-    filled = [[*own, *[NOTHING] * (K - len(own))] for own in sentences]
-    numbers = [[one[1:] for one in own] for own in filled]
-    columns_BK4 = torch.tensor(numbers, dtype=torch.long).view(len(filled), K, 4)
-    starts_BK, ids_BK, choices_BK, right_BK = columns_BK4.unbind(dim=-1)
-    tokens_BKT = pad([[one.tokens for one in own] for own in filled], K)
-    return TellingBatch(pictures, tokens_BKT, starts_BK, ids_BK, choices_BK, right_BK.bool())
 
 
 class TellingData(MultipleChoiceData[TellingBatch]):

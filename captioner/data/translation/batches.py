@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from captioner.config import TrainingConfig
-from captioner.data.captions.batches import pad
 from captioner.data.loader import ResumableLoader, SampleIndex
 from captioner.data.module import TrainingData
+from captioner.data.padding import pad
 from captioner.data.splits import rows_of
 from captioner.data.translation.symbols import Symbols, Unit
 from captioner.vocabulary import BOS, EOS

@@ -13,8 +13,8 @@ class CrossEntropy(Objective):
         loss = sum over sentences of [ -log p(words) + attention_penalty * sum_l (1 - sum_t alpha_tl)^2 ]
                divided by the number of words
 
-    so that a value of `attention_penalty` weighs a sentence's penalty against its log-likelihood as in the paper,
-    while the loss is per word.
+    so that `attention_penalty` weighs a sentence's penalty against its log-likelihood as in the paper, while
+    the loss is per word.
 
     Args:
         attention_penalty: weight of the penalty; without meaning for a decoder without attention.
@@ -37,7 +37,16 @@ class CrossEntropy(Objective):
         self.scheduled_sampling = scheduled_sampling
 
     def forward(self, decoder: Decoder, batch: SentenceBatch, progress: float) -> Loss | None:
-        """See `Objective`."""
+        """Compute the loss as `Objective` says.
+
+        Args:
+            decoder: what is trained.
+            batch: the encoded batch.
+            progress: the share of all epochs that is done, which scales `scheduled_sampling`.
+
+        Returns:
+            The loss, and the penalty as a figure; None where the batch has no word.
+        """
         forced = teacher_forcing_loss(
             decoder,
             batch.features_BLF,

@@ -1,4 +1,7 @@
-"""Sample some of the words that are read in training.      B images, K captions an image, N = B*K rows, T time."""
+"""Sample some of the words that are read in training.
+
+B images, K sentences an image, N = B*K rows, T time.
+"""
 
 import torch
 from torch import Tensor

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from captioner.data import scenes as source
+from captioner.data.captions import scenes as source
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.data.captions.scenes import Scenes
 from captioner.errors import UserError
@@ -29,7 +29,7 @@ def test_tables_of_three_splits_and_the_scene_of_each_row(tmp_path, capsys):
             assert scenes.image(split, row["path"]) == Path(row["path"])
             assert len(row["captions"]) == 5
             assert all(judge(c, scenes.scene(row["image_id"])).is_true for c in row["captions"])
-    assert capsys.readouterr().out.count("SamplingSearch 10 pictures") == 1
+    assert capsys.readouterr().out.count("Drawing 10 pictures") == 1
 
 
 def test_nothing_is_touched_before_it_is_asked_for_and_it_is_drawn_once(tmp_path, monkeypatch, capsys):

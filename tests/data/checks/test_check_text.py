@@ -3,7 +3,8 @@
 import pytest
 
 from captioner.data.checks.text import check_text
-from captioner.data.text.corpus import Corpus, TextData
+from captioner.data.text.batches import TextData
+from captioner.data.text.corpus import Corpus
 from captioner.errors import UserError
 
 
@@ -37,7 +38,7 @@ def test_updates_are_those_of_training(tmp_path, split):
     source = Corpus(written(tmp_path, text), split=split, val_fraction=0.2, chunk_length=7)
     report = check_text(source, batch_size=5)
     data = TextData(source, batch_size=5)
-    assert report.updates == len(data.train_dataloader())
+    assert report.updates == len(data.training_loader())
     assert report.splits["val"].length == sum(stream.length for stream in data.cut.parts["val"])
 
 

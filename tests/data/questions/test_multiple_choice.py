@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from captioner.config import TrainingConfig
-from captioner.data.images import Seen
+from captioner.data.images import ImagesRead
 from captioner.data.loader import SampleIndex
 from captioner.data.questions.base import QuestionRow, question_table
-from captioner.data.questions.multiple_choice import asked_of_pictures
+from captioner.data.questions.multiple_choice import questions_by_path
 from captioner.data.questions.pointing import PointingItems, PointingQuestionEncoder
 from captioner.data.questions.telling import TellingData, TellingItems, TellingQuestionEncoder
 from captioner.images import Preprocessing
@@ -43,14 +43,16 @@ class Numbered:
     def __init__(self, lost: str = "") -> None:
         self.lost = lost
 
-    def read(self, paths: Any, seeds: Any) -> Seen:
+    def read(self, paths: Any, seeds: Any) -> ImagesRead:
         good = [place for place, path in enumerate(paths) if path != self.lost]
-        return Seen(good, torch.tensor([[[["one", "two"].index(paths[place])]] for place in good]).float())
+        return ImagesRead(
+            good, torch.tensor([[[["one", "two"].index(paths[place])]] for place in good]).float()
+        )
 
 
 def telling_items(rows: Any = ROWS, right_only: bool = False, lost: str = "", cut: int | None = None) -> Any:
     telling = TellingQuestionEncoder(WORDS, 3 if cut is None else cut, cut)
-    return TellingItems(asked_of_pictures(question_table(rows)), Numbered(lost), telling, 0, right_only)
+    return TellingItems(questions_by_path(question_table(rows)), Numbered(lost), telling, 0, right_only)
 
 
 PLACES = [SampleIndex(0, 0), SampleIndex(0, 1)]
@@ -96,7 +98,7 @@ def telling_data() -> TellingData:
     source: Any = None  # nobody looks
     data = TellingData(source, {split: question_table(ROWS) for split in ("train", "val")}, Path())
     data.connect(None, TellingQuestionEncoder(WORDS, 3, None), TrainingConfig(), 0)
-    data.setup("fit")
+    data.setup()
     return data
 
 
@@ -148,7 +150,7 @@ def test_boxes_come_in_their_order_as_parts_of_what_is_seen_and_questions_are_cu
     pointing = PointingQuestionEncoder(WORDS, 3, Preprocessing(32))
     batches = []
     for one in (rows, turned):
-        asked = asked_of_pictures(question_table(one))
+        asked = questions_by_path(question_table(one))
         items = PointingItems(asked, {"one": picture_file(80, 40)}, Numbered(), pointing, 0)
         batches.append(items.__getitems__(PLACES[:1]))
     batch, again = batches
@@ -167,7 +169,7 @@ def test_pictures_with_the_longest_questions_to_point_come_first() -> None:
     choices: Any = {"choices": ["1", "2"], "boxes": [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]}
     rows = [row(7, "one", "What?", "1", **choices), row(8, "two", "What is it?", "2", **choices)]
     files = dict.fromkeys(["one", "two"], picture_file(80, 40))
-    asked = asked_of_pictures(question_table(rows))
+    asked = questions_by_path(question_table(rows))
     items = PointingItems(asked, files, Numbered(), PointingQuestionEncoder(WORDS, 3, Preprocessing(32)), 0)
     batch = items.__getitems__(PLACES)
     assert batch.pictures.flatten().tolist() == [1, 0]

@@ -154,13 +154,13 @@ def test_training_leaves_out_and_counts_what_cannot_be_learnt(rows, capsys, tmp_
     assert data.share_listed("train", answers) == pytest.approx(4 / 6)
     encoder = ENCODERS.build({"name": "vgg", "depth": 11, "weights": None, "width": 0.02, "layer": "pool2"})
     data.connect(encoder, VOCABULARY, answers, TrainingConfig(batch_size=2), seed=1)
-    data.setup("fit")
+    data.setup()
     assert "train: 2 of 6 questions (33.3%) have an answer that is not among the 2 most common" in (
         capsys.readouterr().err
     )
     seen = {
         name: [i for batch in loader for i in batch.question_ids_N.tolist()]
-        for name, loader in (("train", data.train_dataloader()), ("val", data.val_dataloader()))
+        for name, loader in (("train", data.training_loader()), ("val", data.validation_loader()))
     }
     assert sorted(seen["train"]) == [65, 66, 68, 69]
     assert sorted(seen["val"]) == [65, 66, 67, 68, 69, 70]
@@ -172,7 +172,7 @@ def test_features_of_a_picture_are_stored_once_for_all_its_questions(rows, tmp_p
     options = {"name": "vgg", "depth": 11, "weights": None, "width": 0.02, "layer": "pool2", "image_size": 32}
     encoder = ENCODERS.build(options).eval()
     data.connect(encoder, VOCABULARY, ANSWERS, TrainingConfig(batch_size=5), seed=1)
-    (found,) = data.loader(data.items("val"), shuffle=False)
+    (found,) = data.make_loader(data.items("val"), data.training, 1, shuffle=False)
     with torch.no_grad():
         images = [Image.open(Path(rows[0]["path"]).with_name(f"{n}.png")) for n in (1, 0, 2)]
         expected = encoder(torch.stack([encoder.preprocessing(image) for image in images]))

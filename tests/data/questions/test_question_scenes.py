@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from captioner.data import scenes as captioned
+from captioner.data.captions import scenes as captioned
 from captioner.data.captions.scenes import Scenes
 from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.scenes.questions import questions

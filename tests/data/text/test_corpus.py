@@ -8,9 +8,11 @@ import torch
 
 from captioner.data.loader import SampleIndex
 from captioner.data.text.alphabet import Alphabet
-from captioner.data.text.corpus import Corpus, TextData, standard_library
+from captioner.data.text.batches import TextData
+from captioner.data.text.corpus import Corpus, standard_library
 from captioner.data.text.streams import Chunks, Stream, cut_text, divide
 from captioner.errors import UserError
+from captioner.training.data_module import DataModule
 from captioner.vocabulary import PAD
 
 NUMBERS = np.arange(4, 204, dtype=np.int32)  # a text in which every place has a symbol of its own
@@ -83,7 +85,7 @@ def test_char_rnns_split_is_islands_in_the_text():
 
 def test_the_loader_goes_on_in_the_middle_of_a_pass(tmp_path):
     (tmp_path / "text").write_text("abcdefghij" * 30)
-    made = TextData(Corpus(str(tmp_path / "text"), chunk_length=7), 3)
+    made = DataModule(TextData(Corpus(str(tmp_path / "text"), chunk_length=7), 3))
     loader = made.train_dataloader()
     whole = [batch.tokens_NT for batch in loader]
     again = [batch.tokens_NT for batch in loader]
@@ -92,7 +94,7 @@ def test_the_loader_goes_on_in_the_middle_of_a_pass(tmp_path):
     next(some), next(some)
     state = made.state_dict()
     assert state == {"epoch": 2, "position": 2}
-    other = TextData(made.source, 3)
+    other = DataModule(TextData(made.data.source, 3))
     other.load_state_dict(state)
     rest = [batch.tokens_NT for batch in other.train_dataloader()]
     assert all(torch.equal(*pair) for pair in zip(rest, whole[2:], strict=True))

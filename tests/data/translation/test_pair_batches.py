@@ -46,7 +46,7 @@ def told(data, batch, split):
 
 
 def test_an_epoch_has_every_pair_once_in_batches_of_one_length(data):
-    loader = data.train_dataloader()
+    loader = data.training_loader()
     orders = []
     for _ in range(2):
         batches = [list(told(data, batch, "train")) for batch in loader]
@@ -57,7 +57,7 @@ def test_an_epoch_has_every_pair_once_in_batches_of_one_length(data):
 
 
 def test_validation_is_the_same_every_time(data):
-    loader = data.val_dataloader()
+    loader = data.validation_loader()
     passes = [[list(told(data, batch, "val")) for batch in loader] for _ in range(2)]
     assert passes[0] == passes[1]
     assert sorted(chain(*passes[0])) == list(range(17))
@@ -71,7 +71,7 @@ def test_symbols_are_those_of_training_alone_and_the_rarest_are_left_out():
     assert set(data.symbols("characters", 1, None).vocabulary.words) == {*SPECIAL, *"abxy"}
     assert data.symbols("characters", 2, None).vocabulary.words == [*SPECIAL, "a", "b", "x"]
     data.connect(data.symbols("characters", 1, None), TrainingConfig(), seed=0)
-    (batch,) = data.val_dataloader()
+    (batch,) = data.validation_loader()
     torch.testing.assert_close(batch.sources, torch.tensor([[UNK]]))
 
 
