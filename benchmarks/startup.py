@@ -4,8 +4,8 @@
 
 Trains a captioner of the demo's shape for one update, then captions one picture with it as a user does,
 imports the package, and makes a typo in a component. Each is run in turn with `import torch`, after a round
-that is not counted; the median of each and its ratio to `import torch` are printed. With --timm, also what timm
-and torchvision cost when they are imported.
+that is not counted; the median of each and its ratio to `import torch` are printed. With --timm, also what
+timm and torchvision cost when they are imported.
 """
 
 import argparse
