@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from captioner.device import rows_at_once
-from captioner.search.state import normaliser
+from captioner.search.stepping.scores import normaliser
 
 
 def test_a_cpu_computes_what_its_cache_holds_and_other_devices_everything(monkeypatch):

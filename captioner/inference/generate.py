@@ -9,8 +9,10 @@ from PIL import Image
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.images import ImageSource, UnreadableImage, load_image
-from captioner.search.base import Hypothesis, Search, StepModel
-from captioner.search.ensemble import Ensemble
+from captioner.search.base import Search
+from captioner.search.hypothesis import Hypothesis
+from captioner.search.stepping.ensemble import Ensemble
+from captioner.search.stepping.policy import StepModel
 from captioner.search.trace import SearchTrace, TraceEvent
 from captioner.training.caption import CaptionTask
 

@@ -9,7 +9,8 @@ import torch
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.models.folder import load_model
-from captioner.search.base import SEARCHES, Hypothesis
+from captioner.search.base import SEARCHES
+from captioner.search.hypothesis import Hypothesis
 from captioner.search.override import override_search
 from captioner.training.translate import TranslateTask
 

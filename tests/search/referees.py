@@ -1,10 +1,11 @@
-"""What searches are tested against: small models, and all sentences there are, scored by other means."""
+"""Referees of searches: small models, and all possible sentences, scored by teacher forcing."""
 
 import itertools
 import math
 from typing import NamedTuple
 
 import torch
+from transformer import Transformer, options
 
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, DecoderStep
 from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
@@ -22,11 +23,17 @@ class Letters:
         return [number for letter in word for number in VOCABULARY.spell(letter)]
 
 
-def make(name: str = "show_attend_tell", cell: str = "lstm", seed: int = 0, gain: float = 1.0) -> Decoder:
+def make(
+    name: str = "show_attend_tell", cell: str | None = "lstm", seed: int = 0, gain: float = 1.0
+) -> Decoder:
     """A decoder with weights large enough for every word to depend on all before it."""
     torch.manual_seed(seed)
-    config = {"name": name, "cell": {"name": cell, "hidden_dim": 6}, "embed_dim": 5}
-    decoder = DECODERS.build(config, feature_dim=F, num_locations=L, vocab_size=V).double().eval()
+    if name == "transformer":
+        decoder = Transformer(F, V, embed_dim=5)
+    else:
+        config = {"name": name, **options(cell, hidden_dim=6), "embed_dim": 5}
+        decoder = DECODERS.build(config, feature_dim=F, num_locations=L, vocab_size=V)
+    decoder = decoder.double().eval()
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=gain)
     return decoder

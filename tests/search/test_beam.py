@@ -1,21 +1,18 @@
 """Beam search against all sentences there are, each scored by teacher forcing."""
 
-import itertools
 import math
 
 import pytest
 import torch
 from referees import BB, EXAMPLE, WORDS, A, C, Markov, forced, forced_all, make, pictures, said, sentences
+from transformer import EVERY, NAMES
 
-from captioner.cells.base import CELLS
-from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.beam import Beam
 from captioner.search.greedy import Greedy
 from captioner.vocabulary import EOS, UNK
 
 T = 3
-EVERY = list(itertools.product(sorted(DECODERS), sorted(CELLS)))
 DIVISORS = {
     "none": lambda length: 1.0,
     "mean": lambda length: length,
@@ -75,7 +72,7 @@ def test_a_finished_sentence_stays_until_better_ones_push_it_out():
     assert Beam(4, "mean", max_length=4)(Markov(), EXAMPLE.table())[0][0].tokens == [A, BB]
 
 
-@pytest.mark.parametrize("name", sorted(set(DECODERS) - {"language_model"}))  # blind: no image differs
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"language_model"}))  # blind: no image differs
 def test_images_that_leave_the_batch_at_different_times_do_not_mix(name):
     decoder, features_BLF = make(name, seed=1), 3 * pictures(9)
     search = Beam(4, max_length=12)

@@ -5,9 +5,9 @@ import itertools
 import pytest
 import torch
 from referees import BB, UNKNOWN, VOCABULARY, A, C, V, forced, make, pictures, said
+from transformer import EVERY as DECODERS_AND_CELLS
+from transformer import NAMES
 
-from captioner.cells.base import CELLS
-from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES, Search, best
 from captioner.search.trace import SearchTrace
@@ -24,10 +24,7 @@ METHODS = [
     *((name, OPTIONS.get(name, {})) for name in sorted(SEARCHES)),
     ("sample", {"seed": 5, "replacement": False}),
 ]
-EVERY = [
-    (name, cell, *method)
-    for name, cell, method in itertools.product(sorted(DECODERS), sorted(CELLS), METHODS)
-]
+EVERY = [(*decoder, *method) for decoder, method in itertools.product(DECODERS_AND_CELLS, METHODS)]
 
 
 def build(method: str, options: dict, **more: object) -> Search:
@@ -53,7 +50,7 @@ def test_images_of_a_batch_get_what_they_get_alone(name, cell, method, options):
 
 
 @pytest.mark.parametrize(("method", "options"), METHODS)
-@pytest.mark.parametrize("name", sorted(DECODERS))
+@pytest.mark.parametrize("name", NAMES)
 def test_scores_alphas_and_words_belong_together(name, method, options):
     decoder, features_BLF = make(name, seed=2), pictures(3)
     for b, found in enumerate(build(method, options)(decoder, features_BLF, n_best(method))):

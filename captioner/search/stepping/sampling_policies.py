@@ -1,35 +1,71 @@
-"""SamplingSearch sentences, with and without replacement.
+"""Policies that draw sentences, with and without replacement.
 
 B images, K sentences an image, N = B*K rows, C candidates a row, X candidates of an image, V vocabulary.
 """
 
+from abc import ABC
+
 import torch
 from torch import Tensor
 
-from captioner.search.beam_tracer import BeamTracer, Options
-from captioner.search.sampling import ImageRNG, LogitsFilter
-from captioner.search.state import BeamState, Policy, Selection
+from captioner.search.stepping.beam_state import BeamState, GroupChoice, Options, Selection
+from captioner.search.stepping.image_rng import ImageRNG
+from captioner.search.stepping.logits_filter import LogitsFilter
+from captioner.search.stepping.policy import Policy
+from captioner.tree import Tree
 from captioner.vocabulary import EOS
 
-SHOWN = 5  # words beside the drawn one that a trace is told of
+SHOWN = 5  # words beside the drawn one that a trace shows
 
 
-class Ancestral(Policy):
-    """Independent sentences, word by word, by the inverse of the cumulative distribution."""
+class SamplingPolicy(Policy, ABC):
+    """A policy that draws.
 
-    def __init__(self, count: int, logits_filter: LogitsFilter, rng: ImageRNG) -> None:
-        self.first_rows = count
+    Args:
+        count: sentences to draw for each image.
+        logits_filter: the distribution to draw from.
+        seed: of the random state; None takes torch's global one.
+    """
+
+    def __init__(self, count: int, logits_filter: LogitsFilter, seed: int | None) -> None:
+        self._count = count
         self._logits_filter = logits_filter
-        self._rng = rng
+        self._seed = seed
+
+    def start_rng(self, features: Tree) -> ImageRNG:
+        """See `Policy`."""
+        return ImageRNG.seeded(features, self._seed)
+
+
+class Ancestral(SamplingPolicy):
+    """Independent sentences, word by word, by the inverse of the cumulative distribution.
+
+    Args:
+        count: as `SamplingPolicy`.
+        logits_filter: as `SamplingPolicy`.
+        seed: as `SamplingPolicy`.
+    """
+
+    independent = True
+
+    def __init__(self, count: int, logits_filter: LogitsFilter, seed: int | None) -> None:
+        super().__init__(count, logits_filter, seed)
+        self.first_rows = count
 
     def choose(
-        self, beams: BeamState, logits_NV: Tensor, normaliser_N1: Tensor, tracer: BeamTracer | None
+        self,
+        beams: BeamState,
+        logits_NV: Tensor,
+        normaliser_N1: Tensor,
+        rng: ImageRNG | None,
+        choices: list[GroupChoice] | None,
     ) -> Selection:
-        """One word for every sentence."""
+        """Draw one word for every sentence; see `Policy`."""
+        assert rng is not None
         B, K = beams.scores_BK.shape
         log_q_NV = self._logits_filter(logits_NV)
         mass_NV = log_q_NV.exp().cumsum(dim=1)
-        uniform_N1 = self._rng.uniform(beams.images_B, K).view(-1, 1).to(mass_NV.dtype)
+        uniform_N1 = rng.uniform(beams.images_B, K).view(-1, 1).to(mass_NV.dtype)
         all_N1 = mass_NV[:, -1:]
         below_N1 = (uniform_N1 * all_N1).minimum(all_N1.nextafter(torch.zeros_like(all_N1)))
         words_N1 = torch.searchsorted(mass_NV, below_N1, right=True)
@@ -40,17 +76,17 @@ class Ancestral(Policy):
         totals_BK = beams.totals_BK + log_q_N1.view(B, K)
         parents_BK = torch.arange(K, device=words_N1.device).expand(B, K)
         selection = Selection(parents_BK, words_N1.view(B, K), log_probs_N1.view(B, K), totals_BK, totals_BK)
-        if tracer:
-            self._show(tracer, beams, log_q_NV, logits_NV - normaliser_N1, selection)
+        if choices is not None:
+            choices.append(self._shown(beams, log_q_NV, logits_NV - normaliser_N1, selection))
         return selection
 
     def is_done(self, beams: BeamState) -> Tensor:
-        """Whether all are finished."""
+        """Return whether all are finished."""
         return beams.finished_BK.all(dim=1)
 
-    def _show(
-        self, tracer: BeamTracer, beams: BeamState, log_q_NV: Tensor, log_p_NV: Tensor, selection: Selection
-    ) -> None:
+    def _shown(
+        self, beams: BeamState, log_q_NV: Tensor, log_p_NV: Tensor, selection: Selection
+    ) -> GroupChoice:
         """The drawn word and the most probable others."""
         B, K = selection.words_BK.shape
         drawn_N1 = selection.words_BK.reshape(-1, 1)
@@ -68,30 +104,39 @@ class Ancestral(Policy):
             leaf.view(B, -1) for leaf in (words_NC, log_probs_NC, torch.zeros_like(log_probs_NC), scores_NC)
         )
         chosen_BK = torch.arange(0, K * C, C, device=words_NC.device).expand(B, K)
-        tracer.choice(beams, 0, Options(parents_BX, *leaves), chosen_BK)
+        return GroupChoice(Options(parents_BX, *leaves), chosen_BK)
 
 
-class WithoutReplacement(Policy):
-    r"""Different sentences, drawn in order without replacement: stochastic beam search (Kool et al., 2019).
+class WithoutReplacement(SamplingPolicy):
+    r"""Different sentences, drawn in order without replacement: stochastic beam search.
 
-    A sentence with the perturbed log-probability G = log q + Gumbel rng is among the k drawn if its G is
-    among the k greatest. G of a beginning is the maximum over its sentences; children get rng on condition
-    that their maximum is their parent's G, by the stable form of their appendix B.3. `score` is G.
+    A sentence with the perturbed log-probability G = log q + Gumbel noise is among the k drawn if its G is
+    among the k greatest. G of a partial sentence is the maximum over its sentences; children get noise on
+    condition that their maximum is their parent's G. `score` is G.
+
+    Args:
+        count: as `SamplingPolicy`.
+        logits_filter: as `SamplingPolicy`.
+        seed: as `SamplingPolicy`.
+
+    Source:
+        Kool et al. (2019); the condition by the stable form of their appendix B.3.
     """
 
-    def __init__(self, count: int, logits_filter: LogitsFilter, rng: ImageRNG) -> None:
-        self._count = count
-        self._logits_filter = logits_filter
-        self._rng = rng
-
     def choose(
-        self, beams: BeamState, logits_NV: Tensor, normaliser_N1: Tensor, tracer: BeamTracer | None
+        self,
+        beams: BeamState,
+        logits_NV: Tensor,
+        normaliser_N1: Tensor,
+        rng: ImageRNG | None,
+        choices: list[GroupChoice] | None,
     ) -> Selection:
-        """The greatest perturbed log-probabilities over all sentences of an image."""
+        """Keep the greatest perturbed log-probabilities over all sentences of an image; see `Policy`."""
+        assert rng is not None
         B, K = beams.scores_BK.shape
         V = logits_NV.shape[1]
         log_q_BKV = self._logits_filter(logits_NV).view(B, K, V).double()
-        perturbed_BKV = self._perturb(beams, beams.totals_BK.unsqueeze(2) + log_q_BKV)
+        perturbed_BKV = self._perturb(beams, beams.totals_BK.unsqueeze(2) + log_q_BKV, rng)
         top_BKC, words_BKC = perturbed_BKV.topk(min(self._count, V), dim=2)
         C = top_BKC.shape[2]
         finished_BK = beams.finished_BK
@@ -105,23 +150,24 @@ class WithoutReplacement(Policy):
         scores_BK, places_BK = top_BKC.flatten(1).topk(min(self._count, K * C), dim=1)
         parents_BK = places_BK // C
         totals_BK = beams.totals_BK.gather(1, parents_BK) + log_q_BKC.flatten(1).gather(1, places_BK)
-        if tracer:
+        if choices is not None:
             parents_BX = torch.arange(K, device=words_BKC.device).repeat_interleave(C).expand(B, -1)
             flat = (words_BKC, log_probs_BKC, torch.zeros_like(log_probs_BKC), top_BKC)
-            tracer.choice(beams, 0, Options(parents_BX, *(leaf.flatten(1) for leaf in flat)), places_BK)
+            options = Options(parents_BX, *(leaf.flatten(1) for leaf in flat))
+            choices.append(GroupChoice(options, places_BK))
         words_BK, log_probs_BK = (leaf.flatten(1).gather(1, places_BK) for leaf in (words_BKC, log_probs_BKC))
         return Selection(parents_BK, words_BK, log_probs_BK, totals_BK, scores_BK)
 
     def is_done(self, beams: BeamState) -> Tensor:
-        """Whether all that are possible are finished."""
+        """Return whether all that are possible are finished."""
         return (beams.finished_BK | (beams.scores_BK == -torch.inf)).all(dim=1)
 
-    def _perturb(self, beams: BeamState, log_q_BKV: Tensor) -> Tensor:
-        """Gumbel rng on condition that the greatest child of a sentence has its score."""
+    def _perturb(self, beams: BeamState, log_q_BKV: Tensor, rng: ImageRNG) -> Tensor:
+        """Log-probabilities with Gumbel noise; the greatest child of a sentence has its score."""
         _, K, V = log_q_BKV.shape
         first = beams.tokens_BKT.shape[2] == 1
-        limits_BK = self._rng.gumbel(beams.images_B, 1) if first else beams.scores_BK
-        free_BKV = log_q_BKV + self._rng.gumbel(beams.images_B, K, V)
+        limits_BK = rng.gumbel(beams.images_B, 1) if first else beams.scores_BK
+        free_BKV = log_q_BKV + rng.gumbel(beams.images_B, K, V)
         greatest_BK1 = free_BKV.amax(dim=2, keepdim=True)
         limits_BK1 = limits_BK.unsqueeze(2)
         v_BKV = limits_BK1 - free_BKV + torch.log1p(-(free_BKV - greatest_BK1).exp())
