@@ -1,4 +1,4 @@
-"""How often a search misses the most probable caption, and what that caption is.
+"""Measure how often a search misses the most probable caption, and how short that caption is.
 
     python benchmarks/search_errors.py --model runs/caption/20250101-120000/model
     python benchmarks/search_errors.py --split val --limit 200 --max-steps 20000
@@ -15,14 +15,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.beams import last_run
-
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.encoders.encoding import Pictures
 from captioner.errors import UserError
 from captioner.evaluation.caption import split_of
 from captioner.inference.generate import Caption, as_captioner, generate
 from captioner.models.folder import load_model
+from captioner.paths import last_run
 from captioner.search.base import SEARCHES
 from captioner.search.override import override_search
 from captioner.training.caption import CaptionTask
@@ -76,7 +75,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="model folder (default: the last captioner)")
     parser.add_argument("--split", default="val")
     parser.add_argument("--limit", type=int, default=100, help="the first so many pictures")
-    parser.add_argument("--max-steps", type=int, default=5000, help="beginnings that exact search reads")
+    parser.add_argument("--max-steps", type=int, default=5000, help="partial sentences that exact search extends")
     options = parser.parse_args()
     try:
         folder = options.model or last_run(Path("runs"), "caption", "model") / "model"

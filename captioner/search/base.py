@@ -163,7 +163,7 @@ class Search(ABC):
         return expand(state, interventions)
 
     def finish(self, state: "SearchState", n_best: int = 1) -> list[list[Hypothesis]]:
-        """Return the sentences of a state, at any moment; the search may go on from it.
+        """Return the sentences of a state, at any moment; the search may continue from it.
 
         Args:
             state: from `start` or `advance`.

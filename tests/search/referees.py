@@ -4,6 +4,7 @@ import itertools
 import math
 from typing import NamedTuple
 
+import pytest
 import torch
 from transformer import Transformer, options
 
@@ -110,3 +111,17 @@ EXAMPLE = Traced({A: 0.5, BB: 0.3, C: 0.2}, {A: {EOS: 0.6, BB: 0.4}, BB: {EOS: 0
 def said(hypothesis) -> tuple[int, ...]:
     """A hypothesis as a sentence, with its end if it has one."""
     return (*hypothesis.tokens, EOS) if hypothesis.finished else tuple(hypothesis.tokens)
+
+
+def assert_alike(found, expected) -> None:
+    """The same sentences with the same scores, in the same order but for sentences of equal score.
+
+    Two batches of different shapes differ in the last bits, and then in the order of ties.
+    """
+    assert [h.score for h in found] == pytest.approx([h.score for h in expected], abs=1e-5)
+    known = {(said(h), h.group): h for h in expected}
+    for h in found:
+        other = known.get((said(h), h.group), h)  # beyond the last place, where that is tied
+        assert h.score == pytest.approx(other.score, abs=1e-5)
+        assert h.word_log_probs == pytest.approx(other.word_log_probs, abs=1e-5)
+        assert h.proven == other.proven

@@ -4,7 +4,21 @@ import math
 
 import pytest
 import torch
-from referees import BB, EXAMPLE, WORDS, A, C, Markov, forced, forced_all, make, pictures, said, sentences
+from referees import (
+    BB,
+    EXAMPLE,
+    WORDS,
+    A,
+    C,
+    Markov,
+    assert_alike,
+    forced,
+    forced_all,
+    make,
+    pictures,
+    said,
+    sentences,
+)
 from transformer import EVERY, NAMES
 
 from captioner.errors import UserError
@@ -86,8 +100,7 @@ def test_images_that_leave_the_batch_at_different_times_do_not_mix(name):
         pytest.fail("no bias was found that ends sentences at different times")
     for b in range(9):
         alone = search(decoder, features_BLF[b : b + 1], n_best=4)[0]
-        assert [h.tokens for h in together[b]] == [h.tokens for h in alone]
-        assert [h.score for h in together[b]] == pytest.approx([h.score for h in alone], abs=1e-5)
+        assert_alike(together[b], alone)
 
 
 @pytest.mark.parametrize("rule", sorted(DIVISORS))
@@ -95,7 +108,8 @@ def test_asking_for_one_gives_the_first_of_many(rule):
     decoder, features_BLF = make(seed=3), pictures(6)
     one = Beam(4, rule, max_length=9)(decoder, features_BLF, n_best=1)
     many = Beam(4, rule, max_length=9)(decoder, features_BLF, n_best=4)
-    assert [found[0].tokens for found in one] == [found[0].tokens for found in many]
+    for found, first in zip(one, many, strict=True):
+        assert_alike(found, first[:1])
 
 
 def test_greedy_takes_the_most_probable_word_and_equals_a_beam_of_one():

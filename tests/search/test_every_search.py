@@ -1,10 +1,10 @@
-"""What holds for every registered search, with every registered decoder and cell."""
+"""Properties of every registered search, with every decoder and cell."""
 
 import itertools
 
 import pytest
 import torch
-from referees import BB, UNKNOWN, VOCABULARY, A, C, V, forced, make, pictures, said
+from referees import BB, UNKNOWN, VOCABULARY, A, C, V, assert_alike, forced, make, pictures, said
 from transformer import EVERY as DECODERS_AND_CELLS
 from transformer import NAMES
 
@@ -42,11 +42,7 @@ def test_images_of_a_batch_get_what_they_get_alone(name, cell, method, options):
     together = search(decoder, features_BLF, n_best(method))
     for b in range(3):
         (alone,) = search(decoder, features_BLF[b : b + 1], n_best(method))
-        assert [said(h) for h in together[b]] == [said(h) for h in alone]
-        for one, other in zip(together[b], alone, strict=True):
-            assert one.score == pytest.approx(other.score, abs=1e-5)
-            assert one.word_log_probs == pytest.approx(other.word_log_probs, abs=1e-5)
-            assert (one.group, one.proven) == (other.group, other.proven)
+        assert_alike(together[b], alone)
 
 
 @pytest.mark.parametrize(("method", "options"), METHODS)

@@ -67,7 +67,18 @@ class BeamPolicy(Policy):
         rng: ImageRNG | None,
         choices: list[GroupChoice] | None,
     ) -> Selection:
-        """Choose group after group, each from its own sentences; see `Policy`."""
+        """Choose group after group, each from its own sentences.
+
+        Args:
+            beams: the sentences so far.
+            logits_NV: of their next words; -inf for words that are forbidden.
+            normaliser_N1: to be subtracted from the logits for log-probabilities.
+            rng: random state of the images; drawing changes it.
+            choices: gets what every group chose from, where somebody wants to know.
+
+        Returns:
+            The sentences one word later.
+        """
         candidates = self._candidates(beams, logits_NV, normaliser_N1)
         B, K = beams.scores_BK.shape
         k = K // self.num_groups

@@ -33,7 +33,13 @@ class PartialSentence(NamedTuple):
 
 
 class ImageTree:
-    """The open nodes of one image, and the best sentences found so far."""
+    """The open nodes of one image, and the best sentences found so far.
+
+    Args:
+        number: of the image in its batch.
+        root: the sentence without words.
+        found: sentences that are known before.
+    """
 
     def __init__(self, number: int, root: PartialSentence, found: list[Hypothesis]) -> None:
         self.number = number

@@ -34,10 +34,10 @@ class Constraints(NamedTuple):
             UserError: says which.
         """
         if clash := set(self.forbidden) & {*self.prefix, *self.required_words}:
-            raise UserError(f"{len(clash)} of the words that must be said are forbidden as well.")
+            raise UserError(f"{len(clash)} of the required words are forbidden as well.")
         starts = [self.prefix[start:] for start in range(len(self.prefix))]
         if any(start[: len(string)] == string for string in self.strings for start in starts):
-            raise UserError("What must be said first holds a string that is forbidden.")
+            raise UserError("The prefix holds a string that is forbidden.")
         needed = max(self.min_length, len(self.prefix) + len(set(self.required_words) - set(self.prefix)))
         if needed >= self.max_length:
             raise UserError(

@@ -38,7 +38,16 @@ class Ensemble:
         return DecoderStart(tuple(one.memory for one in started), tuple(one.state for one in started))
 
     def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> DecoderStep:
-        """Compute the logarithm of the mean probability."""
+        """Compute the logarithm of the mean probability.
+
+        Args:
+            tokens_N: the words, K rows for each of the B images.
+            state: of each member.
+            memory: of each member.
+
+        Returns:
+            Log-probabilities as logits, the members' states, and their mean attention weights.
+        """
         steps = [
             member.step(tokens_N, own, its)
             for member, own, its in zip(self.members, state, memory, strict=True)

@@ -21,7 +21,16 @@ class StepModel(Protocol):
         """Return memory and state before the first word."""
 
     def step(self, tokens_N: Tensor, state: Tree, memory: Tree, /) -> DecoderStep:
-        """Read one word in every row, and score the next ones."""
+        """Read one word in every row, and score the next ones.
+
+        Args:
+            tokens_N: the words, K rows for each of the B images of `memory`.
+            state: from `start` or `step`, one row per word.
+            memory: from `start`.
+
+        Returns:
+            Logits of the next words, the state after these, and attention weights if there are any.
+        """
 
 
 class Policy(ABC):

@@ -60,7 +60,18 @@ class Ancestral(SamplingPolicy):
         rng: ImageRNG | None,
         choices: list[GroupChoice] | None,
     ) -> Selection:
-        """Draw one word for every sentence; see `Policy`."""
+        """Draw one word for every sentence.
+
+        Args:
+            beams: the sentences so far.
+            logits_NV: of their next words; -inf for words that are forbidden.
+            normaliser_N1: to be subtracted from the logits for log-probabilities.
+            rng: random state of the images; drawing changes it.
+            choices: gets what every group chose from, where somebody wants to know.
+
+        Returns:
+            The sentences one word later.
+        """
         assert rng is not None
         B, K = beams.scores_BK.shape
         log_q_NV = self._logits_filter(logits_NV)
@@ -131,7 +142,18 @@ class WithoutReplacement(SamplingPolicy):
         rng: ImageRNG | None,
         choices: list[GroupChoice] | None,
     ) -> Selection:
-        """Keep the greatest perturbed log-probabilities over all sentences of an image; see `Policy`."""
+        """Keep the greatest perturbed log-probabilities over all sentences of an image.
+
+        Args:
+            beams: the sentences so far.
+            logits_NV: of their next words; -inf for words that are forbidden.
+            normaliser_N1: to be subtracted from the logits for log-probabilities.
+            rng: random state of the images; drawing changes it.
+            choices: gets what every group chose from, where somebody wants to know.
+
+        Returns:
+            The sentences one word later.
+        """
         assert rng is not None
         B, K = beams.scores_BK.shape
         V = logits_NV.shape[1]

@@ -15,7 +15,7 @@ from captioner.tree import Tree
 
 
 class SearchSetup(NamedTuple):
-    """What stays the same through a search."""
+    """The parts of a search that stay the same through it."""
 
     model: StepModel
     constraints: Constraints
