@@ -240,7 +240,7 @@ class MyPredictor(ImagePredictor):
         features_BLF = self.model.encode_images([one.value.pixels[0]])
         return self.model.vocabulary.words[int(self.model(features_BLF).argmax())]
 ''',
-    "evaluation/my_task.py": '''
+    "evaluation/my_task.py": """
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.evaluation.base import EVALUATIONS, Evaluation, write_results
 from captioner.inference.my_task import MyPredictor
@@ -255,7 +255,7 @@ def evaluate(model, output, *, data=None, split="test", progress=iter):
     figures = {"accuracy": sum(right) / len(right)}
     write_results(output / "results.json", {"scores": figures})
     return Evaluation(f"{len(right)} pictures", {split: figures}, {"results": output / "results.json"})
-''',
+""",
 }
 
 CONFIG = """
