@@ -16,7 +16,7 @@ from captioner.search.trace import SearchTrace, TraceEvent
 from captioner.vocabulary import BOS, PAD, UNK
 
 if TYPE_CHECKING:
-    from captioner.search.stepping.interventions import Intervention
+    from captioner.search.interventions import Intervention
     from captioner.search.stepping.policy import Policy, StepModel
     from captioner.search.stepping.state import SearchState
     from captioner.tree import Tree

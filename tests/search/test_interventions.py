@@ -26,8 +26,8 @@ from captioner.errors import UserError
 from captioner.search.beam import Beam
 from captioner.search.diverse import Diverse
 from captioner.search.greedy import Greedy
+from captioner.search.interventions import Ban, Force
 from captioner.search.sample import Sample
-from captioner.search.stepping.interventions import Ban, Force
 from captioner.vocabulary import EOS, PAD
 
 T = 4

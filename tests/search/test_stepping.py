@@ -17,7 +17,7 @@ from captioner.search.beam import Beam
 from captioner.search.diverse import Diverse
 from captioner.search.exact import Exact
 from captioner.search.greedy import Greedy
-from captioner.search.stepping.interventions import Ban, Force
+from captioner.search.interventions import Ban, Force
 from captioner.search.trace import SearchTrace
 from captioner.tree import map_tree
 from captioner.vocabulary import BOS, EOS

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from captioner.search.interventions import Intervention
 from captioner.search.stepping.beam_state import (
     BeamState,
     GroupChoice,
@@ -17,7 +18,7 @@ from captioner.search.stepping.beam_state import (
 )
 from captioner.search.stepping.beam_tracer import BeamTracer
 from captioner.search.stepping.constraints import Constraints
-from captioner.search.stepping.interventions import Intervention, intervene
+from captioner.search.stepping.intervene import intervene
 from captioner.search.stepping.policy import Policy, StepModel
 from captioner.search.stepping.scores import as_scores, check_scores, normaliser
 from captioner.search.stepping.state import NextWord, SearchSetup, SearchState

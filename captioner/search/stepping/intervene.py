@@ -1,40 +1,17 @@
-"""Words that are forced or banned in one step of a search.
+"""Force or ban words in one step of a search.
 
 B images under way, K sentences an image, N = B*K rows, V vocabulary.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 
 from captioner.errors import UserError
+from captioner.search.interventions import Ban, Force, Intervention
 from captioner.search.stepping.beam_state import BeamState, rows_of
 from captioner.search.stepping.state import NextWord, SearchState
 from captioner.tree import map_tree, select_rows
-
-
-class Force(NamedTuple):
-    """Continue sentence `beam` of `image` with `token`, and drop the others of this image.
-
-    Of diverse beam search, the others of its group. Where sentences do not compete, as independent samples,
-    all of them continue this one instead.
-    """
-
-    image: int
-    beam: int
-    token: int
-
-
-class Ban(NamedTuple):
-    """Do not continue sentence `beam` of `image` with `token`."""
-
-    image: int
-    beam: int
-    token: int
-
-
-Intervention = Force | Ban
 
 
 def intervene(state: SearchState, interventions: Sequence[Intervention]) -> SearchState:
