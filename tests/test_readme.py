@@ -14,6 +14,7 @@ from captioner.scenes.write import write_scenes
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
+PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.S)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.strip()]
 
 
@@ -53,10 +54,19 @@ def test_every_command_runs_as_printed(workplace, capsys):
         main(verb, [*arguments, *small])
         ran.append(verb)
     assert set(ran) == {"train", "caption", "data"}
-    assert Path("looked.png").is_file()
+    assert Path("attention.png").is_file()
     printed = capsys.readouterr().out
     assert '"image": "my_photos/' in printed
     assert "Model: runs/caption/" in printed
+
+
+def test_the_python_example_runs_as_printed(workplace, capsys):
+    (example,) = [block for block in PYTHON if "captioner.load" in block]
+    (folder,) = re.findall(r'load\("(.*?)"\)', example)
+    trained = max(Path("runs/caption").glob("*/model"))
+    exec(compile(example.replace(folder, str(trained)), "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert re.search(r"-\d+\.\d+ \[.*\] \(\d+, 49\)", printed), "log-probability, words, attention of T x L"
 
 
 def test_commands_that_need_a_download_are_well_formed():
