@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from captioner.data.captions.scenes import Scenes
 from captioner.data.captions.batches import CaptionData
+from captioner.data.captions.scenes import Scenes
 from captioner.encoders.base import ENCODERS
 from captioner.errors import UserError
 from captioner.images import load_image

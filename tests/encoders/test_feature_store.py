@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pillow_calls import count_pillow_calls
 
 from captioner.encoders import feature_store
 from captioner.encoders.feature_store import FeatureStore, open_store
@@ -76,6 +77,13 @@ def test_a_second_opening_computes_nothing_and_another_encoder_all(pictures, tmp
     monkeypatch.setattr(VGG, "forward", lambda *_: pytest.fail("encoded again"))
     again = open_store(small_vgg(), pictures[::-1], tmp_path / "store")
     assert torch.equal(again.read(["key1", "key2"]), store.read(["key1", "key2"]))
+
+
+def test_each_picture_is_decoded_and_resized_once(pictures, tmp_path, monkeypatch):
+    counts = count_pillow_calls(monkeypatch)
+    for _ in range(2):
+        open_store(small_vgg(), pictures, tmp_path / "store", batch_size=4)
+        assert counts == {"open": 11, "resize": 11}
 
 
 def test_more_pictures_are_added_and_changed_ones_replaced(pictures, tmp_path):
