@@ -12,7 +12,7 @@ from captioner.data.loader import Batch, Batches, ResumableLoader
 from captioner.data.splits import rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
-from captioner.encoders.feature_store import open_store
+from captioner.encoders.store_builder import open_store
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -30,7 +30,7 @@ class TrainingData(ABC, Generic[Batch]):
     num_replicas: int = 1
 
     def setup(self) -> None:
-        """Make what the loaders need; called once, before the first loader."""
+        """Make the samples that the loaders need; called once, before the first loader."""
 
     @abstractmethod
     def training_loader(self) -> ResumableLoader[Batch]:
@@ -54,9 +54,9 @@ class TrainingData(ABC, Generic[Batch]):
         Args:
             items: the samples of a split.
             training: batch size and number of workers.
-            seed: for the order.
+            seed: seed of the order.
             shuffle: whether every epoch has an order of its own.
-            length_buckets: a number for each item; batches hold items of one number.
+            length_buckets: the length of each item; batches hold items of one length.
 
         Returns:
             The loader, at its start.
@@ -80,9 +80,9 @@ class ImageData(TrainingData[Batch]):
     encoder is trained, images are read in every epoch.
 
     Args:
-        source: where an image of a split lies.
+        source: gives the file or the bytes of an image.
         tables: the rows of each split.
-        cache: the folder for feature stores.
+        cache: the folder of the feature stores.
     """
 
     train: Batches[Batch]
@@ -102,11 +102,17 @@ class ImageData(TrainingData[Batch]):
             train: whether they are trained on, or validated.
 
         Returns:
-            What a loader makes batches of.
+            The samples that a loader makes batches of.
         """
 
     def table(self, split: str) -> "Dataset":
         """Return the rows of a split.
+
+        Args:
+            split: its name.
+
+        Returns:
+            A table with a row for each sample.
 
         Raises:
             UserError: there is no such split.
@@ -119,7 +125,7 @@ class ImageData(TrainingData[Batch]):
         Args:
             encoder: the encoder, or None for a model that uses no image.
             training: how batches are made.
-            seed: for everything random.
+            seed: seed of order, captions and crops.
         """
         self.encoder, self.training, self.seed = encoder, training, seed
         if encoder is None:

@@ -1,4 +1,4 @@
-"""Your own pictures: a folder with a `captions.csv` or `captions.jsonl` that names them."""
+"""A folder of your own images with captions in `captions.csv` or `captions.jsonl`."""
 
 import os
 from collections.abc import Mapping
@@ -37,7 +37,10 @@ class CaptionedFolder(CaptionSource):
         self.fractions = shares("folder", val_fraction, test_fraction)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as they are wanted.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the file is missing or a line of it (which is named) is not of the form, or a split

@@ -1,4 +1,4 @@
-"""Captioned pictures as a Hugging Face data set: on disk, or by name on the hub."""
+"""Captioned images of a Hugging Face data set: on disk, or by name on the hub."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +39,10 @@ class HuggingFaceCaptions(CaptionSource):
         self.hub = HubPictures(path, name, image_column, {"caption": caption_column}, splits)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of the splits.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the data set, a split or a column is not there, or the hub cannot be reached.
@@ -58,5 +61,5 @@ class HuggingFaceCaptions(CaptionSource):
         return tables
 
     def image(self, split: str, path: str) -> bytes | Path:
-        """The encoded picture of a row, or its file where the data set only points to one."""
+        """Return the encoded image of a row, or its file where the data set holds a path."""
         return self.hub.image(path)

@@ -39,7 +39,10 @@ class KarpathySplits(CaptionSource):
         self.restval = restval
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as the file has them.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the file or the folder of pictures is missing, or the file is not of this form.

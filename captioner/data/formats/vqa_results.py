@@ -1,4 +1,7 @@
-"""Results of VQA: a list of `{"question_id": 1, "answer": "yes"}`, one for each question of a split."""
+"""Read and write results of VQA.
+
+A list of `{"question_id": 1, "answer": "yes"}`, one for each question of a split.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +14,19 @@ from captioner.errors import UserError, nearest
 
 
 def write_vqa_results(path: Path, answers: Mapping[int, str]) -> None:
-    """Answers by question id as the results file that VQA's evaluation and server take."""
+    """Write answers, by question id, as the results file that VQA's evaluation and server take."""
     results = [{"question_id": question_id, "answer": answer} for question_id, answer in answers.items()]
     path.write_text(json.dumps(results), encoding="utf-8")
 
 
 def read_vqa_results(file: Path) -> dict[int, str]:
-    """Answers by question id.
+    """Read a results file.
+
+    Args:
+        file: the JSON file.
+
+    Returns:
+        Answers by question id.
 
     Raises:
         UserError: the file is missing or not of the form, or a question is answered twice.
@@ -30,12 +39,12 @@ def read_vqa_results(file: Path) -> dict[int, str]:
 def check_vqa_results(
     file: Path, said: Mapping[int, str], other: Path, asked: Mapping[int, Mapping[str, Any]]
 ) -> None:
-    """Refuse what the official loader does: other questions than those of `other`, or an answer not offered.
+    """Refuse results that the official loader refuses: of other questions, or with an answer not offered.
 
     Args:
-        file: where the answers stand.
+        file: the file of the answers, for the message.
         said: answers by question id.
-        other: where the questions or annotations stand.
+        other: the file of the questions or annotations, for the message.
         asked: their entries by question id; where one has `multiple_choices`, the answer must be of them.
 
     Raises:

@@ -20,7 +20,7 @@ _ABOUT = re.compile(r"\s*(?:\b(?:in|on|of|at)\s+)?(?:the\s+)?(image\d+)\s*\?*\s*
 
 
 class DaquarQuestion(NamedTuple):
-    """A question as it is read: its place among all, its words, the name of its picture, its answers."""
+    """A question of a file: its id, its text, the name of its image, its answers."""
 
     question_id: int
     question: str
@@ -56,7 +56,10 @@ class Daquar(QuestionSource):
             raise UserError(f"daquar: num_val={num_val} and num_test={num_test} must not be negative.")
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as they are wanted.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the training part or the photographs are missing, a file is not of the form, or too
@@ -118,7 +121,7 @@ def _json_asked(file: Path, first: int) -> Iterator[DaquarQuestion]:
 
 
 def _text_asked(file: Path, first: int) -> Iterator[DaquarQuestion]:
-    """Lines by two: `what is on the desk in the image3 ?`, then `book, papers`."""
+    """Read lines in pairs: `what is on the desk in the image3 ?`, then `book, papers`."""
     lines = [line.strip() for line in read_text(file).rstrip().split("\n")]
     if len(lines) % 2:
         raise UserError(f"{file} has {len(lines)} lines; questions and answers must take turns.")

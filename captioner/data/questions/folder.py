@@ -1,4 +1,4 @@
-"""Your own questions: a folder of pictures with a `questions.csv` or `questions.jsonl` about them."""
+"""A folder of your own images with questions in `questions.csv` or `questions.jsonl`."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ class QuestionFolder(QuestionSource):
     may be a list).
 
     `image` is a path relative to the folder. A question may be on several lines, one for each person who
-    answered; one with a blank answer is only to be answered. Where no split is written, a hash of `image`
+    answered; one with a blank answer has no answer to learn. Where no split is written, a hash of `image`
     decides, so that all questions about a picture are in one split. The answers of fewer than ten people
     count as often as makes ten or more, as VQA accuracy needs them.
 
@@ -40,7 +40,10 @@ class QuestionFolder(QuestionSource):
         self.fractions = shares("folder", val_fraction, test_fraction)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as they are wanted.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the file is missing or a line of it (which is named) is not of the form, or a split
@@ -59,7 +62,7 @@ class QuestionFolder(QuestionSource):
         }
 
     def _rows(self, file: Path, lines: Iterable[ListedImage]) -> list[tuple[str, QuestionRow]]:
-        """The questions in the order of the file, each with its picture."""
+        """Return the questions in the order of the file, each with its image."""
         asked: dict[tuple[str, str], list[ListedImage]] = {}
         for line in lines:
             question = "".join(texts_of(file, line, "question"))

@@ -1,4 +1,4 @@
-"""Questions with choices: what is asked, and the data of a task that chooses."""
+"""Multiple choice questions, and the data of a task that chooses."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,18 @@ class MultipleChoiceQuestion(NamedTuple):
     question_id: int
     question: str
     choices: list[str]
-    boxes: list[list[float]]  # x, y, width and height in pixels, where choices are places; else empty
-    right: int  # which of the choices; -1 where that is not known
+    boxes: list[list[float]]  # x, y, width and height in pixels, where choices are boxes; else empty
+    right: int  # index of the right choice; -1 where it is not known
 
 
 def questions_by_path(rows: "Dataset") -> dict[str, list[MultipleChoiceQuestion]]:
-    """All questions about each picture, by its path.
+    """Group questions by their image.
+
+    Args:
+        rows: rows of a question source.
+
+    Returns:
+        The questions about each image, by its path.
 
     Raises:
         UserError: a question has no choices.
@@ -50,7 +56,18 @@ def questions_by_path(rows: "Dataset") -> dict[str, list[MultipleChoiceQuestion]
 def in_order(
     question_id: int, question: str, choices: Sequence[str], boxes: Sequence[list[float]], answer: str = ""
 ) -> MultipleChoiceQuestion:
-    """A question with choices that came in any order; each has a box, or none has."""
+    """Make a question whose choices are sorted, by their boxes if they have some.
+
+    Args:
+        question_id: its id.
+        question: its text.
+        choices: the choices in any order.
+        boxes: the box of each choice, or none.
+        answer: the right choice; empty where it is not known.
+
+    Returns:
+        The question.
+    """
     ordered = sorted(zip(boxes or [[]] * len(choices), choices, strict=True))
     texts = [choice for _, choice in ordered]
     right = texts.index(answer) if answer in texts else -1
@@ -58,15 +75,22 @@ def in_order(
 
 
 class MultipleChoiceData(ImageData[Batch]):
-    """Questions with choices for training and evaluation. Subclasses write `made`.
+    """Multiple choice questions for training and evaluation. Subclasses write `connect` and `make_items`.
 
-    `chooses_boxes` says whether choices are places, or words.
+    Attributes:
+        chooses_boxes: whether choices are boxes; otherwise they are texts.
     """
 
     chooses_boxes: ClassVar[bool]
 
     def table(self, split: str) -> "Dataset":
-        """The rows of a split.
+        """Return the rows of a split.
+
+        Args:
+            split: its name.
+
+        Returns:
+            A table with a row for each question.
 
         Raises:
             UserError: there is no such split, or its choices are of the other kind.
@@ -78,24 +102,24 @@ class MultipleChoiceData(ImageData[Batch]):
         return rows
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
-        """The words of the training questions, and of their right answers where these are words."""
+        """Return the words of the training questions, and of their right answers where these are texts."""
         rows = self.table("train")
         said = [] if self.chooses_boxes else rows["answer"][:]
         return Vocabulary.from_texts(map(tokenize, [*rows["question"][:], *said]), min_count, max_size)
 
     def truth(self, split: str) -> dict[int, Truth]:
-        """The right answers, by question."""
+        """Return the right answers, by question id."""
         rows = self.table(split)
         kinds = zip(rows["answer"][:], rows["question_type"][:], strict=True)
         return dict(zip(rows["question_id"][:], (Truth(*one) for one in kinds), strict=True))
 
     def choices(self, split: str) -> dict[int, list[str]]:
-        """The choices, by question, in the order of `MultipleChoiceQuestion`."""
+        """Return the choices, by question id, in the order of `MultipleChoiceQuestion`."""
         about = questions_by_path(self.table(split))
         return {one.question_id: one.choices for own in about.values() for one in own}
 
     def items(self, split: str, train: bool = False) -> Batches[Batch]:
-        """The pictures of a split with all their questions as batches."""
+        """Return the samples of a split: images with all their questions."""
         rows, pictures = self.image_input(split, self.table(split), train)
         return self.make_items(split, questions_by_path(rows), pictures, train)
 
@@ -106,12 +130,22 @@ class MultipleChoiceData(ImageData[Batch]):
         Args:
             encoder: of the images; None for a model that uses no image.
             questions: the question encoder of the subclass's batches.
-            training: how batches are made.
-            seed: for everything random.
+            training: batch size, length limit.
+            seed: seed of order and crops.
         """
 
     @abstractmethod
     def make_items(
         self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: ImageInput, train: bool
     ) -> Batches[Batch]:
-        """Questions, by the path of their picture, as batches."""
+        """Return the samples of a split.
+
+        Args:
+            split: its name.
+            asked: questions by the path of their image.
+            pictures: reads the images.
+            train: whether they are trained on.
+
+        Returns:
+            The samples that a loader makes batches of.
+        """

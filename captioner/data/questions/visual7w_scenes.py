@@ -1,4 +1,4 @@
-"""Questions with four choices about the scenes, written and read in the form of Visual7W."""
+"""Questions with four choices about the scenes, in the format of Visual7W."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @QUESTION_SOURCES.register("visual7w_scenes")
 class Visual7WScenes(QuestionSource):
-    """What, where and how about each of the pictures that `name: scenes` draws, or which of four places.
+    """Questions about the images of the caption source `scenes`: what, where and how, or which of four boxes.
 
     The type of a question is its first word: there is nobody in the scenes to ask who, when or why about.
     Each choice is right as often as the others, whatever the words of a question.
 
     Args:
-        kind: answers in words, or places to point at.
+        kind: choices are texts (telling), or boxes (pointing).
         num_train: pictures to train on.
         num_val: pictures to validate on.
         num_test: pictures to test on.
@@ -44,7 +44,10 @@ class Visual7WScenes(QuestionSource):
         self.scenes = Scenes(num_train, num_val, num_test, seed, folder)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """A table for train, val and test; draws the pictures first if they are not there yet.
+        """Return the rows of train, val and test; draw the images first where there are none.
+
+        Returns:
+            A table for each split.
 
         Raises:
             UserError: the folder holds something else.

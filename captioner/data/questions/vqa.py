@@ -63,7 +63,10 @@ class Vqa(QuestionSource):
         }
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of the splits that are asked for.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: a file or folder is missing (the sentence says where to get it), or not of the form.
