@@ -106,7 +106,7 @@ class FeatureStore:
             if key not in self._rows:
                 reason = self.unreadable.get(key, "it is not in the store")
                 raise UserError(f"There are no features of {key}: {reason}")
-        # Read in the order of the file, each picture once.
+        # Read in the order of the file, each image once.
         rows, order = np.unique([self._rows[key] for key in keys], return_inverse=True)
         return torch.from_numpy(self._mapped()[rows]).float()[torch.from_numpy(order)]
 

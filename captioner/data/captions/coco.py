@@ -34,11 +34,11 @@ class CocoCaptions(CaptionSource):
     """COCO in its official layout: `annotations/captions_<split>.json` beside the folders `<split>/`.
 
     Args:
-        folder: holds `annotations/` and, unless `images` says otherwise, the folders of pictures.
+        folder: holds `annotations/` and, unless `images` says otherwise, the folders of images.
         train: the official split to train on, such as train2017, or a caption file (relative to `folder`).
-        val: the same, or a number: so many pictures are held out of `train`, chosen by their ids alone.
-        test: the same as `val`; a test split of COCO itself has pictures but no captions.
-        images: where the folders of pictures lie, or the one folder of all pictures.
+        val: the same, or a number: so many images are held out of `train`, chosen by their ids alone.
+        test: the same as `val`; a test split of COCO itself has images but no captions.
+        images: where the folders of images are, or the one folder of all images.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ def _rows(dataset: dict[str, Any], file: Path, image_folder: Path) -> list[Capti
 
 
 def _hold_out(train: list[CaptionRow], counts: Mapping[str, int]) -> dict[str, list[CaptionRow]]:
-    """Take pictures out of `train`, chosen by their ids alone; every split keeps its file order."""
+    """Take images out of `train`, chosen by their ids alone; every split keeps its file order."""
     if sum(counts.values()) >= len(train):
         raise UserError(
             f"coco: {sum(counts.values())} pictures cannot be held out of the {len(train)} of train."

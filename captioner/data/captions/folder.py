@@ -18,17 +18,17 @@ COLUMNS = Columns(("caption",))
 
 @CAPTION_SOURCES.register("folder")
 class CaptionedFolder(CaptionSource):
-    """A folder of pictures with `captions.csv` (first line `image,caption` or `image,caption,split`) or
+    """A folder of images with `captions.csv` (first line `image,caption` or `image,caption,split`) or
     `captions.jsonl` (`{"image": ..., "caption": ..., "split": ...}` a line; `caption` may be a list).
 
-    `image` is a path relative to the folder. A picture may be on several lines, one for each caption; one
-    whose only caption is blank is kept without captions. Its id is its position among the pictures of the
-    file. Where no split is written, a hash of `image` decides, so that a picture that is added later moves
+    `image` is a path relative to the folder. An image may be on several lines, one for each caption; one
+    whose only caption is blank is kept without captions. Its id is its position among the images of the
+    file. Where no split is written, a hash of `image` decides, so that an image that is added later moves
     no other one.
 
     Args:
-        folder: holds the file and the pictures.
-        val_fraction: the share of pictures in val where no split is written.
+        folder: holds the file and the images.
+        val_fraction: the share of images in val where no split is written.
         test_fraction: the same for test.
     """  # noqa: D205
 

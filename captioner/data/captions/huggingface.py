@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @CAPTION_SOURCES.register("huggingface")
 class HuggingFaceCaptions(CaptionSource):
-    """A data set with a column of pictures and a column of captions, a text or a list of texts a row.
+    """A data set with a column of images and a column of captions, a text or a list of texts a row.
 
     The path of a row is `<split>/<row>`, its id the number of the row counted through train, val and test.
 
     Args:
         path: a folder written by `save_to_disk`, a folder or name that `datasets.load_dataset` takes.
         name: which of the configurations of the data set, where it has several.
-        image_column: the column of pictures.
+        image_column: the column of images.
         caption_column: the column of captions.
         splits: our name of each split -> its name in the data set; without, train, val (also called
             validation, valid, dev) and test are taken where they are.

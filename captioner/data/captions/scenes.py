@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @CAPTION_SOURCES.register("scenes")
 class Scenes(CaptionSource):
-    """Pictures of coloured shapes with five captions each, drawn at the first use.
+    """Images of coloured shapes with five captions each, drawn at the first use.
 
     Args:
-        num_train: pictures to train on.
-        num_val: pictures to validate on.
-        num_test: pictures to test on.
-        seed: other pictures. A split is the same whatever the sizes of all three.
-        folder: where they are kept; by default in the user's cache, `$XDG_CACHE_HOME` or `~/.cache`.
+        num_train: images to train on.
+        num_val: images to validate on.
+        num_test: images to test on.
+        seed: seed of the images; a split is the same whatever the sizes of all three.
+        folder: the folder they are kept in; by default in the user's cache, `$XDG_CACHE_HOME` or `~/.cache`.
 
     Raises:
         UserError: a split would be empty or too large.
@@ -93,7 +93,7 @@ class Scenes(CaptionSource):
             Its scene.
 
         Raises:
-            UserError: there is no picture with this id.
+            UserError: there is no image with this id.
         """
         if image_id not in self._scenes:
             raise UserError(f"There is no scene {image_id} in {self.folder}.")

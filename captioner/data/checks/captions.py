@@ -75,7 +75,7 @@ def check_captions(source: CaptionSource, min_count: int, progress: bool = False
         Counts of each split.
 
     Raises:
-        UserError: the data set itself cannot be read; a missing or broken picture is only reported.
+        UserError: the data set itself cannot be read; a missing or broken image is only reported.
     """
     tables = source.tables()
     tokens = {

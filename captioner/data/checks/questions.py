@@ -114,7 +114,7 @@ def check_questions(
         Counts of each split.
 
     Raises:
-        UserError: the question set itself cannot be read; a missing or broken picture is only reported.
+        UserError: the question set itself cannot be read; a missing or broken image is only reported.
     """
     tables: dict[str, list[QuestionRow]] = {split: list(rows) for split, rows in source.tables().items()}
     train = "train" if "train" in tables else next(iter(tables))

@@ -24,7 +24,7 @@ class HubPictures:
     Args:
         path: a folder written by `save_to_disk`, a folder or name that `datasets.load_dataset` takes.
         name: which of the configurations of the data set, where it has several.
-        image_column: the column of pictures.
+        image_column: the column of images.
         columns: the other columns that are read, by what they hold: `caption` for the option caption_column.
         splits: our name of each split -> its name in the data set; without, train, val (also called
             validation, valid, dev) and test are taken where they are.

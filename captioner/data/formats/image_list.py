@@ -71,7 +71,7 @@ def read_list(file: Path, columns: Columns) -> Iterator[ListedImage]:
         Its lines in order.
 
     Raises:
-        UserError: a line, which is named, is not of the form, or has a picture in another split than before.
+        UserError: a line, which is named, is not of the form, or has an image in another split than before.
     """
     splits: dict[str, str | None] = {}
     for number, values in (_csv_lines if file.suffix == ".csv" else _json_lines)(file, columns):
@@ -172,7 +172,7 @@ def divide(file: Path, lines: Sequence[ListedImage], fractions: Mapping[str, flo
         The images of each split that has some, in the order of the file.
 
     Raises:
-        UserError: there are none, only some have a split, or the hash leaves one without a picture.
+        UserError: there are none, only some have a split, or the hash leaves one without an image.
     """
     splits = {line.image: line.split for line in lines}
     if not splits:

@@ -37,13 +37,13 @@ def read_vqa_results(file: Path) -> dict[int, str]:
 
 
 def check_vqa_results(
-    file: Path, said: Mapping[int, str], other: Path, asked: Mapping[int, Mapping[str, Any]]
+    file: Path, answers: Mapping[int, str], other: Path, asked: Mapping[int, Mapping[str, Any]]
 ) -> None:
     """Refuse results that the official loader refuses: of other questions, or with an answer not offered.
 
     Args:
         file: the file of the answers, for the message.
-        said: answers by question id.
+        answers: answers by question id.
         other: the file of the questions or annotations, for the message.
         asked: their entries by question id; where one has `multiple_choices`, the answer must be of them.
 
@@ -51,15 +51,15 @@ def check_vqa_results(
         UserError: one question that is wrong, and how many are.
     """
     for problem, ids in (
-        (f"has no answer to {{}} of the {len(asked):,} questions of {other}", asked.keys() - said.keys()),
-        (f"answers {{}} questions that are not in {other}", said.keys() - asked.keys()),
+        (f"has no answer to {{}} of the {len(asked):,} questions of {other}", asked.keys() - answers.keys()),
+        (f"answers {{}} questions that are not in {other}", answers.keys() - asked.keys()),
     ):
         if ids:
             raise UserError(f"{file} {problem.format(f'{len(ids):,}')}, such as question_id {min(ids)}.")
     for question_id, entry in asked.items():
-        choices = entry.get("multiple_choices")
-        if choices is not None and said[question_id] not in choices:
+        choices, answer = entry.get("multiple_choices"), answers[question_id]
+        if choices is not None and answer not in choices:
             raise UserError(
-                f"{file}: the answer to question_id {question_id}, {said[question_id]!r:.40}, is not among "
-                f"its {len(choices)} choices. {nearest(said[question_id], choices)}"
+                f"{file}: the answer to question_id {question_id}, {answer!r:.40}, is not among its "
+                f"{len(choices)} choices. {nearest(answer, choices)}"
             )

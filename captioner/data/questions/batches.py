@@ -113,7 +113,7 @@ class QuestionItems:
 
 
 class QuestionData(ImageData[QuestionBatch]):
-    """Questions about pictures for training and evaluation."""
+    """Questions about images for training and evaluation."""
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
         """Return the words of the training questions that occur `min_count` times, `max_size` at most."""

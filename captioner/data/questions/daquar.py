@@ -34,13 +34,13 @@ class Daquar(QuestionSource):
 
     A question has one answer or several, to be read as a set; the `answer` of a row names them all, sorted,
     with commas between, so that equal sets are one answer. Validation is held out of the training part by
-    picture, and so is test where the official one (`daquar_test.json` or `qa.894.raw.test.txt`) is missing.
+    image, and so is test where the official one (`daquar_test.json` or `qa.894.raw.test.txt`) is missing.
 
     Args:
         folder: holds the files, and the photographs in `images/` or `nyu_depth_images/`.
-        num_val: pictures held out of the training part for val.
+        num_val: images held out of the training part for val.
         num_test: the same for test, where there is no official test part.
-        seed: another one holds out other pictures.
+        seed: another one holds out other images.
 
     Raises:
         UserError: a number is negative.
@@ -63,7 +63,7 @@ class Daquar(QuestionSource):
 
         Raises:
             UserError: the training part or the photographs are missing, a file is not of the form, or too
-                many pictures are held out.
+                many images are held out.
         """
         training = self._asked("train", first=0)
         official = self._asked("test", first=len(training))

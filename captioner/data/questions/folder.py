@@ -20,18 +20,18 @@ COLUMNS = Columns(("question", "answer"), optional=("question_type", "answer_typ
 
 @QUESTION_SOURCES.register("folder")
 class QuestionFolder(QuestionSource):
-    """A folder of pictures with `questions.csv` (first line `image,question,answer` and, if you like,
+    """A folder of images with `questions.csv` (first line `image,question,answer` and, if you like,
     `question_type`, `answer_type`, `split`) or `questions.jsonl` (an object with these keys a line; `answer`
     may be a list).
 
     `image` is a path relative to the folder. A question may be on several lines, one for each person who
     answered; one with a blank answer has no answer to learn. Where no split is written, a hash of `image`
-    decides, so that all questions about a picture are in one split. The answers of fewer than ten people
+    decides, so that all questions about an image are in one split. The answers of fewer than ten people
     count as often as makes ten or more, as VQA accuracy needs them.
 
     Args:
-        folder: holds the file and the pictures.
-        val_fraction: the share of pictures in val where no split is written.
+        folder: holds the file and the images.
+        val_fraction: the share of images in val where no split is written.
         test_fraction: the same for test.
     """  # noqa: D205
 

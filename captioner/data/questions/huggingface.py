@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @QUESTION_SOURCES.register("huggingface")
 class HuggingFaceQuestions(QuestionSource):
-    """A data set with a picture, a question and its answers a row.
+    """A data set with an image, a question and its answers a row.
 
     Answers are a text, a list of texts, or a list of `{"answer": ...}` as in VQA; where they are blank the
     question has no answer to learn. Those of fewer than ten people count as often as makes ten or more, as
@@ -25,7 +25,7 @@ class HuggingFaceQuestions(QuestionSource):
     Args:
         path: a folder written by `save_to_disk`, a folder or name that `datasets.load_dataset` takes.
         name: which of the configurations of the data set, where it has several.
-        image_column: the column of pictures.
+        image_column: the column of images.
         question_column: the column of questions.
         answer_column: the column of answers.
         splits: our name of each split -> its name in the data set; without, train, val (also called

@@ -1,6 +1,6 @@
 """Batches of questions whose choices are boxes.
 
-B pictures, K questions a picture, C boxes a question, T time, L locations, F feature.
+B images, K questions an image, C boxes a question, T time, L locations, F feature.
 """
 
 from collections.abc import Mapping, Sequence

@@ -20,11 +20,11 @@ class QuestionScenes(QuestionSource):
     whatever the words of a question, its answers are equally likely.
 
     Args:
-        num_train: pictures to train on.
-        num_val: pictures to validate on.
-        num_test: pictures to test on.
-        seed: other pictures and questions. A split is the same whatever the sizes of all three.
-        folder: where they are kept; by default in the user's cache.
+        num_train: images to train on.
+        num_val: images to validate on.
+        num_test: images to test on.
+        seed: seed of images and questions; a split is the same whatever the sizes of all three.
+        folder: the folder they are kept in; by default in the user's cache.
 
     Raises:
         UserError: a split would be empty or too large.

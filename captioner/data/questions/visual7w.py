@@ -1,4 +1,4 @@
-"""Visual7W: one JSON file of telling questions, or of pointing ones, with the split of every picture."""
+"""Visual7W: one JSON file of telling questions, or of pointing ones, with the split of every image."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ class Visual7WQuestions(QuestionSource):
 
     Args:
         file: the JSON file.
-        images: the folder of pictures, `v7w_2358727.jpg` and so on.
+        images: the folder of images, `v7w_2358727.jpg` and so on.
         seed: another order of the choices.
     """
 
@@ -53,7 +53,7 @@ class Visual7WQuestions(QuestionSource):
             A table for each split that there is.
 
         Raises:
-            UserError: the file or the folder of pictures is missing, or the file is not of this form.
+            UserError: the file or the folder of images is missing, or the file is not of this form.
         """
         rows = read_visual7w(self.file, self.images, self.seed)
         if not self.images.is_dir():
