@@ -3,11 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from captioner.registry import Registry
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datasets import Dataset
 

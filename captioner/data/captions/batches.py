@@ -65,22 +65,21 @@ class CaptionItems:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[SampleIndex]) -> CaptionBatch:
-        chosen = [self._choose(place) for place in places]
-        by_length = sorted(range(len(places)), key=lambda i: -max(len(caption) for caption in chosen[i]))
-        indices = [places[i].number for i in by_length]
-        seeds = [places[i].rng_seed(self.seed) for i in by_length]
-        good, pictures = self.pictures.read([self.paths[index] for index in indices], seeds)
-        kept = [by_length[place] for place in good]
-        ids = torch.tensor([self.image_ids[places[i].number] for i in kept], dtype=torch.long)
+    def __getitems__(self, indices: list[SampleIndex]) -> CaptionBatch:
+        chosen = [self._choose(index) for index in indices]
+        by_length = sorted(range(len(indices)), key=lambda i: -max(len(caption) for caption in chosen[i]))
+        paths = [self.paths[indices[i].number] for i in by_length]
+        good, pictures = self.pictures.read(paths, [indices[i].rng_seed(self.seed) for i in by_length])
+        kept = [by_length[i] for i in good]
+        ids = torch.tensor([self.image_ids[indices[i].number] for i in kept], dtype=torch.long)
         return CaptionBatch(ids, pictures, pad([chosen[i] for i in kept], self.captions_per_image))
 
-    def _choose(self, place: SampleIndex) -> list[list[int]]:
+    def _choose(self, index: SampleIndex) -> list[list[int]]:
         """Return K captions of an image; an empty one where it has none."""
-        own = self.captions[place.number] or [[BOS]]
+        own = self.captions[index.number] or [[BOS]]
         count = self.captions_per_image
         if len(own) > count:
-            generator = torch.Generator().manual_seed(place.rng_seed(self.seed))
+            generator = torch.Generator().manual_seed(index.rng_seed(self.seed))
             return [own[i] for i in torch.randperm(len(own), generator=generator)[:count].tolist()]
         return [own[i % len(own)] for i in range(count)]
 

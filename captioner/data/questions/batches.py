@@ -74,7 +74,7 @@ class QuestionItems:
         self.tokens = [encode_question(question, vocabulary, max_words) for question in rows["question"][:]]
         self.answers = [answers.number(answer) for answer in rows["answer"][:]]
         given = zip(rows["answer"][:], rows["answers"][:], strict=True)
-        self.soft_score = (
+        self.soft_scores = (
             [listed_soft_scores(one, all_, answers, soft_score) for one, all_ in given]
             if soft_score
             else None
@@ -103,11 +103,11 @@ class QuestionItems:
         )
 
     def _soft_scores(self, numbers: Sequence[int]) -> Tensor:
-        if self.soft_score is None:
+        if self.soft_scores is None:
             return torch.zeros(len(numbers), 0)
         soft_scores_NV = torch.zeros(len(numbers), self.num_answers)
         for n, number in enumerate(numbers):
-            for answer, value in self.soft_score[number].items():
+            for answer, value in self.soft_scores[number].items():
                 soft_scores_NV[n, answer] = value
         return soft_scores_NV
 
