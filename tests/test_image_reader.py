@@ -10,7 +10,7 @@ from PIL import Image
 from captioner import image_reader
 from captioner.image_reader import read_batches, read_images
 
-TOO_LONG = 60  # seconds; only reached where the reader is wrong
+TOO_LONG = 30  # seconds; only reached where the reader is wrong
 
 
 def png(number):
