@@ -27,7 +27,7 @@ ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 # The MPO of many phones is a JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000")
 MAX_PIXELS = 178_956_970  # half a gigabyte of RGB, where Pillow's own refusal lies
-MAX_ASPECT = 32  # beyond this a picture resized by its shorter side would fill the memory
+MAX_ASPECT = 32  # beyond this an image resized by its shorter side would fill the memory
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -47,7 +47,7 @@ def from_array(pixels: NDArray[Any]) -> Image.Image:
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
-    """Return a new RGB image, on white where the picture is transparent."""
+    """Return a new RGB image, on white where the image is transparent."""
     if picture.mode == "F" or picture.mode.startswith("I"):
         return Image.fromarray(eight_bits(np.asarray(picture))).convert("RGB")
     if picture.has_transparency_data:
@@ -66,7 +66,7 @@ def eight_bits(grey: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def upright(stored: Image.Image, picture: Image.Image) -> Image.Image:
-    """Turn a picture as the EXIF data of the stored image say."""
+    """Turn an image as the EXIF data of the stored image say."""
     try:
         orientation = stored.getexif().get(_ORIENTATION)
     except Exception:  # broken EXIF data do not make the pixels worse

@@ -130,6 +130,72 @@ def test_wide_integers_and_floats_are_scaled_to_eight_bits():
         assert abs(loaded[..., 2] - grey / 65535 * 255).max() <= 0.51
 
 
+def test_a_pil_image_is_read_as_its_file_is_and_stays_as_it_was():
+    for kind, mode in (("PNG", "RGB"), ("PNG", "LA"), ("PNG", "I;16"), ("JPEG", "L"), ("TIFF", "RGB")):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        grey = Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257)
+        file = encoded(grey if mode == "I;16" else PICTURE.convert(mode), kind, exif=exif)
+        with Image.open(io.BytesIO(file)) as source:
+            loaded = load_image(source)
+            assert loaded.size == (HEIGHT, WIDTH)
+            assert np.array_equal(np.asarray(loaded), np.asarray(load_image(file)))
+            assert source.mode == mode
+            assert (
+                source.size == (WIDTH, HEIGHT) or kind == "TIFF"
+            )  # which Pillow itself turns, when it loads
+            source.getpixel((0, 0))  # it is open still
+    source = PICTURE.copy()
+    load_image(source).paste((0, 0, 0), (0, 0, WIDTH, HEIGHT))
+    assert source.tobytes() == PICTURE.tobytes()
+
+
+GREY = RANDOM.integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
+GREY[2, 3] = 255
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (PIXELS, PIXELS),
+        (PIXELS[::-1, ::2], PIXELS[::-1, ::2]),
+        (GREY, GREY),
+        (PIXELS.astype(np.int64), PIXELS),
+        (PIXELS.astype(np.int64) - 3, np.maximum(PIXELS, 3) - 3),
+        (GREY.astype(np.uint16) * 256 + 77, GREY),
+        (GREY.astype(np.uint16), GREY * 0),  # 16 bits hold more, as in a file of 16 bits
+        (GREY.astype(np.int32) * 257, GREY),
+        (PIXELS / 255, PIXELS),
+        ((GREY / 255).astype(np.float32), GREY),
+        (GREY.astype(np.float64), GREY),
+        (np.where(GREY == 255, np.nan, GREY / 300), np.where(GREY == 255, 0, np.rint(GREY / 300 * 255))),
+    ],
+)
+def test_an_array_is_read_by_its_type_and_its_range(array, expected):
+    before = array.copy()
+    loaded = load_image(array)
+    assert loaded.mode == "RGB"
+    shown = np.asarray(loaded)
+    assert np.array_equal(shown, expected if expected.ndim == 3 else np.stack([expected] * 3, axis=-1))
+    assert np.array_equal(array, before, equal_nan=array.dtype.kind == "f")
+
+
+def test_an_array_with_opacity_is_read_on_white():
+    opacity = RANDOM.integers(0, 256, (HEIGHT, WIDTH, 1), dtype=np.uint8)
+    loaded = np.asarray(load_image(np.concatenate([PIXELS, opacity], axis=-1)), dtype=float)
+    share = opacity / 255
+    assert abs(loaded - (PIXELS * share + 255 * (1 - share))).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 5, 2), (3, 7, 5), (1, 7, 5, 3), (0, 5, 3), (7, 0)])
+def test_an_array_of_another_shape_is_refused_in_a_sentence(shape):
+    name = " x ".join(map(str, shape))
+    with pytest.raises(UnreadableImage, match=f"^The picture of the array {name} cannot be read: .*[.]$"):
+        load_image(np.zeros(shape, dtype=np.uint8))
+    with pytest.raises(UnreadableImage, match="of the array 7 x 5 cannot be read"):
+        load_image(np.full((7, 5), None))
+
+
 def test_what_cannot_be_read_is_named_with_the_reason(tmp_path):
     jpeg, png = encoded(PICTURE, "JPEG"), encoded(PICTURE, "PNG")
     cases = {

@@ -1,4 +1,4 @@
-"""Text and JSON files that people give: read as UTF-8, and every failure said in one sentence."""
+"""Read text and JSON files that users give: as UTF-8, with one sentence for every failure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,9 +9,15 @@ from captioner.errors import UserError
 
 
 def read_text(path: Path, advice: str = "", newline: str | None = None) -> str:
-    """The text of a file, without a byte order mark; `advice` says where to get it if it is missing.
+    """Read a text file, without its byte order mark.
 
-    Every kind of line end comes as a line feed; with `newline` "" as it stands.
+    Args:
+        path: the file.
+        advice: a sentence for a missing file: where to get it.
+        newline: None turns every kind of line end into a line feed; "" keeps them.
+
+    Returns:
+        The text.
 
     Raises:
         UserError: the file is missing, unreadable, binary or not UTF-8.
@@ -30,7 +36,14 @@ def read_text(path: Path, advice: str = "", newline: str | None = None) -> str:
 
 
 def read_json(path: Path, advice: str = "") -> Any:
-    """What a JSON file holds.
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        advice: a sentence for a missing file: where to get it.
+
+    Returns:
+        The value it holds.
 
     Raises:
         UserError: as `read_text`, or the text is not JSON (a download that broke off, for instance).
@@ -45,9 +58,16 @@ def read_json(path: Path, advice: str = "") -> Any:
 
 
 def read_records(file: Path, parts: Mapping[str, Mapping[str, type]], what: str, advice: str = "") -> Any:
-    """An object in JSON whose lists `parts` hold objects with certain keys of certain types.
+    """Read a JSON object that holds lists of objects, and check these.
 
-    `what` names the form in a sentence: `a COCO caption file`.
+    Args:
+        file: the file.
+        parts: for each list, by its key, the keys and types of its objects.
+        what: the name of the format in a sentence, such as `a COCO caption file`.
+        advice: a sentence for a missing file: where to get it.
+
+    Returns:
+        The JSON object.
 
     Raises:
         UserError: as `read_json`, or the file is not of this form; the first wrong record is named.
@@ -61,7 +81,13 @@ def read_records(file: Path, parts: Mapping[str, Mapping[str, type]], what: str,
 
 
 def check_records(problem: str, part: str, records: Any, keys: Mapping[str, type]) -> None:
-    """Refuse what is not a list of objects with these keys, of these types.
+    """Refuse a value that is not a list of objects with certain keys.
+
+    Args:
+        problem: the beginning of the message.
+        part: the name of the list in the message.
+        records: the value.
+        keys: the type of each key that every object must have.
 
     Raises:
         UserError: `problem`, and the first wrong record.
@@ -77,7 +103,7 @@ def check_records(problem: str, part: str, records: Any, keys: Mapping[str, type
 
 
 def one_line_each(captions: Iterable[str]) -> list[str]:
-    r"""Captions with every run of white space, newlines included, as one space; blank ones left out.
+    r"""Return captions with runs of white space, newlines included, as one space; without blank ones.
 
     >>> one_line_each([" A dog\n on\u2028 grass. ", " \t"])
     ['A dog on grass.']
@@ -86,10 +112,10 @@ def one_line_each(captions: Iterable[str]) -> list[str]:
 
 
 def one_line(text: str) -> str:
-    """A text with every run of white space as one space, and none around it."""
+    """Return a text with every run of white space as one space, and none around it."""
     return " ".join(encodable(text).split())
 
 
 def encodable(text: str) -> str:
-    """A text with half surrogate pairs, which JSON can spell and no table or UTF-8 file can hold, as `?`."""
+    """Return a text with `?` for lone surrogates, which JSON can spell and UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode("utf-8")

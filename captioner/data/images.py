@@ -20,9 +20,9 @@ class ImageSourceOfSplit(Protocol):
 
 
 class ImagesRead(NamedTuple):
-    """Those of some images that could be read."""
+    """The images that could be read, of those asked for."""
 
-    good: list[int]  # their places among the images asked for
+    good: list[int]  # their positions among the images asked for
     pictures: Tensor  # images_BCHW, or features_BLF
 
 
@@ -34,7 +34,7 @@ class ImageInput(Protocol):
 
         Args:
             paths: their paths.
-            seeds: a seed for each; everything random about an image depends on it alone.
+            seeds: a seed for each; the random crop of an image depends on it alone.
 
         Returns:
             The images that could be read.
@@ -42,15 +42,15 @@ class ImageInput(Protocol):
 
 
 class FromDisk:
-    """Images read at every epoch and preprocessed for an encoder.
+    """Images read from disk at every epoch and preprocessed for an encoder.
 
-    An unreadable one is left out, and named once on standard error.
+    An unreadable image is left out, and named once on standard error.
 
     Args:
-        source: where images lie.
-        split: their split.
-        preprocessing: the encoder's.
-        augment: whether a random crop, and a random flip, takes the place of the middle.
+        source: gives the file or the bytes of an image.
+        split: the split of the images.
+        preprocessing: the transform of the encoder.
+        augment: whether to take a random crop instead of the centre.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class StoredFeatures(Protocol):
 
 
 class FromStore:
-    """Features of images, computed once by a frozen encoder."""
+    """Features of images, computed once by a frozen encoder and read from a feature store."""
 
     def __init__(self, store: StoredFeatures) -> None:
         self.store = store

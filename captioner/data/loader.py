@@ -1,4 +1,4 @@
-"""A loader that can stop in the middle of an epoch and go on exactly there."""
+"""Load batches; a loader can be stopped in the middle of an epoch and resumed exactly there."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,38 +8,51 @@ import torch
 from torch.utils.data import DataLoader
 
 Batch = TypeVar("Batch")
-Made = TypeVar("Made", covariant=True)
+BatchOut = TypeVar("BatchOut", covariant=True)
 Item = TypeVar("Item")
 
 
 class SampleIndex(NamedTuple):
-    """An item of an epoch: all that is random about it may depend on these two and the seed."""
+    """The index of a sample in an epoch; its randomness depends on these two numbers and the seed alone."""
 
     epoch: int
     number: int
 
     def rng_seed(self, seed: int) -> int:
-        """A seed for what is random about the item, another in every epoch."""
+        """Return the seed of the sample's own randomness; it differs in every epoch."""
         return ((seed * 1_000_003 + self.epoch) * 1_000_003 + self.number) % 2**63
 
 
-class Batches(Protocol[Made]):
-    """What can make a batch of the items at some places."""
+class Batches(Protocol[BatchOut]):
+    """A data set that makes a batch of the samples at some indices."""
 
     def __len__(self) -> int: ...
 
-    def __getitems__(self, places: list[SampleIndex]) -> Made: ...
+    def __getitems__(self, indices: list[SampleIndex]) -> BatchOut: ...
 
 
 class ResumableLoader(Generic[Batch]):
-    """Batches in an order that depends on seed and epoch alone; its position is a value to save.
+    """Batches in an order that depends on seed and epoch alone; the position is a value to save.
 
-    Each of `num_replicas` processes sees every `num_replicas`-th item; the last batches are filled up
-    with items from the start of the order, so that all processes have the same number. Without `shuffle`
-    every pass has the same order, and is whole unless the loader `resumes` where it was stopped.
+    Each of `num_replicas` processes sees every `num_replicas`-th sample; the last batches are filled up
+    with samples from the start of the order, so that all processes have the same number.
 
-    `length_buckets` has a number for every item; a batch then holds items of one number (sentences of one
-    length, say, which need no padding), and processes take turns at batches.
+    Args:
+        items: the samples.
+        batch_size: samples of a batch.
+        shuffle: whether every epoch has an order of its own; otherwise all passes have the order of `items`.
+        resumes: whether iteration starts at the saved position; by default where `shuffle` is on. Otherwise
+            every pass is a whole one.
+        length_buckets: the length of every sample; batches then hold samples of one length, which need no
+            padding, and processes take turns at batches.
+        seed: seed of the order.
+        num_workers: processes that make batches; 0 for the main process.
+        rank: number of this process.
+        num_replicas: number of processes that share the samples.
+
+    Attributes:
+        epoch: number of the current pass.
+        position: batches of it that were given out.
     """
 
     def __init__(
@@ -83,7 +96,7 @@ class ResumableLoader(Generic[Batch]):
         loader: DataLoader[Any] = DataLoader(
             self.items,  # type: ignore[arg-type]
             batch_sampler=pending,
-            collate_fn=_as_it_is,
+            collate_fn=_identity,
             num_workers=self.num_workers,
             generator=torch.Generator(),  # else it draws from the one that dropout draws from
             pin_memory=torch.cuda.is_available(),
@@ -98,8 +111,8 @@ class ResumableLoader(Generic[Batch]):
         if self.length_buckets is None:
             return _cut(self._mine(order), self.batch_size)
         grouped: dict[int, list[SampleIndex]] = {}
-        for place in order:
-            grouped.setdefault(self.length_buckets[place.number], []).append(place)
+        for index in order:
+            grouped.setdefault(self.length_buckets[index.number], []).append(index)
         batches = [batch for own in grouped.values() for batch in _cut(own, self.batch_size)]
         return self._mine([batches[number] for number in self._order(len(batches), generator)])
 
@@ -108,23 +121,23 @@ class ResumableLoader(Generic[Batch]):
         return order if self.shuffle else list(range(count))
 
     def _mine(self, listed: list[Item]) -> list[Item]:
-        """Every `num_replicas`-th, filled up from the start so that all processes have as many."""
+        """Return every `num_replicas`-th, filled up from the start so that all processes have as many."""
         share = -(-len(listed) // self.num_replicas)
         ranks = range(self.rank, share * self.num_replicas, self.num_replicas)
         return [listed[i % len(listed)] for i in ranks]
 
     def state_dict(self) -> dict[str, int]:
-        """Where it stands: the epoch, and how many of its batches were given out."""
+        """Return the epoch, and how many of its batches were given out."""
         return {"epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on from there."""
+        """Set the position at which iteration starts."""
         self.epoch, self.position = state_dict["epoch"], state_dict["position"]
 
 
-def _cut(places: list[SampleIndex], size: int) -> list[list[SampleIndex]]:
-    return [places[i : i + size] for i in range(0, len(places), size)]
+def _cut(indices: list[SampleIndex], size: int) -> list[list[SampleIndex]]:
+    return [indices[i : i + size] for i in range(0, len(indices), size)]
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _identity(batch: Batch) -> Batch:
     return batch

@@ -29,7 +29,7 @@ class TrainingData(ABC, Generic[Batch]):
     num_replicas: int = 1
 
     def setup(self) -> None:
-        """Make what the loaders need; called once, before the first loader."""
+        """Make the samples that the loaders need; called once, before the first loader."""
 
     @abstractmethod
     def training_loader(self) -> ResumableLoader[Batch]:
@@ -53,9 +53,9 @@ class TrainingData(ABC, Generic[Batch]):
         Args:
             items: the samples of a split.
             training: batch size and number of workers.
-            seed: for the order.
+            seed: seed of the order.
             shuffle: whether every epoch has an order of its own.
-            length_buckets: a number for each item; batches hold items of one number.
+            length_buckets: the length of each item; batches hold items of one length.
 
         Returns:
             The loader, at its start.
@@ -79,9 +79,9 @@ class ImageData(TrainingData[Batch]):
     encoder is trained, images are read in every epoch.
 
     Args:
-        source: where an image of a split lies.
+        source: gives the file or the bytes of an image.
         tables: the rows of each split.
-        cache: the folder for feature stores.
+        cache: the folder of the feature stores.
     """
 
     train: Batches[Batch]
@@ -101,11 +101,17 @@ class ImageData(TrainingData[Batch]):
             train: whether they are trained on, or validated.
 
         Returns:
-            What a loader makes batches of.
+            The samples that a loader makes batches of.
         """
 
     def table(self, split: str) -> "Dataset":
         """Return the rows of a split.
+
+        Args:
+            split: its name.
+
+        Returns:
+            A table with a row for each sample.
 
         Raises:
             UserError: there is no such split.
@@ -118,7 +124,7 @@ class ImageData(TrainingData[Batch]):
         Args:
             encoder: the encoder, or None for a model that uses no image.
             training: how batches are made.
-            seed: for everything random.
+            seed: seed of order, captions and crops.
         """
         self.encoder, self.training, self.seed = encoder, training, seed
         if encoder is None:
@@ -147,7 +153,7 @@ class ImageData(TrainingData[Batch]):
         augment = self.training.augment
         if augment or not self.encoder.is_frozen:
             return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment=train and augment)
-        from captioner.encoders.feature_store import open_store  # only a frozen encoder's features are stored
+        from captioner.encoders.store_builder import open_store  # only a frozen encoder's features are stored
 
         paths = rows["path"][:]
         listed = [(path, self.source.image(split, path)) for path in dict.fromkeys(paths)]

@@ -1,4 +1,4 @@
-"""Hold out samples: as a file says, or by a hash of names, whatever the order, platform and Python."""
+"""Hold out samples by a hash of their names, which no order of files, platform or Python changes."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,19 @@ if TYPE_CHECKING:
 Rows = TypeVar("Rows")
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "dev": "val", "test": "test"}
-"""What people write, and what it is called here."""
+"""Names of splits in files, and ours."""
 
 
 def hold_out(names: Iterable[str], counts: Mapping[str, int], salt: str = "") -> dict[str, str]:
-    """The split of each name: `counts[split]` of them in the order of their hashes, the others in train.
+    """Assign each name to a split: the first in the order of their hashes are held out, the others are train.
 
-    Another `salt` holds out others. There must be more names than are held out.
+    Args:
+        names: names of samples, more than are held out.
+        counts: how many names each split takes out of train.
+        salt: a prefix of every name; another one holds out other names.
+
+    Returns:
+        The split of each name.
     """
     by_hash = sorted(set(names), key=lambda name: hashlib.sha256(f"{salt}{name}".encode()).digest())
     held = [split for split, count in counts.items() for _ in range(count)]
@@ -26,10 +32,18 @@ def hold_out(names: Iterable[str], counts: Mapping[str, int], salt: str = "") ->
 
 
 def shares(what: str, val_fraction: float, test_fraction: float) -> dict[str, float]:
-    """The shares of val and test for `split_of`.
+    """Return the shares of val and test for `split_of`.
+
+    Args:
+        what: the data set that has these options, for the message.
+        val_fraction: the share of val.
+        test_fraction: the share of test.
+
+    Returns:
+        The share of each split but train.
 
     Raises:
-        UserError: they leave nothing to train on; `what` has the options.
+        UserError: they leave nothing to train on.
     """
     fractions = {"val": val_fraction, "test": test_fraction}
     if min(fractions.values()) < 0 or sum(fractions.values()) >= 1:
@@ -41,7 +55,7 @@ def shares(what: str, val_fraction: float, test_fraction: float) -> dict[str, fl
 
 
 def split_of(name: str, fractions: Mapping[str, float]) -> str:
-    """The split of one name by itself: a name that is added later moves no other one."""
+    """Return the split of a name by its hash alone: a name that is added later moves no other."""
     digest = hashlib.sha256(name.encode()).digest()
     share = int.from_bytes(digest[:8], "big") / 2**64
     for split, fraction in fractions.items():
@@ -52,7 +66,14 @@ def split_of(name: str, fractions: Mapping[str, float]) -> str:
 
 
 def rows_of(tables: Mapping[str, Rows], split: str) -> Rows:
-    """The rows of a split.
+    """Return the rows of a split.
+
+    Args:
+        tables: the rows of every split.
+        split: its name.
+
+    Returns:
+        Its rows.
 
     Raises:
         UserError: there is no such split.

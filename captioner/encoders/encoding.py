@@ -1,4 +1,4 @@
-"""Encode images once, in batches of 16-bit rows.      B batch, L locations, F feature."""
+"""Encode images in batches, to rows of 16-bit floats.      B batch, L locations, F feature."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ KeyedImages = Sequence[tuple[str, ImageSource]]
 
 
 class EncodedBatch(NamedTuple):
-    """Keys of the readable images, their rows (L, F) in a row, and what is wrong with the others."""
+    """Keys of the readable images, the bytes of their rows (L, F), and the reason for each unreadable one."""
 
     keys: list[str]
     rows: bytes
@@ -32,9 +32,9 @@ def encoded_batches(
 
     Args:
         encoder: the encoder, put on `device` in evaluation mode.
-        images: what to encode.
+        images: the images to encode.
         batch_size: images at a time.
-        device: where.
+        device: the device of the encoder.
 
     Yields:
         Batches in the order of the images.

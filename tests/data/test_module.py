@@ -1,14 +1,17 @@
 """The splits for a task: words from training alone, and features stored where that is right."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from captioner.data.captions.scenes import Scenes
 from captioner.data.captions.batches import CaptionData
+from captioner.data.captions.scenes import Scenes
 from captioner.encoders.base import ENCODERS
 from captioner.errors import UserError
 from captioner.images import load_image
 from captioner.metrics.tokenization.ptb import tokenize
+from captioner.training.data_module import DataModule
 from captioner.vocabulary import SPECIAL
 
 
@@ -92,6 +95,38 @@ def test_validation_is_the_same_every_time(data, tiny):
     loader = data.validation_loader()
     passes = [[batch.tokens_BKT.tolist() for batch in loader] for _ in range(3)]
     assert passes[0] == passes[1] == passes[2]
+
+
+def test_a_resumed_run_sees_the_batches_that_the_stopped_one_did_not(data, source, tiny, tmp_path):
+    connect(data, tiny, None)
+    stopped = DataModule(data)
+    loader = stopped.train_dataloader()
+    expected = [batch.tokens_BKT for _ in range(2) for batch in loader]
+    stopped = DataModule(data)
+    batches = iter(stopped.train_dataloader())
+    seen = [next(batches).tokens_BKT for _ in range(2)]
+    assert stopped.state_dict() == {"epoch": 0, "position": 2}
+    again = CaptionData(source, source.tables(), tmp_path / "cache")
+    connect(again, tiny, None)
+    resumed = DataModule(again)
+    resumed.load_state_dict(stopped.state_dict())
+    loader = resumed.train_dataloader()
+    seen += [batch.tokens_BKT for _ in range(2) for batch in loader]
+    assert len(seen) == len(expected) == 2 * len(loader)
+    assert all(torch.equal(*pair) for pair in zip(seen, expected, strict=True))
+    assert resumed.state_dict() == {"epoch": 1, "position": len(loader)}
+
+
+def test_processes_share_the_samples_of_the_trainer(data, tiny):
+    connect(data, tiny, None)
+    ids = []
+    for rank in range(3):
+        module = DataModule(data)
+        module.trainer = SimpleNamespace(global_rank=rank, world_size=3)
+        module.setup("fit")
+        ids.append([i for batch in module.train_dataloader() for i in batch.image_ids_B.tolist()])
+    assert len(ids[0]) == len(ids[1]) == len(ids[2]) == 9
+    assert {i for own in ids for i in own} == set(data.tables["train"]["image_id"])
 
 
 def test_a_split_that_is_not_there_is_refused(data):

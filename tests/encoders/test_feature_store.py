@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pillow_calls import count_pillow_calls
 
-from captioner.encoders import feature_store
-from captioner.encoders.feature_store import FeatureStore, open_store
+from captioner.encoders import store_builder
+from captioner.encoders.feature_store import FeatureStore
+from captioner.encoders.store_builder import open_store
 from captioner.encoders.vgg import VGG
 from captioner.errors import UserError
 from captioner.images import load_image
@@ -78,6 +80,13 @@ def test_a_second_opening_computes_nothing_and_another_encoder_all(pictures, tmp
     assert torch.equal(again.read(["key1", "key2"]), store.read(["key1", "key2"]))
 
 
+def test_each_picture_is_decoded_and_resized_once(pictures, tmp_path, monkeypatch):
+    counts = count_pillow_calls(monkeypatch)
+    for _ in range(2):
+        open_store(small_vgg(), pictures, tmp_path / "store", batch_size=4)
+        assert counts == {"open": 11, "resize": 11}
+
+
 def test_more_pictures_are_added_and_changed_ones_replaced(pictures, tmp_path):
     encoder = small_vgg()
     open_store(encoder, pictures[:5], tmp_path / "store", batch_size=2)
@@ -103,7 +112,7 @@ KILLED = """
     import os, signal, sys, torch
     from pathlib import Path
     from captioner.encoders.vgg import VGG
-    from captioner.encoders.feature_store import open_store
+    from captioner.encoders.store_builder import open_store
 
     torch.manual_seed(7)
     encoder = VGG(11, width=0.125, layer="conv3_1", weights=None, image_size=32)
@@ -174,7 +183,7 @@ def test_the_size_is_announced_and_a_full_disk_refused(pictures, tmp_path, capsy
     open_store(encoder, pictures, tmp_path / "store")
     assert f"features of 11 pictures, {11 * 1024 * 8 * 2 / 1e9:.2f} GB" in capsys.readouterr().err
     full = type("Usage", (), {"free": 11 * 1024 * 8 * 2 - 1})
-    monkeypatch.setattr(feature_store.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(store_builder.shutil, "disk_usage", lambda _: full)
     with pytest.raises(UserError, match="no room"):
         open_store(encoder, pictures, tmp_path / "other")
 

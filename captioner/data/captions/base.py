@@ -1,46 +1,48 @@
-"""What every source of captioned pictures is: a table per split."""
+"""The interface of caption sources: a table of captioned images per split."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from captioner.registry import Registry
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
 class CaptionRow(TypedDict):
-    """A row of a table: one picture with all its captions (none where the split is only to be captioned)."""
+    """A row of a table: one image with all its captions; none where the split has no references."""
 
     image_id: int
-    path: str  # absolute, or the name inside a data set that carries the bytes
+    path: str  # absolute, or the name inside a data set that holds the bytes
     captions: list[str]  # as written by people; tokenized later
 
 
 class CaptionSource(ABC):
-    """Captioned pictures somewhere on disk. Subclasses are final and write `tables`.
+    """Captioned images on disk. Subclasses are final and write `tables`.
 
-    Nothing is read when it is made, so that a wrong option is refused before any data is touched.
+    Nothing is read in the constructor, so that a wrong option is refused before any data is read.
     """
 
     @abstractmethod
     def tables(self) -> "Mapping[str, Dataset]":
-        """A `datasets.Dataset` of `CaptionRow` for each split; the usual names are train, val, test.
+        """Return the rows of each split.
+
+        Returns:
+            A `datasets.Dataset` of `CaptionRow` for each split; the usual names are train, val and test.
 
         Raises:
             UserError: a file is missing or not of the expected form.
         """
 
     def image(self, split: str, path: str) -> Any:
-        """What `load_image` reads for a row: its path, unless the data set carries the bytes itself."""
+        """Return what `load_image` reads for a row: its path, or the bytes that the data set holds."""
         return Path(path)
 
 
 def table(rows: Iterable[CaptionRow]) -> "Dataset":
-    """Rows as a `datasets` table with fixed column types, so that an empty split has them too."""
+    """Return rows as a `datasets` table with fixed column types, which an empty split has too."""
     from datasets import Dataset, Features, List, Value
 
     columns = Features(
@@ -51,3 +53,4 @@ def table(rows: Iterable[CaptionRow]) -> "Dataset":
 
 
 CAPTION_SOURCES: Registry[CaptionSource] = Registry("data set", "captioner.data.captions")
+"""Sources of captioned images, by the `name` of a config's `data`."""

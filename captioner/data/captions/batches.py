@@ -1,4 +1,4 @@
-"""Captioned pictures as batches.      B images, K captions an image, T time, L locations, F feature."""
+"""Batches of captioned images.      B images, K captions an image, T time, L locations, F feature."""
 
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,21 +21,24 @@ if TYPE_CHECKING:
 
 
 class CaptionBatch(NamedTuple):
-    """Pictures, as pixels or as features that were stored, with K captions each.
-
-    The pictures with the longest captions come first.
-    """
+    """Images, as pixels or stored features, with K captions each; those with the longest captions first."""
 
     image_ids_B: Tensor
     pictures: Tensor  # images_BCHW, or features_BLF
-    tokens_BKT: Tensor  # <bos> words <eos>, filled up with <pad>
+    tokens_BKT: Tensor  # <bos> words <eos>, padded with <pad>
 
 
 class CaptionItems:
-    """One split as batches of `CaptionBatch`.
+    """The samples of a split: an item is an image with its captions.
 
-    Training takes `captions_per_image` of a picture's captions, others in every epoch if it has more, some
-    twice if it has fewer. Captions are cut at `max_words`; one that was cut has no end.
+    Args:
+        rows: rows of a caption source.
+        pictures: reads the images.
+        vocabulary: of the captions.
+        captions_per_image: K; of an image with more captions, others are drawn in every epoch; of one with
+            fewer, some are taken twice.
+        max_words: words a caption is cut at; a caption that was cut has no `<eos>`.
+        seed: seed of the choice of captions and of random crops.
     """
 
     def __init__(
@@ -56,34 +59,40 @@ class CaptionItems:
 
     @staticmethod
     def _encode(caption: str, vocabulary: Vocabulary, max_words: int) -> list[int]:
-        numbers = vocabulary.encode(tokenize(caption))
-        return [BOS, *numbers, EOS] if len(numbers) <= max_words else [BOS, *numbers[:max_words]]
+        token_ids = vocabulary.encode(tokenize(caption))
+        return [BOS, *token_ids, EOS] if len(token_ids) <= max_words else [BOS, *token_ids[:max_words]]
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[SampleIndex]) -> CaptionBatch:
-        chosen = [self._choose(place) for place in places]
-        by_length = sorted(range(len(places)), key=lambda i: -max(len(caption) for caption in chosen[i]))
-        indices = [places[i].number for i in by_length]
-        seeds = [places[i].rng_seed(self.seed) for i in by_length]
-        good, pictures = self.pictures.read([self.paths[index] for index in indices], seeds)
-        kept = [by_length[place] for place in good]
-        ids = torch.tensor([self.image_ids[places[i].number] for i in kept], dtype=torch.long)
+    def __getitems__(self, indices: list[SampleIndex]) -> CaptionBatch:
+        chosen = [self._choose(index) for index in indices]
+        by_length = sorted(range(len(indices)), key=lambda i: -max(len(caption) for caption in chosen[i]))
+        paths = [self.paths[indices[i].number] for i in by_length]
+        good, pictures = self.pictures.read(paths, [indices[i].rng_seed(self.seed) for i in by_length])
+        kept = [by_length[i] for i in good]
+        ids = torch.tensor([self.image_ids[indices[i].number] for i in kept], dtype=torch.long)
         return CaptionBatch(ids, pictures, pad([chosen[i] for i in kept], self.captions_per_image))
 
-    def _choose(self, place: SampleIndex) -> list[list[int]]:
-        """K captions of a picture; an empty one (nothing to say) where it has none."""
-        own = self.captions[place.number] or [[BOS]]
+    def _choose(self, index: SampleIndex) -> list[list[int]]:
+        """Return K captions of an image; an empty one where it has none."""
+        own = self.captions[index.number] or [[BOS]]
         count = self.captions_per_image
         if len(own) > count:
-            generator = torch.Generator().manual_seed(place.rng_seed(self.seed))
+            generator = torch.Generator().manual_seed(index.rng_seed(self.seed))
             return [own[i] for i in torch.randperm(len(own), generator=generator)[:count].tolist()]
         return [own[i % len(own)] for i in range(count)]
 
 
 def with_captions(rows: "Dataset", split: str) -> "Dataset":
-    """The rows that have a caption; how many have none is said.
+    """Return the rows that have a caption; the number of the others goes to standard error.
+
+    Args:
+        rows: rows of a caption source.
+        split: their split, for the message.
+
+    Returns:
+        The rows with a caption.
 
     Raises:
         UserError: no row has one.
@@ -113,24 +122,24 @@ class CaptionData(ImageData[CaptionBatch]):
         return Vocabulary.from_texts(map(tokenize, captions), min_count, max_size)
 
     def references(self, split: str) -> dict[int, list[str]]:
-        """Return the captions that people wrote, by image id."""
+        """Return the reference captions, by image id."""
         rows = self.table(split)
         return dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
 
     def connect(self, encoder: Encoder, vocabulary: Vocabulary, training: TrainingConfig, seed: int) -> None:
-        """Choose encoder and words.
+        """Set encoder and vocabulary.
 
         Args:
             encoder: of the images.
             vocabulary: of the captions.
-            training: how batches are made.
-            seed: for everything random.
+            training: batch size, number of captions an image, length limit.
+            seed: seed of order, captions and crops.
         """
         self.words = vocabulary
         self.set_encoder(encoder, training, seed)
 
     def items(self, split: str, train: bool = False) -> CaptionItems:
-        """See `ImageData`."""
+        """Return the samples of a split; images without a caption are left out."""
         rows, pictures = self.image_input(split, with_captions(self.table(split), split), train)
         training = self.training
         per_image = training.captions_per_image

@@ -1,4 +1,4 @@
-"""COCO captions, 2014 and 2017: the official files, read through pycocotools, and files of their form."""
+"""COCO captions, 2014 and 2017: the official files, read through pycocotools, and files of their format."""
 
 import contextlib
 import io
@@ -34,11 +34,11 @@ class CocoCaptions(CaptionSource):
     """COCO in its official layout: `annotations/captions_<split>.json` beside the folders `<split>/`.
 
     Args:
-        folder: holds `annotations/` and, unless `images` says otherwise, the folders of pictures.
+        folder: holds `annotations/` and, unless `images` says otherwise, the folders of images.
         train: the official split to train on, such as train2017, or a caption file (relative to `folder`).
-        val: the same, or a number: so many pictures are held out of `train`, chosen by their ids alone.
-        test: the same as `val`; a test split of COCO itself has pictures but no captions.
-        images: where the folders of pictures lie, or the one folder of all pictures.
+        val: the same, or a number: so many images are held out of `train`, chosen by their ids alone.
+        test: the same as `val`; a test split of COCO itself has images but no captions.
+        images: where the folders of images are, or the one folder of all images.
     """
 
     def __init__(
@@ -59,7 +59,10 @@ class CocoCaptions(CaptionSource):
                 )
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of the splits that are asked for.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: a file or folder is missing (the sentence says where to get it), not a COCO caption
@@ -85,10 +88,18 @@ class CocoCaptions(CaptionSource):
 
 
 def picture_folder(folder: Path, images: Path | None, name: str) -> Path:
-    """Where the pictures of an official split lie: in `images` if that is said, or else in `folder`.
+    """Find the folder of images of an official split.
+
+    Args:
+        folder: the folder of the data set.
+        images: the folder of images, or of one folder a split; None to search in `folder`.
+        name: the official name of the split, such as train2014.
+
+    Returns:
+        The folder that holds the images.
 
     Raises:
-        UserError: in none of the usual places; says where to get them.
+        UserError: none of the usual folders exists; the message says where to get the images.
     """
     if images:
         choices = [images / name, images]
@@ -105,9 +116,14 @@ def picture_folder(folder: Path, images: Path | None, name: str) -> Path:
 
 
 def read_coco(annotation_file: Path, image_folder: Path) -> "Dataset":
-    """The table of one caption file in COCO's form, in the order of its `images`; see `CaptionRow`.
+    """Read a caption file in COCO's format.
 
-    A picture without captions is kept, with an empty list.
+    Args:
+        annotation_file: the JSON file.
+        image_folder: the folder of its images.
+
+    Returns:
+        A table of `CaptionRow` in the order of the file's `images`; those without captions are kept.
 
     Raises:
         UserError: the file is missing or is not a COCO caption file.
@@ -116,13 +132,13 @@ def read_coco(annotation_file: Path, image_folder: Path) -> "Dataset":
 
 
 def write_coco_results(path: Path, captions: Mapping[int, str]) -> None:
-    """Generated captions by image id, as the results file that COCO's evaluation and server take."""
+    """Write captions, by image id, as the results file that COCO's evaluation and server take."""
     results = [{"image_id": image_id, "caption": caption} for image_id, caption in captions.items()]
     path.write_text(json.dumps(results), encoding="utf-8")
 
 
 def _dataset(file: Path, advice: str = "") -> dict[str, Any]:
-    """The content of a COCO caption file, with every key that is used later known to be there."""
+    """Read a COCO caption file and check every key that is used later."""
     parts = KEYS if not file.name.startswith("image_info") else {"images": KEYS["images"]}
     dataset: dict[str, Any] = read_records(file, parts, "a COCO caption file", advice)
     return {"annotations": [], **dataset}
@@ -154,7 +170,7 @@ def _rows(dataset: dict[str, Any], file: Path, image_folder: Path) -> list[Capti
 
 
 def _hold_out(train: list[CaptionRow], counts: Mapping[str, int]) -> dict[str, list[CaptionRow]]:
-    """Take pictures out of `train`, chosen by their ids alone; every split keeps its file order."""
+    """Take images out of `train`, chosen by their ids alone; every split keeps its file order."""
     if sum(counts.values()) >= len(train):
         raise UserError(
             f"coco: {sum(counts.values())} pictures cannot be held out of the {len(train)} of train."

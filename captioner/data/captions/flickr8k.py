@@ -33,7 +33,7 @@ class Flickr8k(CaptionSource):
 
     Args:
         folder: holds the text files.
-        images: the folder of photos; `images/` or `Flicker8k_Dataset/` in `folder` unless said.
+        images: the folder of photos; by default `images/` or `Flicker8k_Dataset/` in `folder`.
     """
 
     def __init__(self, folder: str, images: str | None = None) -> None:
@@ -41,7 +41,10 @@ class Flickr8k(CaptionSource):
         self.images = None if images is None else Path(images).expanduser().resolve()
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of the splits whose lists are there.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the captions, all lists or the photos are missing, or a line has not the official form.
@@ -69,7 +72,7 @@ class Flickr8k(CaptionSource):
 
 
 def _captions(file: Path) -> dict[str, list[str]]:
-    """Captions by photo, in the order of the file, whose lines read `NAME.jpg#K<tab>caption`."""
+    """Return captions by photo, in the order of the file, whose lines read `NAME.jpg#K<tab>caption`."""
     captions: dict[str, list[str]] = {}
     for number, line in enumerate(read_text(file, ADVICE).split("\n"), start=1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""Your own pictures: a folder with a `captions.csv` or `captions.jsonl` that names them."""
+"""A folder of your own images with captions in `captions.csv` or `captions.jsonl`."""
 
 import os
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ COLUMNS = Columns(("caption",))
 
 @CAPTION_SOURCES.register("folder")
 class CaptionedFolder(CaptionSource):
-    """A folder of pictures with `captions.csv` (first line `image,caption` or `image,caption,split`) or
+    """A folder of images with `captions.csv` (first line `image,caption` or `image,caption,split`) or
     `captions.jsonl` (`{"image": ..., "caption": ..., "split": ...}` a line; `caption` may be a list).
 
-    `image` is a path relative to the folder. A picture may be on several lines, one for each caption; one
-    whose only caption is blank is kept without captions. Its id is its position among the pictures of the
-    file. Where no split is written, a hash of `image` decides, so that a picture that is added later moves
+    `image` is a path relative to the folder. An image may be on several lines, one for each caption; one
+    whose only caption is blank is kept without captions. Its id is its position among the images of the
+    file. Where no split is written, a hash of `image` decides, so that an image that is added later moves
     no other one.
 
     Args:
-        folder: holds the file and the pictures.
-        val_fraction: the share of pictures in val where no split is written.
+        folder: holds the file and the images.
+        val_fraction: the share of images in val where no split is written.
         test_fraction: the same for test.
     """  # noqa: D205
 
@@ -37,7 +37,10 @@ class CaptionedFolder(CaptionSource):
         self.fractions = shares("folder", val_fraction, test_fraction)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as they are wanted.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the file is missing or a line of it (which is named) is not of the form, or a split

@@ -1,4 +1,4 @@
-"""Captioned pictures as a Hugging Face data set: on disk, or by name on the hub."""
+"""Captioned images of a Hugging Face data set: on disk, or by name on the hub."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @CAPTION_SOURCES.register("huggingface")
 class HuggingFaceCaptions(CaptionSource):
-    """A data set with a column of pictures and a column of captions, a text or a list of texts a row.
+    """A data set with a column of images and a column of captions, a text or a list of texts a row.
 
     The path of a row is `<split>/<row>`, its id the number of the row counted through train, val and test.
 
     Args:
         path: a folder written by `save_to_disk`, a folder or name that `datasets.load_dataset` takes.
         name: which of the configurations of the data set, where it has several.
-        image_column: the column of pictures.
+        image_column: the column of images.
         caption_column: the column of captions.
         splits: our name of each split -> its name in the data set; without, train, val (also called
             validation, valid, dev) and test are taken where they are.
@@ -39,7 +39,10 @@ class HuggingFaceCaptions(CaptionSource):
         self.hub = HubPictures(path, name, image_column, {"caption": caption_column}, splits)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of the splits.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the data set, a split or a column is not there, or the hub cannot be reached.
@@ -58,5 +61,5 @@ class HuggingFaceCaptions(CaptionSource):
         return tables
 
     def image(self, split: str, path: str) -> bytes | Path:
-        """The encoded picture of a row, or its file where the data set only points to one."""
+        """Return the encoded image of a row, or its file where the data set holds a path."""
         return self.hub.image(path)

@@ -24,12 +24,12 @@ class KarpathySplits(CaptionSource):
     """`dataset_{coco,flickr8k,flickr30k}.json` of Karpathy and Fei-Fei (2015), the split most papers report.
 
     Captions are the `raw` sentences: the file's `tokens` have lost the punctuation by another rule than the
-    one scores are computed with. The id of a picture is its COCO id, or `imgid` for Flickr.
+    one scores are computed with. The id of an image is its COCO id, or `imgid` for Flickr.
 
     Args:
         file: the JSON file.
-        images: the folder of pictures; for COCO the one that holds `train2014/` and `val2014/`.
-        restval: the 30,504 pictures of COCO val2014 that are in neither val nor test are trained on too
+        images: the folder of images; for COCO the one that holds `train2014/` and `val2014/`.
+        restval: the 30,504 images of COCO val2014 that are in neither val nor test are trained on too
             (113,287 instead of 82,783), as is usual since 2015; without, they are left out.
     """
 
@@ -39,10 +39,13 @@ class KarpathySplits(CaptionSource):
         self.restval = restval
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as the file has them.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
-            UserError: the file or the folder of pictures is missing, or the file is not of this form.
+            UserError: the file or the folder of images is missing, or the file is not of this form.
         """
         dataset = read_json(self.file, ADVICE)
         if not isinstance(dataset, dict) or not isinstance(dataset.get("images"), list):

@@ -1,4 +1,4 @@
-"""Scenes: pictures of coloured shapes that the project draws itself, once, and then reads as COCO is read."""
+"""Scenes: images of coloured shapes that are drawn once, and then read as COCO is read."""
 
 import hashlib
 import json
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @CAPTION_SOURCES.register("scenes")
 class Scenes(CaptionSource):
-    """Pictures of coloured shapes with five captions each, drawn when they are first asked for.
+    """Images of coloured shapes with five captions each, drawn at the first use.
 
     Args:
-        num_train: pictures to train on.
-        num_val: pictures to validate on.
-        num_test: pictures to test on.
-        seed: other pictures. A split is the same whatever the sizes of all three.
-        folder: where they are kept; by default in the user's cache, `$XDG_CACHE_HOME` or `~/.cache`.
+        num_train: images to train on.
+        num_val: images to validate on.
+        num_test: images to test on.
+        seed: seed of the images; a split is the same whatever the sizes of all three.
+        folder: the folder they are kept in; by default in the user's cache, `$XDG_CACHE_HOME` or `~/.cache`.
 
     Raises:
         UserError: a split would be empty or too large.
@@ -51,7 +51,10 @@ class Scenes(CaptionSource):
         self.folder = Path(folder).expanduser().resolve() if folder else _cache_folder(self._recipe)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """A table for train, val and test; draws the pictures first if they are not there yet.
+        """Return the rows of train, val and test; draw the images first where there are none.
+
+        Returns:
+            A table for each split.
 
         Raises:
             UserError: the folder holds something else.
@@ -63,7 +66,10 @@ class Scenes(CaptionSource):
         }
 
     def drawn(self) -> Path:
-        """The folder, with all that `captioner.scenes.write` puts in it; drawn first if it is not there.
+        """Draw the images where there are none.
+
+        Returns:
+            The folder that `captioner.scenes.write` wrote.
 
         Raises:
             UserError: the folder holds something else.
@@ -78,10 +84,16 @@ class Scenes(CaptionSource):
         return self.folder
 
     def scene(self, image_id: int) -> Scene:
-        """What is in a picture, exactly.
+        """Return the objects of an image and where they are.
+
+        Args:
+            image_id: the id of the image.
+
+        Returns:
+            Its scene.
 
         Raises:
-            UserError: there is no picture with this id.
+            UserError: there is no image with this id.
         """
         if image_id not in self._scenes:
             raise UserError(f"There is no scene {image_id} in {self.folder}.")

@@ -1,4 +1,4 @@
-"""What a captioned data set holds: counts, lengths, vocabulary, and pictures that cannot be used."""
+"""Check a captioned data set: counts, lengths, vocabulary, and images that cannot be used."""
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -38,7 +38,7 @@ MEASURES: dict[str, Callable[[CaptionSplitReport], str]] = {
 
 
 class CaptionReport(NamedTuple):
-    """A data set."""
+    """Counts of a captioned data set; prints as a table."""
 
     min_count: int
     vocabulary_split: str
@@ -62,13 +62,20 @@ class CaptionReport(NamedTuple):
 
 
 def check_captions(source: CaptionSource, min_count: int, progress: bool = False) -> CaptionReport:
-    """Read every caption and decode every picture of `source`.
+    """Read every caption and decode every image of a data set.
 
-    The vocabulary is that of the split train, or of the first one where there is no train: the words, as
-    the metrics tokenize them, that occur at least `min_count` times.
+    The vocabulary is that of the split train, or of the first split where there is no train.
+
+    Args:
+        source: the data set.
+        min_count: how often a word must occur, as the metrics tokenize captions, to be in the vocabulary.
+        progress: whether to show a progress bar.
+
+    Returns:
+        Counts of each split.
 
     Raises:
-        UserError: the data set itself cannot be read; a missing or broken picture is only reported.
+        UserError: the data set itself cannot be read; a missing or broken image is only reported.
     """
     tables = source.tables()
     tokens = {

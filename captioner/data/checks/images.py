@@ -59,7 +59,7 @@ def check_images(
     """Decode all images of a data set.
 
     Args:
-        source: where they lie.
+        source: gives the file or the bytes of an image.
         paths: their paths, by split.
         progress: whether to show a progress bar.
 

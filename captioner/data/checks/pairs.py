@@ -1,4 +1,4 @@
-"""What a set of pairs holds: lengths, symbols that are not learnt, sources that leave a choice."""
+"""Check a set of pairs: lengths, symbols that are not learnt, sources with several targets."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,7 +34,7 @@ ROWS: dict[str, Callable[[PairSplitReport], str]] = {
 
 
 class PairReport(NamedTuple):
-    """A set of pairs."""
+    """Counts of a set of pairs; prints as a table."""
 
     symbols: Symbols
     min_count: int
@@ -49,7 +49,16 @@ class PairReport(NamedTuple):
 
 
 def check_pairs(source: PairSource, unit: Unit, min_count: int, max_length: int) -> PairReport:
-    """Read every pair. Known symbols are those of train, or of the first split where there is no train.
+    """Read every pair and count. Known symbols are those of train, or of the first split without a train.
+
+    Args:
+        source: the pairs.
+        unit: whether symbols are characters or words.
+        min_count: how often a symbol must occur to be known.
+        max_length: the longest target that a search generates, in symbols with the end.
+
+    Returns:
+        Counts of each split.
 
     Raises:
         UserError: the pairs cannot be read.

@@ -1,4 +1,4 @@
-"""What a question set holds: counts, lengths, words, answers, and what can be guessed without the picture."""
+"""Check a question set: counts, lengths, words, answers, and the accuracy of guessing without the image."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ ROWS: dict[str, Callable[[QuestionSplitReport], str]] = {
 
 
 class QuestionReport(NamedTuple):
-    """A question set."""
+    """Counts of a question set; prints as a table."""
 
     min_count: int
     num_answers: int
@@ -90,7 +90,7 @@ class QuestionReport(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """What can be learnt from the rows of train without a picture."""
+    """Words, answers and the best guess that train gives without an image."""
 
     words: AbstractSet[str]
     answers: AbstractSet[str]
@@ -100,13 +100,21 @@ class Learnt(NamedTuple):
 def check_questions(
     source: QuestionSource, min_count: int, num_answers: int, progress: bool = False
 ) -> QuestionReport:
-    """Read every question and decode every picture of `source`.
+    """Read every question and decode every image of a question set.
 
-    Words, the list of answers and guesses are those of the split train, or of the first one where there is
-    no train.
+    Words, answer list and guesses are those of train, or of the first split where there is no train.
+
+    Args:
+        source: the question set.
+        min_count: how often a word must occur to be in the vocabulary.
+        num_answers: size of the answer list.
+        progress: whether to show a progress bar.
+
+    Returns:
+        Counts of each split.
 
     Raises:
-        UserError: the question set itself cannot be read; a missing or broken picture is only reported.
+        UserError: the question set itself cannot be read; a missing or broken image is only reported.
     """
     tables: dict[str, list[QuestionRow]] = {split: list(rows) for split, rows in source.tables().items()}
     train = "train" if "train" in tables else next(iter(tables))
@@ -136,7 +144,7 @@ def _answers(rows: Sequence[QuestionRow]) -> Counter[str]:
 
 
 def _guesser(rows: Sequence[QuestionRow]) -> Callable[[QuestionRow], str]:
-    """The most common answer to the same words, to the same type of question, or of all."""
+    """Return a guesser: the most common answer to the same words, else to the same question type."""
     to_words: dict[str, Counter[str]] = defaultdict(Counter)
     to_type: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -158,7 +166,7 @@ def _split(
     words = [tokenize(row["question"]) for row in rows]
     answered = [row for row in rows if row["answer"]]
     types = Counter(row["answer_type"] for row in answered)
-    worth = [measure.soft_score(learnt.guess(row), row["answers"]) for row in rows if row["answers"]]
+    soft_scores = [measure.soft_score(learnt.guess(row), row["answers"]) for row in rows if row["answers"]]
     return QuestionSplitReport(
         pictures=pictures,
         questions=len(rows),
@@ -166,7 +174,7 @@ def _split(
         unoffered=sum(bool(row["choices"]) and row["answer"] not in row["choices"] for row in answered),
         answers=len(_answers(rows)),
         listed=sum(row["answer"] in learnt.answers for row in answered) / max(len(answered), 1),
-        guessed=sum(worth) / max(len(worth), 1),
+        guessed=sum(soft_scores) / max(len(soft_scores), 1),
         coverage=sum(word in learnt.words for own in words for word in own) / max(sum(map(len, words)), 1),
         questions_per_image=spread(list(Counter(row["path"] for row in rows).values())),
         words_per_question=spread([len(own) for own in words]),

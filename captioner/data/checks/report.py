@@ -1,16 +1,16 @@
-"""How the check of any data set says what it found."""
+"""Print the counts that the check of a data set found."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-NAMED = 10  # of a longer list so many are printed
+NAMED = 10  # entries that are printed of a longer list
 SPREAD = "min / median / mean / 95 % / max"
 
 
 class Spread(NamedTuple):
-    """Where counts lie: 95 % of them are at most `p95`; all are 0 where there are none."""
+    """Quantiles and mean of counts: 95 % of them are at most `p95`; all are 0 where there are no counts."""
 
     smallest: int
     median: int
@@ -23,7 +23,7 @@ class Spread(NamedTuple):
 
 
 def spread(counts: Sequence[int]) -> Spread:
-    """Where counts lie."""
+    """Compute quantiles and mean of counts."""
     if not counts:
         return Spread(0, 0, 0.0, 0, 0)
     smallest, median, p95, largest = np.percentile(counts, [0, 50, 95, 100], method="inverted_cdf").tolist()
@@ -31,7 +31,7 @@ def spread(counts: Sequence[int]) -> Spread:
 
 
 def by_split(measures: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """A line for each measure, by its title, with a column for each split."""
+    """Return a line for each measure, by its title, with a column for each split."""
     splits = list(next(iter(measures.values())))
     lines = [f"{'':57}" + "".join(f"{split:>26}" for split in splits)]
     lines += [
@@ -42,7 +42,7 @@ def by_split(measures: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 
 def listed(title: str, entries: Sequence[str]) -> list[str]:
-    """A count with the first entries below it; nothing where there are none."""
+    """Return a count with the first entries below it; nothing where there are none."""
     more = [f"  ... and {len(entries) - NAMED:,} more"] if len(entries) > NAMED else []
     return (
         [f"{title}: {len(entries):,}", *(f"  {entry}" for entry in entries[:NAMED]), *more] if entries else []

@@ -1,4 +1,4 @@
-"""What a text to learn from holds: its splits, its rarest characters, and signs of a wrong encoding."""
+"""Check a corpus: its splits, its rarest characters, and signs of a wrong encoding."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ class SymbolCount(NamedTuple):
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it looks like a mistake of whoever encoded the text."""
+        """Whether it is probably a mistake in the encoding of the text."""
         unmeant = unicodedata.category(self.symbol) in SUSPECT and self.symbol not in MEANT
         return self.unit == "characters" and (unmeant or self.symbol in SUSPECT_TOO)
 
 
 class PartReport(NamedTuple):
-    """A split: what is predicted in it, different symbols of that, and how often one that train has not."""
+    """A split: the symbols that are predicted in it, how many differ, and how many train does not have."""
 
     length: int
     distinct: int
@@ -48,7 +48,7 @@ class PartReport(NamedTuple):
 
 
 class TextReport(NamedTuple):
-    """A text; `symbols` are by count, the rarest first."""
+    """Counts of a corpus; prints as a table. `symbols` are by count, the rarest first."""
 
     unit: Unit
     length: int
@@ -82,13 +82,20 @@ class TextReport(NamedTuple):
 
 
 def check_text(source: Corpus, batch_size: int) -> TextReport:
-    """Read the text and count, as for training with `batch_size` streams.
+    """Read a corpus and count its symbols.
+
+    Args:
+        source: the corpus.
+        batch_size: streams of training.
+
+    Returns:
+        Counts of each split.
 
     Raises:
         UserError: nothing can be read, or the text is too short for so many streams; a single file among
             several that cannot be read is only reported.
     """
-    text, problems = source.look()
+    text, problems = source.read_files()
     alphabet = Alphabet.of(text, source.unit)
     numbers = alphabet.encode(text) - np.int32(len(SPECIAL))
     length, parts = source.cut(len(numbers), batch_size)
@@ -115,7 +122,7 @@ def check_text(source: Corpus, batch_size: int) -> TextReport:
 
 
 def _counts(numbers: Numbers, stretches: Sequence[Stream], num_symbols: int) -> NDArray[np.int64]:
-    """How often each symbol is to be predicted."""
+    """Count how often each symbol is a target."""
     places = [np.arange(start + 1, start + 1 + length) for start, length in stretches]
     counts = np.bincount(numbers.take(np.concatenate(places), mode="wrap"), minlength=num_symbols)
     return counts.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Caption files of other systems, to be scored: COCO's JSON, JSON lines, CSV and plain text.
+"""Read caption files of other systems, to be scored: COCO's JSON, JSON lines, CSV and plain text.
 
 | name ends in | one entry a | image | captions |
 | --- | --- | --- | --- |
@@ -28,7 +28,7 @@ _TOKEN_LINE = re.compile(r"([^\t]+)#\d+\t(.*)")
 
 
 class Entry(NamedTuple):
-    """Captions of an image, and where they stand; none for an image that is only named."""
+    """Captions of an image, and their place in the file; none for an image that is only named."""
 
     where: str
     image: str
@@ -36,7 +36,13 @@ class Entry(NamedTuple):
 
 
 def read_candidates(path: Path) -> dict[str, str]:
-    """A caption for each image.
+    """Read a caption for each image.
+
+    Args:
+        path: a file of one of the formats above.
+
+    Returns:
+        The caption by image.
 
     Raises:
         UserError: the file cannot be read, holds nothing, or has two captions for one image.
@@ -52,9 +58,13 @@ def read_candidates(path: Path) -> dict[str, str]:
 
 
 def read_references(paths: Sequence[Path]) -> dict[str, list[str]]:
-    """All captions of each image; an empty list for one that is only named. Blank captions are left out.
+    """Read all reference captions of each image; blank ones are left out.
 
-    Several files add up: columns that were saved apart.
+    Args:
+        paths: files of the formats above; the captions of an image in several files are joined.
+
+    Returns:
+        The captions by image; an empty list for an image that is only named.
 
     Raises:
         UserError: a file cannot be read, or they hold nothing, or text files differ in their lines.

@@ -1,4 +1,4 @@
-"""A Hugging Face data set with pictures: on disk, or by name on the hub."""
+"""Read a Hugging Face data set with images: from disk, or by name from the hub."""
 
 import urllib.error
 import urllib.request
@@ -17,14 +17,14 @@ SECONDS_TO_ANSWER = 5
 
 
 class HubPictures:
-    """The splits of a data set; pictures stay encoded, as they were saved, until `load_image` reads them.
+    """The splits of a data set; images stay encoded, as they were saved, until `load_image` reads them.
 
-    A row is known by its path, `<split>/<row>`.
+    A row is named by its path, `<split>/<row>`.
 
     Args:
         path: a folder written by `save_to_disk`, a folder or name that `datasets.load_dataset` takes.
         name: which of the configurations of the data set, where it has several.
-        image_column: the column of pictures.
+        image_column: the column of images.
         columns: the other columns that are read, by what they hold: `caption` for the option caption_column.
         splits: our name of each split -> its name in the data set; without, train, val (also called
             validation, valid, dev) and test are taken where they are.
@@ -46,7 +46,10 @@ class HubPictures:
 
     @cached_property
     def splits(self) -> "dict[str, Dataset]":
-        """The rows of each split: the picture as bytes or a path, and the columns.
+        """Load the data set.
+
+        Returns:
+            The rows of each split: the image as bytes or a path, and the columns.
 
         Raises:
             UserError: the data set, a split or a column is not there, or the hub cannot be reached.
@@ -75,7 +78,7 @@ class HubPictures:
         return datasets
 
     def image(self, path: str) -> bytes | Path:
-        """The encoded picture of a row, or its file where the data set only points to one."""
+        """Return the encoded image of a row, or its file where the data set holds a path."""
         split, _, row = path.rpartition("/")
         cell = self.splits[split][int(row)][self.image_column] or {}
         if cell.get("bytes") is None and cell.get("path"):
@@ -83,7 +86,15 @@ class HubPictures:
         return cell.get("bytes") or b""
 
     def texts(self, column: str, row: str, cell: Any) -> list[str]:
-        """The texts of a cell, which holds one, several or none.
+        """Return the texts of a cell, which holds one, several or none.
+
+        Args:
+            column: its column, for the message.
+            row: the path of its row, for the message.
+            cell: its value.
+
+        Returns:
+            The texts; an empty one for an empty cell.
 
         Raises:
             UserError: it holds something else.

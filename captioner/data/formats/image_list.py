@@ -1,4 +1,4 @@
-"""A file in a folder that says something about its pictures: CSV, or JSON lines."""
+"""Read a list of the images of a folder: CSV, or JSON lines."""
 
 import csv
 import io
@@ -14,19 +14,19 @@ from captioner.errors import UserError, nearest
 
 
 class Columns(NamedTuple):
-    """What a file says: columns that it must have beside `image`, and some it may have beside `split`."""
+    """Columns that a file must have beside `image`, and those it may have beside `split`."""
 
     needed: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every column that is known."""
+        """Every column that is allowed."""
         return ("image", *self.needed, *self.optional, "split")
 
 
 class ListedImage(NamedTuple):
-    """One line: where it stands, its picture relative to the folder, its split if one is written, and all."""
+    """A line of a file: its number, its image relative to the folder, its split if given, its values."""
 
     number: int
     image: str
@@ -35,7 +35,15 @@ class ListedImage(NamedTuple):
 
 
 def find_list(folder: Path, stem: str, columns: Columns) -> Path:
-    """The one of `stem`.csv and `stem`.jsonl that is in the folder.
+    """Find `stem`.csv or `stem`.jsonl in a folder.
+
+    Args:
+        folder: the folder.
+        stem: name of the file without its ending.
+        columns: its columns, for the message.
+
+    Returns:
+        The file.
 
     Raises:
         UserError: neither is, or both are.
@@ -53,10 +61,17 @@ def find_list(folder: Path, stem: str, columns: Columns) -> Path:
 
 
 def read_list(file: Path, columns: Columns) -> Iterator[ListedImage]:
-    """The lines of a file, CSV or JSON lines by its ending.
+    """Read the lines of a file, CSV or JSON lines by its ending.
+
+    Args:
+        file: the file.
+        columns: its columns.
+
+    Yields:
+        Its lines in order.
 
     Raises:
-        UserError: a line, which is named, is not of the form, or has a picture in another split than before.
+        UserError: a line, which is named, is not of the form, or has an image in another split than before.
     """
     splits: dict[str, str | None] = {}
     for number, values in (_csv_lines if file.suffix == ".csv" else _json_lines)(file, columns):
@@ -123,7 +138,15 @@ def _line(file: Path, number: int, values: Mapping[str, Any]) -> ListedImage:
 
 
 def texts_of(file: Path, line: ListedImage, column: str) -> list[str]:
-    """The texts of a column: it may hold one, in JSON lines also a list or nothing.
+    """Return the texts of a column: it may hold one, in JSON lines also a list or nothing.
+
+    Args:
+        file: the file, for the message.
+        line: a line of it.
+        column: the column.
+
+    Returns:
+        The texts; an empty one where the column holds nothing.
 
     Raises:
         UserError: it holds something else.
@@ -138,10 +161,18 @@ def texts_of(file: Path, line: ListedImage, column: str) -> list[str]:
 
 
 def divide(file: Path, lines: Sequence[ListedImage], fractions: Mapping[str, float]) -> dict[str, list[str]]:
-    """Pictures by split, each in the order of the file: as written, or by a hash of their names.
+    """Group images by split: as the file says, or by a hash of their names.
+
+    Args:
+        file: the file, for the message.
+        lines: its lines.
+        fractions: the shares of val and test where the file gives no split.
+
+    Returns:
+        The images of each split that has some, in the order of the file.
 
     Raises:
-        UserError: there are none, only some have a split, or the hash leaves one without a picture.
+        UserError: there are none, only some have a split, or the hash leaves one without an image.
     """
     splits = {line.image: line.split for line in lines}
     if not splits:

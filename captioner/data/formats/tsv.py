@@ -1,4 +1,4 @@
-"""Pairs in a text file, one a line, with tabs between."""
+"""Read pairs of a text file, one a line, separated by tabs."""
 
 import sys
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from captioner.data.files import one_line, read_text
 from captioner.data.splits import SPLITS
 from captioner.errors import UserError, nearest
 
-NAMED = 5  # of the lines left out so many are named
+NAMED = 5  # lines left out that are named
 
 
 class PairLine(NamedTuple):
-    """A pair of a file; no split where none is written."""
+    """A pair of a file; `split` is None where the file gives none."""
 
     source: str
     target: str
@@ -21,10 +21,16 @@ class PairLine(NamedTuple):
 
 
 def read_pairs(file: Path) -> Iterator[PairLine]:
-    """The pairs of a file: source, target and, if it is written, the split.
+    """Read the pairs of a file: source, target and, if given, the split.
 
-    White space within a text is one space. A line that is no pair, or whose source was in another split
-    before, is left out; the first of these are named on standard error, all are counted.
+    White space within a text becomes one space. A line that is no pair, or whose source was in another
+    split before, is left out; the first of these are named on standard error, all are counted.
+
+    Args:
+        file: a text file with two or three columns.
+
+    Yields:
+        Its pairs in order.
 
     Raises:
         UserError: the file cannot be read, or has no pair.

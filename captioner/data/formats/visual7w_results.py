@@ -1,4 +1,7 @@
-"""Results of Visual7W: a list of `{"qa_id": 1, "question": "What?", "candidates": [{"answer": "Red."}]}`."""
+"""Write results of Visual7W.
+
+A list of `{"qa_id": 1, "question": "What?", "candidates": [{"answer": "Red."}]}`.
+"""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +18,7 @@ class Result(NamedTuple):
 
 
 def write_visual7w_results(path: Path, results: Iterable[Result]) -> None:
-    """Chosen answers as the file that the official evaluation takes."""
+    """Write chosen answers as the file that the official evaluation takes."""
     listed = [
         {"qa_id": one.qa_id, "question": one.question, "candidates": [{"answer": one.answer}]}
         for one in results

@@ -1,4 +1,4 @@
-"""The official files of VQA v1 and v2, questions and annotations, and any files of their form.
+"""Read the official files of VQA v1 and v2, questions and annotations, and any files of their format.
 
 questions    `questions`: image_id, question_id, question; in multiple choice multiple_choices too
 annotations  `annotations`: the same ids, question_type, answer_type, multiple_choice_answer, and `answers`,
@@ -24,13 +24,16 @@ _ANNOTATIONS = {"annotations": {**_IDS, "question_type": str, "answer_type": str
 
 
 def read_vqa(questions: Path, annotations: Path | None, pictures: Path, name: str) -> list[QuestionRow]:
-    """The rows of a split in the order of its questions; without annotations the questions have no answers.
+    """Read the questions of a split; without annotations they have no answers.
 
     Args:
         questions: a file of questions, open-ended or multiple choice.
-        annotations: what people answered, for exactly these questions.
-        pictures: the folder of the pictures.
-        name: of a picture by its id: `COCO_val2014_{:012d}.jpg`.
+        annotations: the annotators' answers, for exactly these questions.
+        pictures: the folder of the images.
+        name: file name of an image by its id: `COCO_val2014_{:012d}.jpg`.
+
+    Returns:
+        Rows in the order of the questions.
 
     Raises:
         UserError: a file is missing or not of the form, an id is there twice, or the files do not match.
@@ -50,7 +53,13 @@ def read_vqa(questions: Path, annotations: Path | None, pictures: Path, name: st
 
 
 def read_questions(file: Path) -> dict[int, Entry]:
-    """The entries of a file of questions by question id.
+    """Read a file of questions.
+
+    Args:
+        file: the JSON file.
+
+    Returns:
+        Its entries by question id.
 
     Raises:
         UserError: the file is missing or not of the form, or an id is there twice.
@@ -66,7 +75,13 @@ def read_questions(file: Path) -> dict[int, Entry]:
 
 
 def read_annotations(file: Path) -> dict[int, Entry]:
-    """The entries of a file of annotations by question id.
+    """Read a file of annotations.
+
+    Args:
+        file: the JSON file.
+
+    Returns:
+        Its entries by question id.
 
     Raises:
         UserError: as `read_questions`.
@@ -80,7 +95,14 @@ def read_annotations(file: Path) -> dict[int, Entry]:
 
 
 def by_question(file: Path, entries: Sequence[Entry]) -> dict[int, Entry]:
-    """Entries by question id.
+    """Index entries by question id.
+
+    Args:
+        file: their file, for the message.
+        entries: objects with a `question_id`.
+
+    Returns:
+        The entries by question id.
 
     Raises:
         UserError: an id is there twice.

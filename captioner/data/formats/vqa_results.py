@@ -1,4 +1,7 @@
-"""Results of VQA: a list of `{"question_id": 1, "answer": "yes"}`, one for each question of a split."""
+"""Read and write results of VQA.
+
+A list of `{"question_id": 1, "answer": "yes"}`, one for each question of a split.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +14,19 @@ from captioner.errors import UserError, nearest
 
 
 def write_vqa_results(path: Path, answers: Mapping[int, str]) -> None:
-    """Answers by question id as the results file that VQA's evaluation and server take."""
+    """Write answers, by question id, as the results file that VQA's evaluation and server take."""
     results = [{"question_id": question_id, "answer": answer} for question_id, answer in answers.items()]
     path.write_text(json.dumps(results), encoding="utf-8")
 
 
 def read_vqa_results(file: Path) -> dict[int, str]:
-    """Answers by question id.
+    """Read a results file.
+
+    Args:
+        file: the JSON file.
+
+    Returns:
+        Answers by question id.
 
     Raises:
         UserError: the file is missing or not of the form, or a question is answered twice.
@@ -28,29 +37,29 @@ def read_vqa_results(file: Path) -> dict[int, str]:
 
 
 def check_vqa_results(
-    file: Path, said: Mapping[int, str], other: Path, asked: Mapping[int, Mapping[str, Any]]
+    file: Path, answers: Mapping[int, str], other: Path, asked: Mapping[int, Mapping[str, Any]]
 ) -> None:
-    """Refuse what the official loader does: other questions than those of `other`, or an answer not offered.
+    """Refuse results that the official loader refuses: of other questions, or with an answer not offered.
 
     Args:
-        file: where the answers stand.
-        said: answers by question id.
-        other: where the questions or annotations stand.
+        file: the file of the answers, for the message.
+        answers: answers by question id.
+        other: the file of the questions or annotations, for the message.
         asked: their entries by question id; where one has `multiple_choices`, the answer must be of them.
 
     Raises:
         UserError: one question that is wrong, and how many are.
     """
     for problem, ids in (
-        (f"has no answer to {{}} of the {len(asked):,} questions of {other}", asked.keys() - said.keys()),
-        (f"answers {{}} questions that are not in {other}", said.keys() - asked.keys()),
+        (f"has no answer to {{}} of the {len(asked):,} questions of {other}", asked.keys() - answers.keys()),
+        (f"answers {{}} questions that are not in {other}", answers.keys() - asked.keys()),
     ):
         if ids:
             raise UserError(f"{file} {problem.format(f'{len(ids):,}')}, such as question_id {min(ids)}.")
     for question_id, entry in asked.items():
-        choices = entry.get("multiple_choices")
-        if choices is not None and said[question_id] not in choices:
+        choices, answer = entry.get("multiple_choices"), answers[question_id]
+        if choices is not None and answer not in choices:
             raise UserError(
-                f"{file}: the answer to question_id {question_id}, {said[question_id]!r:.40}, is not among "
-                f"its {len(choices)} choices. {nearest(said[question_id], choices)}"
+                f"{file}: the answer to question_id {question_id}, {answer!r:.40}, is not among its "
+                f"{len(choices)} choices. {nearest(answer, choices)}"
             )

@@ -1,4 +1,4 @@
-"""The answers a model may give."""
+"""The answer list of a classifier: one class an answer."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ UNLISTED = -1
 
 
 class Answers:
-    """A list of answers; questions whose answer is not in it cannot be learnt, and are answered wrongly.
+    """The answers that are classes; a question with another answer cannot be learnt, and is answered wrongly.
 
     >>> answers = Answers.most_common(["red", "2", "red", "yes", "2"], size=2)
     >>> answers.texts, answers.number("red"), answers.number("yes") == UNLISTED
@@ -25,10 +25,17 @@ class Answers:
 
     @classmethod
     def most_common(cls, texts: Iterable[str], size: int) -> "Answers":
-        """The `size` most common of the texts, the most common first, ties in alphabetical order.
+        """Make a list of the most common answers.
+
+        Args:
+            texts: the answers to learn, of every question.
+            size: answers at most.
+
+        Returns:
+            The list, the most common answer first, ties in alphabetical order.
 
         Raises:
-            UserError: there is none, or none is asked for.
+            UserError: there is no answer, or `size` is below 1.
         """
         if size < 1:
             raise UserError(f"task.num_answers must be at least 1, not {size}.")
@@ -39,5 +46,5 @@ class Answers:
         return cls(sorted(counts, key=lambda text: (-counts[text], text))[:size])
 
     def number(self, text: str) -> int:
-        """Its place in the list, or UNLISTED."""
+        """Return the class of an answer, or UNLISTED."""
         return self._numbers.get(text, UNLISTED)

@@ -1,4 +1,4 @@
-"""What every source of questions about pictures is: a table per split."""
+"""The interface of question sources: a table of questions about images per split."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -12,46 +12,50 @@ if TYPE_CHECKING:
 
 
 class QuestionRow(TypedDict):
-    """A row of a table: a question about a picture, and what people answered."""
+    """A row of a table: a question about an image, and the annotators' answers."""
 
     question_id: int
     image_id: int
-    path: str  # absolute, or the name inside a data set that carries the bytes
+    path: str  # absolute, or the name inside a data set that holds the bytes
     question: str
-    answer: str  # the one to learn: the most common; empty where the split is only to be answered
-    answers: list[str]  # all that people said: ten of them in VQA, a set in DAQUAR
+    answer: str  # the one to learn: the most common; empty where the split has no answers
+    answers: list[str]  # of all annotators: ten in VQA, a set in DAQUAR
     choices: list[str]  # multiple choice: the right one is among them; empty where any answer may be given
-    boxes: list[list[float]]  # x, y, width and height in pixels, where choices are places; else empty
+    boxes: list[list[float]]  # x, y, width and height in pixels, where choices are boxes; else empty
     question_type: str
     answer_type: str
 
 
 class QuestionSource(ABC):
-    """Questions about pictures somewhere on disk. Subclasses are final and write `tables`.
+    """Questions about images on disk. Subclasses are final and write `tables`.
 
-    Nothing is read when it is made, so that a wrong option is refused before any data is touched.
+    Nothing is read in the constructor, so that a wrong option is refused before any data is read.
 
     Attributes:
-        answers_are: what the `answers` of a row are to each other; `MEASURES` has the accuracy that fits.
+        answers_are: whether the `answers` of a row are those of annotators or one set; selects the accuracy
+            in `MEASURES`.
     """
 
     answers_are: ClassVar[Literal["annotator_answers", "set"]] = "annotator_answers"
 
     @abstractmethod
     def tables(self) -> "Mapping[str, Dataset]":
-        """A `datasets.Dataset` of `QuestionRow` for each split; the usual names are train, val, test.
+        """Return the rows of each split.
+
+        Returns:
+            A `datasets.Dataset` of `QuestionRow` for each split; the usual names are train, val and test.
 
         Raises:
             UserError: a file is missing or not of the expected form.
         """
 
     def image(self, split: str, path: str) -> Any:
-        """What `load_image` reads for a row: its path, unless the data set carries the bytes itself."""
+        """Return what `load_image` reads for a row: its path, or the bytes that the data set holds."""
         return Path(path)
 
 
 def question_table(rows: Iterable[QuestionRow]) -> "Dataset":
-    """Rows as a `datasets` table with fixed column types, so that an empty split has them too."""
+    """Return rows as a `datasets` table with fixed column types, which an empty split has too."""
     from datasets import Dataset, Features, List, Value
 
     text, whole = Value("string"), Value("int64")
@@ -63,3 +67,4 @@ def question_table(rows: Iterable[QuestionRow]) -> "Dataset":
 
 
 QUESTION_SOURCES: Registry[QuestionSource] = Registry("question set", "captioner.data.questions")
+"""Sources of questions about images, by the `name` of a config's `data`."""

@@ -1,4 +1,4 @@
-"""Questions about pictures as batches.
+"""Batches of questions about images.
 
 B images, N questions, T words, L locations, F feature, V answers.
 """
@@ -26,26 +26,36 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 SoftScore = Callable[[str, Sequence[str]], float]
-"""(an answer, what people answered) to what it is soft_score, 0 to 1."""
+"""Maps an answer and the annotators' answers to the soft score of the answer, 0 to 1."""
 
 
 class QuestionBatch(NamedTuple):
-    """Pictures, as pixels or as features that were stored, with all questions about them.
+    """Images, as pixels or as stored features, with all questions about them.
 
-    The questions come in order of their lengths: `tokens` has those of each length apart, so that nothing is
-    padded; all that is (N,) goes through them one after the other.
+    Questions are sorted by length; `tokens` holds those of each length in a tensor of their own, so that
+    nothing is padded. Tensors of shape (N,) have the same order.
     """
 
     pictures: Tensor  # images_BCHW, or features_BLF
     tokens: tuple[Tensor, ...]  # each tokens_NT
-    images_N: Tensor  # which picture a question is about
+    images_N: Tensor  # index of the image that a question is about
     question_ids_N: Tensor
-    answers_N: Tensor  # the number of the answer to learn, or UNLISTED
-    soft_scores_NV: Tensor  # of every answer; V=0 where that is not asked for
+    answers_N: Tensor  # class of the answer to learn, or UNLISTED
+    soft_scores_NV: Tensor  # of every class; V=0 where they are not needed
 
 
 class QuestionItems:
-    """One split as batches of `QuestionBatch`: an item is a picture with its questions."""
+    """The samples of a split: an item is an image with its questions.
+
+    Args:
+        rows: rows of a question source.
+        pictures: reads the images.
+        vocabulary: of the questions.
+        answers: the answer list.
+        max_words: words a question is cut at.
+        seed: seed of random crops.
+        soft_score: scores every class of a question; None where soft scores are not needed.
+    """
 
     def __init__(
         self,
@@ -64,7 +74,7 @@ class QuestionItems:
         self.tokens = [encode_question(question, vocabulary, max_words) for question in rows["question"][:]]
         self.answers = [answers.number(answer) for answer in rows["answer"][:]]
         given = zip(rows["answer"][:], rows["answers"][:], strict=True)
-        self.soft_score = (
+        self.soft_scores = (
             [listed_soft_scores(one, all_, answers, soft_score) for one, all_ in given]
             if soft_score
             else None
@@ -77,10 +87,10 @@ class QuestionItems:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[SampleIndex]) -> QuestionBatch:
-        paths = [self.paths[place.number] for place in places]
-        good, pictures = self.pictures.read(paths, [place.rng_seed(self.seed) for place in places])
-        asked = [(number, b) for b, i in enumerate(good) for number in self.about[places[i].number]]
+    def __getitems__(self, indices: list[SampleIndex]) -> QuestionBatch:
+        paths = [self.paths[index.number] for index in indices]
+        good, pictures = self.pictures.read(paths, [index.rng_seed(self.seed) for index in indices])
+        asked = [(number, b) for b, i in enumerate(good) for number in self.about[indices[i].number]]
         asked.sort(key=lambda pair: len(self.tokens[pair[0]]))
         numbers = [number for number, _ in asked]
         return QuestionBatch(
@@ -93,33 +103,33 @@ class QuestionItems:
         )
 
     def _soft_scores(self, numbers: Sequence[int]) -> Tensor:
-        if self.soft_score is None:
+        if self.soft_scores is None:
             return torch.zeros(len(numbers), 0)
         soft_scores_NV = torch.zeros(len(numbers), self.num_answers)
         for n, number in enumerate(numbers):
-            for answer, value in self.soft_score[number].items():
+            for answer, value in self.soft_scores[number].items():
                 soft_scores_NV[n, answer] = value
         return soft_scores_NV
 
 
 class QuestionData(ImageData[QuestionBatch]):
-    """Questions about pictures for training and evaluation."""
+    """Questions about images for training and evaluation."""
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
-        """The words of the training questions."""
+        """Return the words of the training questions that occur `min_count` times, `max_size` at most."""
         return Vocabulary.from_texts(map(tokenize, self.table("train")["question"][:]), min_count, max_size)
 
     def answers(self, size: int) -> Answers:
-        """The most common answers of training."""
+        """Return the most common answers of training."""
         return Answers.most_common(self.table("train")["answer"][:], size)
 
     def share_listed(self, split: str, answers: Answers) -> float:
-        """The share of answered questions whose answer is in the list."""
+        """Return the share of answered questions whose answer is in the list."""
         given = [answer for answer in self.table(split)["answer"][:] if answer]
         return sum(answers.number(answer) != UNLISTED for answer in given) / max(1, len(given))
 
     def truth(self, split: str) -> dict[int, HumanAnswers]:
-        """What people answered, by question id."""
+        """Return the annotators' answers, by question id."""
         return annotator_answers(self.table(split))
 
     def connect(
@@ -131,12 +141,21 @@ class QuestionData(ImageData[QuestionBatch]):
         seed: int,
         soft_score: SoftScore | None = None,
     ) -> None:
-        """Say who will look at the pictures, in which words, with which answers, and how batches are made."""
+        """Set encoder, vocabulary and answer list.
+
+        Args:
+            encoder: of the images; None for a model that uses no image.
+            vocabulary: of the questions.
+            answers: the answer list.
+            training: batch size, length limit.
+            seed: seed of order and crops.
+            soft_score: scores every class of a question; None where soft scores are not needed.
+        """
         self.words, self.listed, self.soft_score = vocabulary, answers, soft_score
         self.set_encoder(encoder, training, seed)
 
     def items(self, split: str, train: bool = False) -> QuestionItems:
-        """A split as batches; questions that cannot be learnt are left out of training."""
+        """Return the samples of a split; questions whose answer is not listed are left out of training."""
         rows = answered(self.table(split), split)
         rows, pictures = self.image_input(split, listed(rows, split, self.listed) if train else rows, train)
         max_words = self.training.max_words
@@ -146,13 +165,30 @@ class QuestionData(ImageData[QuestionBatch]):
 def listed_soft_scores(
     answer: str, given: Sequence[str], answers: Answers, soft_score: SoftScore
 ) -> dict[int, float]:
-    """What the answer to learn and all others given are soft_score, by number; the listed ones of some soft_score."""
+    """Compute the soft scores of the answers to a question.
+
+    Args:
+        answer: the answer to learn.
+        given: the annotators' answers.
+        answers: the answer list.
+        soft_score: the measure.
+
+    Returns:
+        The soft score of each listed answer with one above 0, by its class.
+    """
     found = {answers.number(text): soft_score(text, given) for text in dict.fromkeys([answer, *given])}
     return {number: value for number, value in found.items() if number != UNLISTED and value > 0}
 
 
 def answered(rows: "Dataset", split: str) -> "Dataset":
-    """The rows that have an answer; how many have none is said.
+    """Return the rows that have an answer; the number of the others goes to standard error.
+
+    Args:
+        rows: rows of a question source.
+        split: their split, for the message.
+
+    Returns:
+        The rows with an answer.
 
     Raises:
         UserError: no row has one.
@@ -164,7 +200,16 @@ def answered(rows: "Dataset", split: str) -> "Dataset":
 
 
 def listed(rows: "Dataset", split: str, answers: Answers) -> "Dataset":
-    """The rows whose answer is in the list; how many have another one is said."""
+    """Return the rows whose answer is in the list; the number of the others goes to standard error.
+
+    Args:
+        rows: rows of a question source.
+        split: their split, for the message.
+        answers: the answer list.
+
+    Returns:
+        The rows that can be learnt.
+    """
     kept = [i for i, answer in enumerate(rows["answer"][:]) if answers.number(answer) != UNLISTED]
     return _kept(rows, kept, split, f"have an answer that is not among the {len(answers):,} most common")
 
@@ -179,6 +224,6 @@ def _kept(rows: "Dataset", kept: list[int], split: str, why: str) -> "Dataset":
 
 
 def annotator_answers(rows: "Dataset") -> dict[int, HumanAnswers]:
-    """Return what people answered, by question id, in the order of the rows."""
+    """Return the annotators' answers, by question id, in the order of the rows."""
     columns = (rows[key][:] for key in ("answers", "question_type", "answer_type"))
     return dict(zip(rows["question_id"][:], map(HumanAnswers, *columns), strict=True))

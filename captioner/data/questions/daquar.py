@@ -20,7 +20,7 @@ _ABOUT = re.compile(r"\s*(?:\b(?:in|on|of|at)\s+)?(?:the\s+)?(image\d+)\s*\?*\s*
 
 
 class DaquarQuestion(NamedTuple):
-    """A question as it is read: its place among all, its words, the name of its picture, its answers."""
+    """A question of a file: its id, its text, the name of its image, its answers."""
 
     question_id: int
     question: str
@@ -34,13 +34,13 @@ class Daquar(QuestionSource):
 
     A question has one answer or several, to be read as a set; the `answer` of a row names them all, sorted,
     with commas between, so that equal sets are one answer. Validation is held out of the training part by
-    picture, and so is test where the official one (`daquar_test.json` or `qa.894.raw.test.txt`) is missing.
+    image, and so is test where the official one (`daquar_test.json` or `qa.894.raw.test.txt`) is missing.
 
     Args:
         folder: holds the files, and the photographs in `images/` or `nyu_depth_images/`.
-        num_val: pictures held out of the training part for val.
+        num_val: images held out of the training part for val.
         num_test: the same for test, where there is no official test part.
-        seed: another one holds out other pictures.
+        seed: another one holds out other images.
 
     Raises:
         UserError: a number is negative.
@@ -56,11 +56,14 @@ class Daquar(QuestionSource):
             raise UserError(f"daquar: num_val={num_val} and num_test={num_test} must not be negative.")
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as they are wanted.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the training part or the photographs are missing, a file is not of the form, or too
-                many pictures are held out.
+                many images are held out.
         """
         training = self._asked("train", first=0)
         official = self._asked("test", first=len(training))
@@ -118,7 +121,7 @@ def _json_asked(file: Path, first: int) -> Iterator[DaquarQuestion]:
 
 
 def _text_asked(file: Path, first: int) -> Iterator[DaquarQuestion]:
-    """Lines by two: `what is on the desk in the image3 ?`, then `book, papers`."""
+    """Read lines in pairs: `what is on the desk in the image3 ?`, then `book, papers`."""
     lines = [line.strip() for line in read_text(file).rstrip().split("\n")]
     if len(lines) % 2:
         raise UserError(f"{file} has {len(lines)} lines; questions and answers must take turns.")

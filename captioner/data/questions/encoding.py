@@ -15,7 +15,7 @@ def encode_question(question: str, vocabulary: Vocabulary, max_words: int) -> li
     Args:
         question: its text.
         vocabulary: the words.
-        max_words: words it is cut at.
+        max_words: words the question is cut at.
 
     Returns:
         Token ids; `<unk>` for a question without any word.

@@ -1,4 +1,4 @@
-"""Your own questions: a folder of pictures with a `questions.csv` or `questions.jsonl` about them."""
+"""A folder of your own images with questions in `questions.csv` or `questions.jsonl`."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,18 +20,18 @@ COLUMNS = Columns(("question", "answer"), optional=("question_type", "answer_typ
 
 @QUESTION_SOURCES.register("folder")
 class QuestionFolder(QuestionSource):
-    """A folder of pictures with `questions.csv` (first line `image,question,answer` and, if you like,
+    """A folder of images with `questions.csv` (first line `image,question,answer` and, if you like,
     `question_type`, `answer_type`, `split`) or `questions.jsonl` (an object with these keys a line; `answer`
     may be a list).
 
     `image` is a path relative to the folder. A question may be on several lines, one for each person who
-    answered; one with a blank answer is only to be answered. Where no split is written, a hash of `image`
-    decides, so that all questions about a picture are in one split. The answers of fewer than ten people
+    answered; one with a blank answer has no answer to learn. Where no split is written, a hash of `image`
+    decides, so that all questions about an image are in one split. The answers of fewer than ten people
     count as often as makes ten or more, as VQA accuracy needs them.
 
     Args:
-        folder: holds the file and the pictures.
-        val_fraction: the share of pictures in val where no split is written.
+        folder: holds the file and the images.
+        val_fraction: the share of images in val where no split is written.
         test_fraction: the same for test.
     """  # noqa: D205
 
@@ -40,7 +40,10 @@ class QuestionFolder(QuestionSource):
         self.fractions = shares("folder", val_fraction, test_fraction)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as they are wanted.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the file is missing or a line of it (which is named) is not of the form, or a split
@@ -59,7 +62,7 @@ class QuestionFolder(QuestionSource):
         }
 
     def _rows(self, file: Path, lines: Iterable[ListedImage]) -> list[tuple[str, QuestionRow]]:
-        """The questions in the order of the file, each with its picture."""
+        """Return the questions in the order of the file, each with its image."""
         asked: dict[tuple[str, str], list[ListedImage]] = {}
         for line in lines:
             question = "".join(texts_of(file, line, "question"))

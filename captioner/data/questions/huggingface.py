@@ -1,4 +1,4 @@
-"""Questions about pictures as a Hugging Face data set: on disk, or by name on the hub."""
+"""Questions about images of a Hugging Face data set: on disk, or by name on the hub."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 @QUESTION_SOURCES.register("huggingface")
 class HuggingFaceQuestions(QuestionSource):
-    """A data set with a picture, a question and its answers a row.
+    """A data set with an image, a question and its answers a row.
 
     Answers are a text, a list of texts, or a list of `{"answer": ...}` as in VQA; where they are blank the
-    question is only to be answered. Those of fewer than ten people count as often as makes ten or more, as
+    question has no answer to learn. Those of fewer than ten people count as often as makes ten or more, as
     VQA accuracy needs them. The path of a row is `<split>/<row>`, its id the number of the row counted
-    through train, val and test; pictures are told apart by their rows.
+    through train, val and test; every row is an image of its own.
 
     Args:
         path: a folder written by `save_to_disk`, a folder or name that `datasets.load_dataset` takes.
         name: which of the configurations of the data set, where it has several.
-        image_column: the column of pictures.
+        image_column: the column of images.
         question_column: the column of questions.
         answer_column: the column of answers.
         splits: our name of each split -> its name in the data set; without, train, val (also called
@@ -46,7 +46,10 @@ class HuggingFaceQuestions(QuestionSource):
         self.hub = HubPictures(path, name, image_column, columns, splits)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of the splits.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: the data set, a split or a column is not there, or the hub cannot be reached.
@@ -61,7 +64,7 @@ class HuggingFaceQuestions(QuestionSource):
         return tables
 
     def image(self, split: str, path: str) -> bytes | Path:
-        """The encoded picture of a row, or its file where the data set only points to one."""
+        """Return the encoded image of a row, or its file where the data set holds a path."""
         return self.hub.image(path)
 
     def _row(self, number: int, path: str, question: Any, answers: Any) -> QuestionRow:

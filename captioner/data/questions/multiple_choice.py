@@ -1,4 +1,4 @@
-"""Questions with choices: what is asked, and the data of a task that chooses."""
+"""Multiple choice questions, and the data of a task that chooses."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -20,15 +20,22 @@ if TYPE_CHECKING:
 
 
 class MultipleChoiceData(ImageData[Batch]):
-    """Questions with choices for training and evaluation. Subclasses write `made`.
+    """Multiple choice questions for training and evaluation. Subclasses write `connect` and `make_items`.
 
-    `chooses_boxes` says whether choices are places, or words.
+    Attributes:
+        chooses_boxes: whether choices are boxes; otherwise they are texts.
     """
 
     chooses_boxes: ClassVar[bool]
 
     def table(self, split: str) -> "Dataset":
-        """The rows of a split.
+        """Return the rows of a split.
+
+        Args:
+            split: its name.
+
+        Returns:
+            A table with a row for each question.
 
         Raises:
             UserError: there is no such split, or its choices are of the other kind.
@@ -40,24 +47,24 @@ class MultipleChoiceData(ImageData[Batch]):
         return rows
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
-        """The words of the training questions, and of their right answers where these are words."""
+        """Return the words of the training questions, and of their right answers where these are texts."""
         rows = self.table("train")
         said = [] if self.chooses_boxes else rows["answer"][:]
         return Vocabulary.from_texts(map(tokenize, [*rows["question"][:], *said]), min_count, max_size)
 
     def truth(self, split: str) -> dict[int, Truth]:
-        """The right answers, by question."""
+        """Return the right answers, by question id."""
         rows = self.table(split)
         kinds = zip(rows["answer"][:], rows["question_type"][:], strict=True)
         return dict(zip(rows["question_id"][:], (Truth(*one) for one in kinds), strict=True))
 
     def choices(self, split: str) -> dict[int, list[str]]:
-        """The choices, by question, in the order of `MultipleChoiceQuestion`."""
+        """Return the choices, by question id, in the order of `MultipleChoiceQuestion`."""
         about = questions_by_path(self.table(split))
         return {one.question_id: one.choices for own in about.values() for one in own}
 
     def items(self, split: str, train: bool = False) -> Batches[Batch]:
-        """The pictures of a split with all their questions as batches."""
+        """Return the samples of a split: images with all their questions."""
         rows, pictures = self.image_input(split, self.table(split), train)
         return self.make_items(split, questions_by_path(rows), pictures, train)
 
@@ -68,12 +75,22 @@ class MultipleChoiceData(ImageData[Batch]):
         Args:
             encoder: of the images; None for a model that uses no image.
             questions: the question encoder of the subclass's batches.
-            training: how batches are made.
-            seed: for everything random.
+            training: batch size, length limit.
+            seed: seed of order and crops.
         """
 
     @abstractmethod
     def make_items(
         self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: ImageInput, train: bool
     ) -> Batches[Batch]:
-        """Questions, by the path of their picture, as batches."""
+        """Return the samples of a split.
+
+        Args:
+            split: its name.
+            asked: questions by the path of their image.
+            pictures: reads the images.
+            train: whether they are trained on.
+
+        Returns:
+            The samples that a loader makes batches of.
+        """

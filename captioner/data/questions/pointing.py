@@ -1,4 +1,4 @@
-"""Make batches of pointing questions, for training and evaluation."""
+"""Make batches of questions whose choices are boxes, for training and evaluation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,15 @@ from captioner.images import ImageSource, picture_size
 
 
 class PointingItems:
-    """One split as batches of `PointingBatch`: an item is a picture with its questions."""
+    """The samples of a split: an item is an image with its questions.
+
+    Args:
+        asked: questions by the path of their image.
+        files: the source of each image, by its path, for its size.
+        pictures: reads the images.
+        pointing: encodes the questions.
+        seed: seed of random crops.
+    """
 
     def __init__(
         self,
@@ -39,11 +47,11 @@ class PointingItems:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[SampleIndex]) -> PointingBatch:
-        places = sorted(places, key=lambda p: -max(len(q.tokens) for q in self.questions[p.number]))
-        paths = [self.paths[place.number] for place in places]
-        good, pictures = self.pictures.read(paths, [place.rng_seed(self.seed) for place in places])
-        return pointing_batch(pictures, [self._seen(places[i].number) for i in good])
+    def __getitems__(self, indices: list[SampleIndex]) -> PointingBatch:
+        indices = sorted(indices, key=lambda p: -max(len(q.tokens) for q in self.questions[p.number]))
+        paths = [self.paths[index.number] for index in indices]
+        good, pictures = self.pictures.read(paths, [index.rng_seed(self.seed) for index in indices])
+        return pointing_batch(pictures, [self._seen(indices[i].number) for i in good])
 
     def _seen(self, number: int) -> list[PointingQuestion]:
         path = self.paths[number]
@@ -55,20 +63,37 @@ class PointingItems:
 
 
 class PointingData(MultipleChoiceData[PointingBatch]):
-    """Questions whose choices are places for training and evaluation."""
+    """Questions whose choices are boxes, for training and evaluation."""
 
     chooses_boxes = True
 
     def connect(
         self, encoder: Encoder | None, questions: PointingQuestionEncoder, training: TrainingConfig, seed: int
     ) -> None:
-        """Say who will look at the pictures, how questions are read, and how batches are made."""
+        """Set encoder and question encoder; see `MultipleChoiceData`.
+
+        Args:
+            encoder: of the images; None for a model that uses no image.
+            questions: encodes the questions.
+            training: batch size.
+            seed: seed of order and crops.
+        """
         self.questions = questions
         self.set_encoder(encoder, training, seed)
 
     def make_items(
         self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: ImageInput, train: bool
     ) -> PointingItems:
-        """See `MultipleChoiceData`."""
+        """Return the samples of a split; see `MultipleChoiceData`.
+
+        Args:
+            split: its name.
+            asked: questions by the path of their image.
+            pictures: reads the images.
+            train: without effect here.
+
+        Returns:
+            The samples.
+        """
         files = {path: self.source.image(split, path) for path in asked}
         return PointingItems(asked, files, pictures, self.questions, self.seed)

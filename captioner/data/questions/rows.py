@@ -1,4 +1,4 @@
-"""Rows of questions from what a file says, and what can be told where it does not say it."""
+"""Make rows of questions, and derive the fields that a file does not give."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,22 @@ def question_row(
     question_type: str | None = None,
     answer_type: str | None = None,
 ) -> QuestionRow:
-    """A row; without `common` the answer to learn is the most common one, types are told from the words."""
+    """Make a row, without boxes.
+
+    Args:
+        question_id: its id.
+        image_id: id of its image.
+        path: of its image.
+        question: its text.
+        answers: the annotators' answers.
+        common: the answer to learn; by default the most common one.
+        choices: the choices of a multiple choice question.
+        question_type: by default the first word of the question.
+        answer_type: by default the class of the answer to learn, see `kind_of`.
+
+    Returns:
+        The row.
+    """
     answer = most_common(answers) if common is None else common
     return QuestionRow(
         question_id=question_id,
@@ -39,9 +54,9 @@ def question_row(
 
 
 def most_common(answers: Sequence[str]) -> str:
-    """The answer most people gave, the first of those that are equally common; empty where there is none.
+    """Return the most common answer, the first of those that are equally common; empty where there is none.
 
-    Where people differ answers are told apart, and given, by the rules of VQA's evaluation.
+    Where annotators differ, answers are compared, and returned, as VQA's evaluation normalises them.
 
     >>> most_common(["Red.", "blue", "red"]), most_common(["Red.", "Red."])
     ('red', 'Red.')
@@ -54,9 +69,9 @@ def most_common(answers: Sequence[str]) -> str:
 
 
 def ten_or_more(answers: Sequence[str]) -> list[str]:
-    """Answers of fewer than ten people, each as often as makes ten or more.
+    """Repeat each of fewer than ten answers as often as makes ten or more.
 
-    VQA accuracy compares an answer with those of nine others; of one person it would always be 0.
+    VQA accuracy compares an answer with those of nine others; with one annotator it would always be 0.
 
     >>> len(ten_or_more(["red"])), ten_or_more(["red", "blue", "blue", "red"]).count("red")
     (10, 6)
@@ -65,7 +80,7 @@ def ten_or_more(answers: Sequence[str]) -> list[str]:
 
 
 def first_word(question: str) -> str:
-    """What a question asks for, roughly.
+    """Return the first word of a question, which is roughly its type.
 
     >>> first_word("How many dogs?")
     'how'
@@ -74,7 +89,7 @@ def first_word(question: str) -> str:
 
 
 def kind_of(answer: str) -> str:
-    """The class of an answer in VQA: yes/no, number or other.
+    """Return the class of an answer in VQA: yes/no, number or other.
 
     >>> kind_of("Yes."), kind_of("two"), kind_of("2 dogs"), kind_of("")
     ('yes/no', 'number', 'other', '')

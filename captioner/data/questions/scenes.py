@@ -1,4 +1,4 @@
-"""Questions about the scenes: the project's own pictures of coloured shapes, in the form of VQA."""
+"""Questions about the scenes, images of coloured shapes that are drawn here, in the format of VQA."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @QUESTION_SOURCES.register("scenes")
 class QuestionScenes(QuestionSource):
-    """About a dozen questions on each of the pictures that `name: scenes` draws with the same options.
+    """About a dozen questions on each of the images of the caption source `scenes` with the same options.
 
-    Captions and questions share their pictures: what is drawn for one is there for the other. All ten people
-    agree, and whatever the words of a question, its answers are equally likely.
+    Captions and questions share their images: they are drawn once for both. All ten annotators agree, and
+    whatever the words of a question, its answers are equally likely.
 
     Args:
-        num_train: pictures to train on.
-        num_val: pictures to validate on.
-        num_test: pictures to test on.
-        seed: other pictures and questions. A split is the same whatever the sizes of all three.
-        folder: where they are kept; by default in the user's cache.
+        num_train: images to train on.
+        num_val: images to validate on.
+        num_test: images to test on.
+        seed: seed of images and questions; a split is the same whatever the sizes of all three.
+        folder: the folder they are kept in; by default in the user's cache.
 
     Raises:
         UserError: a split would be empty or too large.
@@ -41,7 +41,10 @@ class QuestionScenes(QuestionSource):
         self.scenes = Scenes(num_train, num_val, num_test, seed, folder)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """A table for train, val and test; draws the pictures first if they are not there yet.
+        """Return the rows of train, val and test; draw the images first where there are none.
+
+        Returns:
+            A table for each split.
 
         Raises:
             UserError: the folder holds something else.

@@ -1,4 +1,4 @@
-"""Make batches of telling questions, for training and evaluation."""
+"""Make batches of questions whose choices are texts, for training and evaluation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,15 @@ from captioner.encoders.base import Encoder
 
 
 class TellingItems:
-    """One split as batches of `TellingBatch`: an item is a picture with its questions."""
+    """The samples of a split: an item is an image with its questions.
+
+    Args:
+        asked: questions by the path of their image.
+        pictures: reads the images.
+        telling: encodes the questions.
+        seed: seed of random crops.
+        right_only: whether only right choices have a sentence.
+    """
 
     def __init__(
         self,
@@ -38,11 +46,11 @@ class TellingItems:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitems__(self, places: list[SampleIndex]) -> TellingBatch:
-        places = sorted(places, key=lambda place: -_longest(self.sentences[place.number]))
-        paths = [self.paths[place.number] for place in places]
-        good, pictures = self.pictures.read(paths, [place.rng_seed(self.seed) for place in places])
-        return telling_batch(pictures, [self.sentences[places[i].number] for i in good])
+    def __getitems__(self, indices: list[SampleIndex]) -> TellingBatch:
+        indices = sorted(indices, key=lambda index: -_longest(self.sentences[index.number]))
+        paths = [self.paths[index.number] for index in indices]
+        good, pictures = self.pictures.read(paths, [index.rng_seed(self.seed) for index in indices])
+        return telling_batch(pictures, [self.sentences[indices[i].number] for i in good])
 
 
 def _longest(sentences: Sequence[Sentence]) -> int:
@@ -50,19 +58,36 @@ def _longest(sentences: Sequence[Sentence]) -> int:
 
 
 class TellingData(MultipleChoiceData[TellingBatch]):
-    """Questions with choices in words for training and evaluation."""
+    """Questions whose choices are texts, for training and evaluation."""
 
     chooses_boxes = False
 
     def connect(
         self, encoder: Encoder | None, questions: TellingQuestionEncoder, training: TrainingConfig, seed: int
     ) -> None:
-        """Say who will look at the pictures, how sentences are made, and batches of them."""
+        """Set encoder and question encoder; see `MultipleChoiceData`.
+
+        Args:
+            encoder: of the images; None for a model that uses no image.
+            questions: encodes the questions.
+            training: batch size.
+            seed: seed of order and crops.
+        """
         self.questions = questions
         self.set_encoder(encoder, training, seed)
 
     def make_items(
         self, split: str, asked: Mapping[str, list[MultipleChoiceQuestion]], pictures: ImageInput, train: bool
     ) -> TellingItems:
-        """See `MultipleChoiceData`."""
+        """Return the samples of a split; see `MultipleChoiceData`.
+
+        Args:
+            split: its name.
+            asked: questions by the path of their image.
+            pictures: reads the images.
+            train: whether only right choices are kept.
+
+        Returns:
+            The samples.
+        """
         return TellingItems(asked, pictures, self.questions, self.seed, right_only=train)

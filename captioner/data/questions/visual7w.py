@@ -1,4 +1,4 @@
-"""Visual7W: one JSON file of telling questions, or of pointing ones, with the split of every picture."""
+"""Visual7W: one JSON file of telling questions, or of pointing ones, with the split of every image."""
 
 import os
 import sys
@@ -31,13 +31,13 @@ class Visual7WQuestions(QuestionSource):
     """`dataset.json` of Visual7W (Zhu et al., 2016), for telling or for pointing.
 
     The file lists the right answer and three wrong ones; here the four are the `choices`, in an order that
-    depends on `seed` and the question alone, so that their order tells nothing. Choices to point at are
-    the ids of boxes. A question without wrong answers, or about a box that is not there, is left out, and
-    said.
+    depends on `seed` and the question alone, so that their order is no hint. Choices of pointing are the
+    ids of boxes. A question without wrong answers, or with a box that is not in the file, is left out and
+    counted on standard error.
 
     Args:
         file: the JSON file.
-        images: the folder of pictures, `v7w_2358727.jpg` and so on.
+        images: the folder of images, `v7w_2358727.jpg` and so on.
         seed: another order of the choices.
     """
 
@@ -47,10 +47,13 @@ class Visual7WQuestions(QuestionSource):
         self.seed = seed
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of train, val and test, as far as the file has them.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
-            UserError: the file or the folder of pictures is missing, or the file is not of this form.
+            UserError: the file or the folder of images is missing, or the file is not of this form.
         """
         rows = read_visual7w(self.file, self.images, self.seed)
         if not self.images.is_dir():
@@ -59,7 +62,15 @@ class Visual7WQuestions(QuestionSource):
 
 
 def read_visual7w(file: Path, images: Path, seed: int) -> dict[str, list[QuestionRow]]:
-    """The rows of each split that has some; see `Visual7WQuestions`.
+    """Read `dataset.json`; see `Visual7WQuestions`.
+
+    Args:
+        file: the JSON file.
+        images: the folder of images.
+        seed: seed of the order of choices.
+
+    Returns:
+        The rows of each split that has some.
 
     Raises:
         UserError: the file is missing or not of the form, or an id is there twice.
@@ -93,7 +104,7 @@ def read_visual7w(file: Path, images: Path, seed: int) -> dict[str, list[Questio
 def _row(
     pair: Mapping[str, Any], image_id: int, path: str, boxes: Mapping[int, list[float]] | None, seed: int
 ) -> QuestionRow | None:
-    """None where there is nothing to choose from."""
+    """Return a row, or None where there is nothing to choose from."""
     wrong = pair.get("multiple_choices")
     choices = [pair.get("answer"), *wrong] if isinstance(wrong, list) else []
     wanted = str if boxes is None else int
@@ -119,7 +130,7 @@ def _row(
 
 
 def _boxes(file: Path, entries: Any) -> dict[int, list[float]]:
-    """x, y, width and height by the id of the box."""
+    """Return x, y, width and height by the id of the box."""
     check_records(f"{file} is not {_WHAT}", "boxes", entries, _BOX)
     found: dict[int, list[float]] = {}
     for number, box in enumerate(entries):

@@ -1,4 +1,4 @@
-"""Questions with four choices about the scenes, written and read in the form of Visual7W."""
+"""Questions with four choices about the scenes, in the format of Visual7W."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 @QUESTION_SOURCES.register("visual7w_scenes")
 class Visual7WScenes(QuestionSource):
-    """What, where and how about each of the pictures that `name: scenes` draws, or which of four places.
+    """Questions about the images of the caption source `scenes`: what, where and how, or which of four boxes.
 
     The type of a question is its first word: there is nobody in the scenes to ask who, when or why about.
     Each choice is right as often as the others, whatever the words of a question.
 
     Args:
-        kind: answers in words, or places to point at.
-        num_train: pictures to train on.
-        num_val: pictures to validate on.
-        num_test: pictures to test on.
-        seed: other pictures and questions. A split is the same whatever the sizes of all three.
-        folder: where they are kept; by default in the user's cache.
+        kind: choices are texts (telling), or boxes (pointing).
+        num_train: images to train on.
+        num_val: images to validate on.
+        num_test: images to test on.
+        seed: seed of images and questions; a split is the same whatever the sizes of all three.
+        folder: the folder they are kept in; by default in the user's cache.
 
     Raises:
         UserError: a split would be empty or too large.
@@ -44,7 +44,10 @@ class Visual7WScenes(QuestionSource):
         self.scenes = Scenes(num_train, num_val, num_test, seed, folder)
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """A table for train, val and test; draws the pictures first if they are not there yet.
+        """Return the rows of train, val and test; draw the images first where there are none.
+
+        Returns:
+            A table for each split.
 
         Raises:
             UserError: the folder holds something else.

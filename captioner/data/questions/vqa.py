@@ -1,4 +1,4 @@
-"""VQA v1 and v2 in the official files: open-ended or multiple choice questions about COCO's pictures."""
+"""VQA v1 and v2 in the official files: open-ended or multiple choice questions about COCO's images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,19 +23,19 @@ FOLDERS = ("", "questions", "annotations", "Questions", "Annotations")
 class Vqa(QuestionSource):
     """VQA by its official names: `v2_OpenEnded_mscoco_val2014_questions.json` and so on.
 
-    The files lie in `folder`, or in `questions/` and `annotations/` in it; the pictures,
+    The files are in `folder`, or in `questions/` and `annotations/` in it; the images,
     `COCO_val2014_000000000042.jpg`, in a folder named for their split. Questions of test2015 and
     test-dev2015 have no answers.
 
     Args:
-        folder: holds the files and, unless `images` says otherwise, the folders of pictures.
+        folder: holds the files and, unless `images` says otherwise, the folders of images.
         train: the official split, or splits, to train on.
         val: the same to validate on.
         test: the same to test on.
         version: v1 (Antol et al., 2015) or v2 (Goyal et al., 2017), whose questions come in pairs that two
-            pictures answer differently.
+            images answer differently.
         multiple_choice: the questions of v1 with 18 answers to choose from.
-        images: where the folders of pictures lie, or the one folder of all pictures.
+        images: where the folders of images are, or the one folder of all images.
 
     Raises:
         UserError: v2 has no multiple choice.
@@ -63,7 +63,10 @@ class Vqa(QuestionSource):
         }
 
     def tables(self) -> "Mapping[str, Dataset]":
-        """The tables of the splits that are asked for.
+        """Return the rows of each split.
+
+        Returns:
+            A table for each split that there is.
 
         Raises:
             UserError: a file or folder is missing (the sentence says where to get it), or not of the form.

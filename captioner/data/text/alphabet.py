@@ -1,4 +1,4 @@
-"""Corpus to numbers and back, by characters or by bytes."""
+"""Encode texts as token ids and decode them, by characters or by bytes."""
 
 import codecs
 from collections.abc import Callable, Iterable
@@ -12,6 +12,7 @@ from captioner.vocabulary import SPECIAL, Vocabulary
 
 Unit = Literal["characters", "bytes"]
 Numbers = NDArray[np.int32]
+"""Token ids of a text."""
 
 
 class Alphabet:
@@ -32,12 +33,18 @@ class Alphabet:
 
     @classmethod
     def of(cls, text: str | bytes, unit: Unit) -> "Alphabet":
-        """The alphabet of a text."""
+        """Return the alphabet of a text."""
         symbols = map(chr, range(256)) if unit == "bytes" else sorted(set(_as_text(text)))
         return cls(Vocabulary([*SPECIAL, *symbols]), unit)
 
     def encode(self, text: str | bytes) -> Numbers:
-        """Numbers of the symbols, as in the vocabulary.
+        """Encode a text.
+
+        Args:
+            text: characters or bytes.
+
+        Returns:
+            Token ids of the symbols, as in the vocabulary.
 
         Raises:
             UserError: a character is not in the alphabet.
@@ -53,7 +60,13 @@ class Alphabet:
         return numbers
 
     def spell(self, text: str) -> list[int]:
-        """Numbers of a string, as a list: what `Vocabulary.spell` gives of a word.
+        """Encode a string that a search requires or bans, as `Vocabulary.spell` does a word.
+
+        Args:
+            text: the string.
+
+        Returns:
+            Token ids, as a list.
 
         Raises:
             UserError: a character is not in the alphabet.
@@ -62,18 +75,18 @@ class Alphabet:
         return numbers
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """The text; bytes that are no UTF-8 become U+FFFD."""
+        """Return the text of token ids; bytes that are no UTF-8 become U+FFFD."""
         return self.decoder()(numbers)
 
     def decoder(self) -> Callable[[Iterable[int]], str]:
-        """Decodes a text that comes in pieces: a character is given out once all its bytes are there."""
+        """Return a function that decodes a text by pieces: a character is returned with its last byte."""
         if self.unit == "characters":
             return lambda numbers: "".join(self.symbols[number - len(SPECIAL)] for number in numbers)
         incremental = codecs.getincrementaldecoder("utf-8")("replace")
         return lambda numbers: incremental.decode(bytes(number - len(SPECIAL) for number in numbers))
 
     def names(self, numbers: Iterable[int]) -> list[str]:
-        """Each symbol by itself: the character, or of a byte its two digits."""
+        """Return the name of each symbol: the character, or the two digits of a byte."""
         shown = self.symbols if self.unit == "characters" else [f"{byte:02x}" for byte in range(256)]
         return [shown[number - len(SPECIAL)] for number in numbers]
 

@@ -10,7 +10,13 @@ from captioner.data.text.streams import Chunks, Stream, TextBatch, divide
 
 
 class TextData(TrainingData[TextBatch]):
-    """A text as Lightning asks for it: `batch_size` contiguous streams, chunk after chunk."""
+    """A corpus as contiguous streams, for truncated backpropagation through time.
+
+    Args:
+        source: the corpus.
+        batch_size: streams of training.
+        num_workers: processes that make batches.
+    """
 
     def __init__(self, source: Corpus, batch_size: int, num_workers: int = 0) -> None:
         self.source, self.batch_size, self.num_workers = source, batch_size, num_workers
@@ -21,18 +27,18 @@ class TextData(TrainingData[TextBatch]):
         self.about = fingerprint(text, source.unit)
 
     def chunks(self, split: str) -> Chunks:
-        """The chunks of a part: whole ones of equal streams to train on, all there is otherwise."""
+        """Return the chunks of a split: whole ones of equal streams for training, else the whole text."""
         train = split == "train"
         num_streams = self.batch_size if train else self.source.validation_streams
         streams: list[Stream] = divide(self.cut.parts[split], num_streams, whole=not train)
         return Chunks(self.numbers, streams, self.source.chunk_length, whole=not train)
 
     def training_loader(self) -> ResumableLoader[TextBatch]:
-        """The chunks of training in their order, again and again."""
+        """Return the loader of training: chunks in their order."""
         return self._loader("train", resumes=True)
 
     def validation_loader(self) -> Any:
-        """The chunks of val in their order, or nothing where there is none."""
+        """Return the loader of validation: chunks in their order, none where there is no such split."""
         return self._loader("val") if self.source.val_fraction else []
 
     def _loader(self, split: str, resumes: bool = False) -> ResumableLoader[TextBatch]:

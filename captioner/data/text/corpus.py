@@ -1,4 +1,4 @@
-"""Corpus to learn from: the Python standard library's own source, or any files."""
+"""A corpus for language models: the source of Python's standard library, or any files."""
 
 import glob
 import hashlib
@@ -15,6 +15,7 @@ from captioner.errors import UserError, nearest
 from captioner.registry import Registry
 
 CORPORA: Registry["Corpus"] = Registry("corpus", "captioner.data.text")
+"""Corpora, by the `name` of a config's `data`."""
 
 PACKAGES = (
     *("asyncio", "collections", "concurrent", "email", "http", "json"),
@@ -24,7 +25,7 @@ PACKAGES = (
 
 
 class FoundText(NamedTuple):
-    """A text, and what is wrong with each file that was left out of it."""
+    """A text, and the reason for each file that was left out of it."""
 
     text: str | bytes
     problems: list[str]
@@ -32,17 +33,17 @@ class FoundText(NamedTuple):
 
 @CORPORA.register("corpus")
 class Corpus:
-    """A text, how it is parted, and how it is cut into chunks.
+    """A text, how it is split, and how it is cut into chunks.
 
     Args:
         path: a file, a folder (all files in it, by name) or a pattern; by default the source of Python's
             standard library: its public modules and some packages, in order, those in plain ASCII.
-        unit: what is a symbol; with bytes any file will do, text or not.
-        split: how train, val and test are parted (`streams.cut_text`).
-        val_fraction: of the text; 0 leaves nothing out, and nothing to validate on.
-        test_fraction: likewise.
-        chunk_length: characters of every stream that an update is made from.
-        validation_streams: in how many streams, each from a zero state, val is read: 1 is exact, more faster.
+        unit: symbols are characters or bytes; bytes allow any file, text or not.
+        split: how train, val and test are split (`streams.cut_text`).
+        val_fraction: share of the text for val; 0 for no validation.
+        test_fraction: share of the text for test.
+        chunk_length: symbols of every stream in an update.
+        validation_streams: streams of val, each from a zero state: 1 is exact, more are faster.
 
     Raises:
         UserError: an option is out of range.
@@ -74,18 +75,24 @@ class Corpus:
         self.chunk_length, self.validation_streams = chunk_length, validation_streams
 
     def read(self) -> str | bytes:
-        """The whole text; that files were left out of it is said on standard error.
+        """Read the whole text; the number of files left out goes to standard error.
+
+        Returns:
+            The text.
 
         Raises:
-            UserError: there is none; a file is empty, binary or not UTF-8.
+            UserError: there is no text; a single file is empty, binary or not UTF-8.
         """
-        text, problems = self.look()
+        text, problems = self.read_files()
         if problems:
             print(f"{len(problems)} files are left out; the first: {problems[0]}", file=sys.stderr)
         return text
 
-    def look(self) -> FoundText:
-        """The whole text, and why files were left out of it.
+    def read_files(self) -> FoundText:
+        """Read the whole text.
+
+        Returns:
+            The text, and why files were left out of it.
 
         Raises:
             UserError: as `read`.
@@ -107,10 +114,17 @@ class Corpus:
         return found
 
     def cut(self, length: int, batch_size: int) -> Cut:
-        """How a text of that length is parted for `batch_size` streams.
+        """Split a text for training.
+
+        Args:
+            length: its length in symbols.
+            batch_size: streams of training.
+
+        Returns:
+            The stretches of each split.
 
         Raises:
-            UserError: it is too short; says how much is needed.
+            UserError: the text is too short; the message has the length that is needed.
         """
         needed = batch_size * self.chunk_length
         cut = self._cut(length, batch_size)
@@ -130,10 +144,18 @@ class Corpus:
         return cut
 
     def cut_to_read(self, split: str, length: int, batch_size: int) -> Cut:
-        """The same, where only `split` will be read.
+        """Split a text of which only one split is read.
+
+        Args:
+            split: the split.
+            length: length of the text in symbols.
+            batch_size: streams of training.
+
+        Returns:
+            The stretches of each split.
 
         Raises:
-            UserError: there is no such split, or nothing in it.
+            UserError: there is no such split, or it is empty.
         """
         cut = self._cut(length, batch_size)
         if split not in cut.parts:
@@ -152,13 +174,16 @@ class Corpus:
 
 
 def fingerprint(text: str | bytes, unit: Unit) -> dict[str, int | str]:
-    """What tells a text from others: its length and its SHA-256."""
+    """Return what identifies a text: its length and its SHA-256."""
     raw = text if isinstance(text, bytes) else text.encode()
     return {unit: len(text), "sha256": hashlib.sha256(raw).hexdigest()}
 
 
 def standard_library() -> list[Path]:
-    """The files of Python's standard library that are read, in their order.
+    """Return the source files of Python's standard library.
+
+    Returns:
+        Its public modules and the packages in PACKAGES, sorted.
 
     Raises:
         UserError: this Python came without its source.
@@ -171,7 +196,7 @@ def standard_library() -> list[Path]:
 
 
 def _found(path: str) -> list[Path]:
-    """The files that a user names, by name."""
+    """Return the files that a user names, sorted."""
     place = Path(path).expanduser()
     if place.is_file():
         return [place]
@@ -193,7 +218,7 @@ def _one(file: Path) -> str:
 
 
 def _readable(files: Iterable[Path]) -> tuple[list[str], list[str]]:
-    """The texts of files, and why those that hold none are left out."""
+    """Return the texts of files, and why others are left out."""
     texts, problems = [], []
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""A text as contiguous streams: where each begins, and the chunks they are read in.
+"""Cut a text into contiguous streams, and these into chunks.
 
 N streams, T characters of a chunk.
 """
@@ -27,12 +27,12 @@ class Stream(NamedTuple):
 class TextBatch(NamedTuple):
     """The next chunk of every stream."""
 
-    tokens_NT: Tensor  # one more than is read: all but the last are read, all but the first predicted
-    starts: bool  # whether the text starts here: there is no state to carry
+    tokens_NT: Tensor  # T + 1 tokens: all but the last are inputs, all but the first targets
+    starts: bool  # whether the text starts here, with a zero state
 
 
 class Cut(NamedTuple):
-    """How a text is parted: its length, which a split may crop, and the stretches of each part."""
+    """A split text: its length, which may be cropped, and the stretches of each split."""
 
     length: int
     parts: dict[str, list[Stream]]
@@ -41,27 +41,26 @@ class Cut(NamedTuple):
 def cut_text(
     split: Split, length: int, val_fraction: float, test_fraction: float, batch_size: int, chunk_length: int
 ) -> Cut:
-    """Part a text into train, val and test.
+    """Split a text into train, val and test.
 
     tail:      contiguous: train, then val, then test at the end (nanoGPT: the last tenth is val)
     torch_rnn: the same with torch-rnn's rounding, which gives what is left over to train
     char_rnn:  the text lies in `batch_size` rows and is cropped to whole chunks; the last columns of chunks
                of every row are val: islands in the text, each preceded by text of train
 
-    A part may come out empty.
+    Args:
+        split: one of the above.
+        length: of the text.
+        val_fraction: share of val.
+        test_fraction: share of test.
+        batch_size: rows of char_rnn.
+        chunk_length: symbols of a chunk of char_rnn.
+
+    Returns:
+        The stretches of each split, some of which may be empty.
     """
     if split == "char_rnn":
-        columns = length // (batch_size * chunk_length)
-        train = int(columns * (1 - val_fraction - test_fraction) + 1e-9)
-        val = int(columns * val_fraction + 1e-9) if test_fraction else columns - train
-        cropped = columns * batch_size * chunk_length
-        sizes = {"train": train, "val": val, "test": columns - train - val}
-        parts, column = {}, 0
-        for name, size in sizes.items():
-            starts = [row * columns * chunk_length + column * chunk_length for row in range(batch_size)]
-            parts[name] = [Stream(start, size * chunk_length) for start in starts]
-            column += size
-        return Cut(cropped, parts)
+        return _cut_rows(length, val_fraction, test_fraction, batch_size, chunk_length)
     if split == "torch_rnn":
         val, test = int(val_fraction * length), int(test_fraction * length)
         bounds = [0, length - val - test, length - test, length]
@@ -73,10 +72,33 @@ def cut_text(
     return Cut(length, parts)
 
 
-def divide(stretches: Sequence[Stream], num_streams: int, whole: bool) -> list[Stream]:
-    """One stretch as streams of equal length; several are streams already.
+def _cut_rows(
+    length: int, val_fraction: float, test_fraction: float, batch_size: int, chunk_length: int
+) -> Cut:
+    columns = length // (batch_size * chunk_length)
+    train = int(columns * (1 - val_fraction - test_fraction) + 1e-9)
+    val = int(columns * val_fraction + 1e-9) if test_fraction else columns - train
+    cropped = columns * batch_size * chunk_length
+    sizes = {"train": train, "val": val, "test": columns - train - val}
+    parts, column = {}, 0
+    for name, size in sizes.items():
+        starts = [row * columns * chunk_length + column * chunk_length for row in range(batch_size)]
+        parts[name] = [Stream(start, size * chunk_length) for start in starts]
+        column += size
+    return Cut(cropped, parts)
 
-    `whole` leaves nothing out, which makes the last stream shorter; otherwise up to N - 1 characters are.
+
+def divide(stretches: Sequence[Stream], num_streams: int, whole: bool) -> list[Stream]:
+    """Divide one stretch into streams of equal length; several stretches are streams already.
+
+    Args:
+        stretches: of a split.
+        num_streams: N.
+        whole: whether nothing is left out, which makes the last stream shorter; otherwise up to N - 1
+            symbols are left out.
+
+    Returns:
+        The streams.
     """
     if len(stretches) != 1:
         return list(stretches)
@@ -87,10 +109,14 @@ def divide(stretches: Sequence[Stream], num_streams: int, whole: bool) -> list[S
 
 
 class Chunks:
-    """Item c is chunk c of every stream: `Batches` of one item each, to be read in order.
+    """The chunks of a text: sample c is chunk c of every stream; they are read in order, one a batch.
 
-    `whole` gives the last chunk too, which may be shorter, and PAD where a stream has ended; otherwise only
-    chunks of T characters in all streams.
+    Args:
+        text: token ids of the whole text.
+        streams: N streams.
+        chunk_length: T.
+        whole: whether the last chunk is kept, which may be shorter, with PAD where a stream has ended;
+            otherwise all chunks have T symbols in all streams.
     """
 
     def __init__(self, text: Numbers, streams: Sequence[Stream], chunk_length: int, whole: bool) -> None:
@@ -104,12 +130,12 @@ class Chunks:
     def __len__(self) -> int:
         return -(-self.total // self.chunk_length)
 
-    def __getitems__(self, places: list[SampleIndex]) -> TextBatch:
-        """The chunk of the one place."""
-        (place,) = places
-        begin = place.number * self.chunk_length
-        places_T = np.arange(begin, min(begin + self.chunk_length, self.total) + 1)
-        # The text goes round: char-rnn predicts its first character after its last.
-        tokens_NT = self.text.take(self.starts_N1 + places_T, mode="wrap")
-        tokens_NT = np.where(places_T <= self.lengths_N1, tokens_NT, PAD)
-        return TextBatch(torch.from_numpy(tokens_NT).long(), place.number == 0)
+    def __getitems__(self, indices: list[SampleIndex]) -> TextBatch:
+        """Return the chunk of the one index."""
+        (index,) = indices
+        begin = index.number * self.chunk_length
+        positions_T = np.arange(begin, min(begin + self.chunk_length, self.total) + 1)
+        # The text wraps around: char-rnn predicts its first character after its last.
+        tokens_NT = self.text.take(self.starts_N1 + positions_T, mode="wrap")
+        tokens_NT = np.where(positions_T <= self.lengths_N1, tokens_NT, PAD)
+        return TextBatch(torch.from_numpy(tokens_NT).long(), index.number == 0)

@@ -1,4 +1,4 @@
-"""What every source of pairs to translate is: a table per split."""
+"""The interface of pair sources: a table of texts and their translations per split."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -11,30 +11,33 @@ if TYPE_CHECKING:
 
 
 class PairRow(TypedDict):
-    """A row of a table: a text, and what it is to become. Neither is empty; white space is single spaces."""
+    """A row of a table: a text and its translation. Neither is empty; white space is single spaces."""
 
     source: str
     target: str
-    kind: str  # what is to be done, where there are several things to do; else empty
+    kind: str  # kind of the pair where there are several; else empty
 
 
 class PairSource(ABC):
-    """Pairs of texts somewhere. Subclasses are final and write `tables`.
+    """Pairs of texts to translate. Subclasses are final and write `tables`.
 
-    Nothing is read when it is made, so that a wrong option is refused before any data is touched.
+    Nothing is read in the constructor, so that a wrong option is refused before any data is read.
     """
 
     @abstractmethod
     def tables(self) -> "Mapping[str, Dataset]":
-        """A `datasets.Dataset` of `PairRow` for each split; the usual names are train, val, test.
+        """Return the rows of each split.
+
+        Returns:
+            A `datasets.Dataset` of `PairRow` for each split; the usual names are train, val and test.
 
         Raises:
-            UserError: a file is missing or not of the expected form, or a split comes out empty.
+            UserError: a file is missing or not of the expected form, or a split is empty.
         """
 
 
 def pair_table(rows: Iterable[PairRow]) -> "Dataset":
-    """Rows as a `datasets` table with fixed column types, so that an empty split has them too."""
+    """Return rows as a `datasets` table with fixed column types, which an empty split has too."""
     from datasets import Dataset, Features, Value
 
     columns = Features({key: Value("string") for key in PairRow.__annotations__})
@@ -43,3 +46,4 @@ def pair_table(rows: Iterable[PairRow]) -> "Dataset":
 
 
 PAIR_SOURCES: Registry[PairSource] = Registry("pair set", "captioner.data.translation")
+"""Sources of pairs, by the `name` of a config's `data`."""

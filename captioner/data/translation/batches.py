@@ -1,4 +1,4 @@
-"""Pairs to translate as batches.      B pairs, L symbols of a source, K = 1 translation, T time."""
+"""Batches of pairs to translate.      B pairs, L symbols of a source, K = 1 translation, T time."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class PairBatch(NamedTuple):
-    """Sources of one length, as symbols or as features of them; those with the longest targets come first."""
+    """Pairs whose sources have one length; those with the longest targets come first."""
 
-    numbers_B: Tensor  # which pairs of the split
-    sources: Tensor  # sources_BL, or features_BLF
-    tokens_BKT: Tensor  # <bos> symbols <eos>, filled up with <pad>
+    numbers_B: Tensor  # indices of the pairs in the split
+    sources: Tensor  # token ids sources_BL, or features_BLF
+    tokens_BKT: Tensor  # <bos> symbols <eos>, padded with <pad>
 
 
 class PairItems:
-    """One split as batches of `PairBatch`; the sources of a batch have one length: see `lengths`."""
+    """The samples of a split; `lengths` are those of the sources, which are equal within a batch."""
 
     def __init__(self, rows: "Dataset", symbols: Symbols) -> None:
         self.sources = [symbols.encode(source) for source in rows["source"][:]]
@@ -38,8 +38,8 @@ class PairItems:
     def __len__(self) -> int:
         return len(self.sources)
 
-    def __getitems__(self, places: list[SampleIndex]) -> PairBatch:
-        numbers = sorted((place.number for place in places), key=lambda number: -len(self.targets[number]))
+    def __getitems__(self, indices: list[SampleIndex]) -> PairBatch:
+        numbers = sorted((index.number for index in indices), key=lambda number: -len(self.targets[number]))
         return PairBatch(
             torch.tensor(numbers),
             torch.tensor([self.sources[number] for number in numbers]),
@@ -48,27 +48,42 @@ class PairItems:
 
 
 class PairData(TrainingData[PairBatch]):
-    """Pairs for training and validation. `connect` says in which symbols, and how batches are made."""
+    """Pairs for training and validation, from the tables of a pair source."""
 
     def __init__(self, tables: "Mapping[str, Dataset]") -> None:
         self.tables = tables
 
     def symbols(self, unit: Unit, min_count: int, max_size: int | None) -> Symbols:
-        """The symbols of the training pairs, of sources and targets together."""
+        """Return the symbols of the training pairs, of sources and targets together.
+
+        Args:
+            unit: whether symbols are characters or words.
+            min_count: how often a symbol must occur.
+            max_size: symbols at most; None for all.
+
+        Returns:
+            The symbols.
+        """
         train = rows_of(self.tables, "train")
         return Symbols.of(chain(train["source"][:], train["target"][:]), unit, min_count, max_size)
 
     def connect(self, symbols: Symbols, training: TrainingConfig, seed: int) -> None:
-        """Say who will read the pairs, and how batches are made."""
+        """Set the symbols.
+
+        Args:
+            symbols: encode sources and targets.
+            training: batch size.
+            seed: seed of the order.
+        """
         self.training, self.seed = training, seed
         self.train, self.val = (PairItems(rows_of(self.tables, name), symbols) for name in ("train", "val"))
 
     def training_loader(self) -> ResumableLoader[PairBatch]:
-        """Training batches in a new order every epoch."""
+        """Return training batches, in a new order every epoch."""
         return self._loader(self.train, shuffle=True)
 
     def validation_loader(self) -> ResumableLoader[PairBatch]:
-        """Validation batches, always in the same order."""
+        """Return validation batches, always in the same order."""
         return self._loader(self.val, shuffle=False)
 
     def _loader(self, items: PairItems, shuffle: bool) -> ResumableLoader[PairBatch]:

@@ -1,4 +1,4 @@
-"""Texts as the symbols that a model reads and writes one after the other: characters or words."""
+"""Tokenize texts for translation: symbols are characters or words."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -11,7 +11,7 @@ Unit = Literal["characters", "words"]
 
 
 class Symbols:
-    """Texts to numbers and back. Every run of white space is one space.
+    """Encode texts as token ids and decode them. Every run of white space is one space.
 
     >>> found = Symbols.of(["one ton", "one"], "words")
     >>> found.encode(" one  new ton"), found.decode([5, 4, 2])
@@ -26,22 +26,38 @@ class Symbols:
     def of(
         cls, texts: Iterable[str], unit: Unit, min_count: int = 1, max_size: int | None = None
     ) -> "Symbols":
-        """The symbols of texts, as far as they are frequent."""
+        """Make the symbols of texts.
+
+        Args:
+            texts: the texts.
+            unit: whether symbols are characters or words.
+            min_count: how often a symbol must occur.
+            max_size: symbols at most; None for all.
+
+        Returns:
+            The symbols, the most frequent first.
+        """
         return cls(Vocabulary.from_texts((_split(text, unit) for text in texts), min_count, max_size), unit)
 
     def split(self, text: str) -> list[str]:
-        """The symbols of a text."""
+        """Return the symbols of a text."""
         return _split(text, self.unit)
 
     def encode(self, text: str) -> list[int]:
-        """Numbers of a text's symbols; one that is not known is `<unk>`."""
+        """Return the token ids of a text; an unknown symbol is `<unk>`."""
         return self.vocabulary.encode(self.split(text))
 
     def encode_known(self, text: str) -> list[int]:
-        """Numbers of a text's symbols.
+        """Encode a text to translate.
+
+        Args:
+            text: the text.
+
+        Returns:
+            Token ids.
 
         Raises:
-            UserError: there are none, or one is not known.
+            UserError: the text is empty, or a symbol is not known.
         """
         found = self.split(text)
         if not found:
@@ -52,7 +68,13 @@ class Symbols:
         return numbers
 
     def spell(self, word: str) -> list[int]:
-        """Numbers of a word, or of a string of characters, that a search is to say or not to say.
+        """Encode a word, or a string of characters, that a search requires or bans.
+
+        Args:
+            word: the word.
+
+        Returns:
+            Token ids.
 
         Raises:
             UserError: it is not known.
@@ -60,11 +82,11 @@ class Symbols:
         return self.vocabulary.spell(word) if self.unit == "words" else self.encode_known(word)
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """The text of numbers, up to the first `<eos>`."""
+        """Return the text of token ids, up to the first `<eos>`."""
         return self.join(self.vocabulary.decode(numbers))
 
     def join(self, found: Iterable[str]) -> str:
-        """The text of symbols."""
+        """Return the text of symbols."""
         return ("" if self.unit == "characters" else " ").join(found)
 
     def _refusal(self, found: list[str], place: int) -> str:
