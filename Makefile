@@ -1,18 +1,34 @@
 # make demo: train the captioner on pictures it draws itself, evaluate it, look inside.   make test: the tests.
-# make lint: ruff and mypy.   make bench: each claim of speed, measured beside what it is compared with.
-PYTHON ?= python3.11
+# make lint: ruff, pydoclint and mypy.   make test-processors: the tests that depend on the processor, on each kind.
+# make bench: each claim of speed, measured beside what it is compared with.
+NEWER = python3.11 python3.12 python3.13 python3.14 python3 python
+IS_NEW = -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell for python in $(NEWER); do $$python $(IS_NEW) && echo $$python && break; done)
 BIN := .venv/bin
 SCENES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/captioner/scenes-*
+# A process a core, each with one thread: together they are faster than one process with all of them.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+# Folders whose results pass through kernels that differ from processor to processor.
+NUMERIC := tests/cells tests/decoders tests/heads tests/search tests/encoders tests/insight tests/test_attention.py
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-processors lint bench clean
 
 demo: .venv/installed
-	$(BIN)/python scripts/train.py --task caption
-	$(BIN)/python scripts/evaluate.py --split test --shuffled
-	$(BIN)/python scripts/caption.py $$(ls $$(ls -dt $(SCENES) | head -1)/images/test/*.png | head -4)
+	@started=$$(date +%s); set -ex; \
+	$(BIN)/python scripts/train.py --task caption; \
+	$(BIN)/python scripts/evaluate.py --split test --shuffled; \
+	$(BIN)/python scripts/caption.py $$(ls $$(ls -dt $(SCENES) | head -1)/images/test/*.png | head -4); \
+	set +x; echo "make demo took $$(( ($$(date +%s) - started + 30) / 60 )) minutes, the packages apart"
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-processors: .venv/installed
+	ATEN_CPU_CAPABILITY=default $(PYTEST) $(NUMERIC)
+	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) $(NUMERIC)
+	if grep -qs avx512f /proc/cpuinfo; then ATEN_CPU_CAPABILITY=avx512 $(PYTEST) $(NUMERIC); fi
+	MKL_CBWR=COMPATIBLE $(PYTEST) $(NUMERIC)
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(NUMERIC)
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -21,6 +37,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 bench: .venv/installed
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/metrics.py
@@ -28,6 +45,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/cells.py
 
 .venv/installed: pyproject.toml
+	test -n "$(PYTHON)" || (echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" && exit 2)
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'

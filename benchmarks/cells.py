@@ -3,16 +3,16 @@
     python benchmarks/cells.py
     python benchmarks/cells.py --keep-memory
 
-Forward and backward of a whole sequence, with an input that asks for a gradient, all sides in turns in one
-process. Cells differ in how much they multiply, so times are given for a multiply-add: 3 H^2 of them for each
-row, time and matrix (forward, gradient of the input, gradient of the weight). The limit is a bare loop that
-makes these products and nothing else. A side runs once more before each time it is timed, to meet the memory
-as it leaves it itself. Ratios are medians of the ratios of single rounds. On one thread of a CPU the time is
-the processor's, so that other work on the machine counts little.
+Forward and backward of a whole sequence, with an input that requires a gradient, all sides in turns in one
+process. Cells differ in their number of products, so times are given for a multiply-add: 3 H^2 of them for
+each row, time and matrix (forward, gradient of the input, gradient of the weight). The limit is a bare loop
+that computes these products and nothing else. Before each timed run a side runs once untimed, so that memory
+is in the state in which the side itself leaves it. Ratios are medians of the ratios of single rounds. On one
+thread of a CPU the time is the processor's, so that other work on the machine counts little.
 
-Each size runs in a process of its own, where large preactivations of memory go back to the system when they are free
-and cost their zeros when they come again: at the small size a fifth of nn.LSTM's time. `--keep-memory` has
-them kept, as training does, for all sides.
+Each size runs in a process of its own, where large blocks of memory go back to the system when they are free
+and are filled with zeros when they are allocated again: at the small size a fifth of nn.LSTM's time.
+`--keep-memory` has them kept, as training does, for all sides.
 """
 
 import argparse
@@ -34,7 +34,7 @@ SIZES = ((100, 50, 512), (50, 100, 128))
 
 
 class Size(NamedTuple):
-    """Of a run: times, rows, hidden and input size."""
+    """Sizes of a run: times, rows, hidden and input size."""
 
     T: int
     N: int
@@ -42,7 +42,7 @@ class Size(NamedTuple):
 
 
 class Side(NamedTuple):
-    """What is timed, and how many H x H matrices it multiplies by."""
+    """A timed function, and the number of H x H matrices that it multiplies by."""
 
     run: Callable[[], None]
     matrices: int
@@ -71,7 +71,7 @@ def cell_side(cell: Cell, x_NTE: Tensor) -> Side:
 
 
 def limit_side(cell: Recurrence, x_NTE: Tensor) -> Side:
-    """The products of a cell, the input's for all times at once, and those of weight gradients likewise."""
+    """Compute the products of a cell alone: the input's, and weight gradients, for all times at once."""
     cell = cell.to(x_NTE.device)
     N, T, H = x_NTE.shape
     weight_GE = cell.input.weight.detach()

@@ -1,7 +1,7 @@
 """BLEU, ROUGE-L and CIDEr-D against pycocoevalcap's on the same tokens: `python benchmarks/metrics.py`.
 
 References are the human captions of captions_val2017.json under CAPTIONER_DATA, or else made-up sentences of
-words as frequent as words are (Zipf); a candidate is a reference of its image with some words override_search. Both
+words as frequent as words are (Zipf); a candidate is a reference of its image with some words changed. Both
 sides run in turns in one process, from tokens to the scores of the corpus and of every image, and are timed
 in seconds of one core, so that other work beside them counts little. Expected: the three together at least
 15 times faster, no score different by more than 1e-9, and 100 rewards in 15 ms.
@@ -44,7 +44,7 @@ def made_up_captions(num_images: int) -> Groups:
     return [[[f"w{n}" for n in rng.zipf(1.4, length) % 8000] for length in row] for row in lengths]
 
 
-def override_search(groups: Groups) -> list[list[str]]:
+def change_words(groups: Groups) -> list[list[str]]:
     """A caption of each image with a quarter of its words replaced, and at times cut."""
     rng = random.Random(0)
     words = [word for group in groups for caption in group for word in caption]
@@ -69,13 +69,13 @@ def peer(candidates: list[list[str]], groups: Groups) -> dict[str, Run]:
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
 
-    said = {i: [" ".join(caption)] for i, caption in enumerate(candidates)}
-    truth = {i: [" ".join(caption) for caption in group] for i, group in enumerate(groups)}
+    predictions = {i: [" ".join(caption)] for i, caption in enumerate(candidates)}
+    references = {i: [" ".join(caption) for caption in group] for i, group in enumerate(groups)}
     runs = {}
     for name, scorer in {"BLEU": Bleu(4), "CIDEr-D": Cider(), "ROUGE-L": Rouge()}.items():
         start = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):
-            corpus, each = scorer.compute_score(truth, said)
+            corpus, each = scorer.compute_score(references, predictions)
         runs[name] = Run(time.process_time() - start, corpus, np.array(each).T)
     return runs
 
@@ -145,7 +145,7 @@ def main() -> None:
     file = Path(folder) / "caption_metrics/captions_val2017.json"
     human = file.is_file()
     groups = human_captions(file, options.images) if human else made_up_captions(options.images)
-    candidates = override_search(groups)
+    candidates = change_words(groups)
     kind = "human" if human else "made-up"
     print(f"{len(groups)} images, {sum(map(len, groups))} {kind} captions, medians of {options.rounds} runs")
     compare(candidates, groups, options.rounds)

@@ -19,7 +19,8 @@ from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.errors import UserError
 from captioner.evaluation.caption_split import split_of
 from captioner.images import ImageSource
-from captioner.inference.caption import Caption, Captioner
+from captioner.inference.caption import Captioner
+from captioner.inference.caption_results import Caption
 from captioner.paths import last_model
 
 SEARCHED: dict[str, dict[str, Any]] = {
@@ -58,11 +59,11 @@ def row(name: str, answers: Sequence[Caption], exact: Sequence[Caption]) -> Row:
 
 
 def answers(
-    folder: Path, images: Sequence[tuple[str, ImageSource]], changes: Mapping[str, Any]
+    folder: Path, pictures: Sequence[tuple[str, ImageSource]], changes: Mapping[str, Any]
 ) -> dict[str, Caption]:
-    """Return the first caption of every image that can be read."""
+    """The best caption of every picture that can be read."""
     captioner = Captioner(folder, search=changes)
-    return {one.name: one.captions[0] for one in captioner.stream(images) if not one.problem}
+    return {one.name: one.captions[0] for one in captioner.stream(pictures) if not one.problem}
 
 
 def main() -> None:
@@ -76,18 +77,18 @@ def main() -> None:
     options = parser.parse_args()
     try:
         folder = options.model or last_model("caption")
-        data = Captioner(folder).model.config.data
-        images = split_of(CAPTION_SOURCES.build(data), options.split, options.limit).images
+        source = CAPTION_SOURCES.build(Captioner(folder).model.config.data)
+        pictures = split_of(source, options.split, options.limit).images
         exactly = {"name": "exact", "length_rule": "none", "max_steps": options.max_steps}
         started = time.perf_counter()
-        exact = answers(folder, images, exactly)
+        exact = answers(folder, pictures, exactly)
         seconds = time.perf_counter() - started
         proven = [name for name, caption in exact.items() if caption.proven]
         print(f"{folder}: {len(exact)} pictures of {options.split}, {len(proven)} proven, {seconds:.0f} s\n")
         print("| search | errors | nats missing | words | shorter than 2 |\n| --- | --- | --- | --- | --- |")
         best = [exact[name] for name in proven]
         for name, changes in SEARCHED.items():
-            found = answers(folder, images, changes)
+            found = answers(folder, pictures, changes)
             print(row(name, [found[one] for one in proven], best), flush=True)
         print(row("exact", best, best))
     except UserError as mistake:

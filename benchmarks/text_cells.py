@@ -1,17 +1,18 @@
-"""Every recurrent cell as a character model, all with as many parameters, on one text with one budget.
+"""Every recurrent cell as a character model, with equal numbers of parameters, on one text with one budget.
 
     python benchmarks/text_cells.py
 
 The text is the first million characters of charlm/linux_kernel.txt under CAPTIONER_DATA, the last tenth of it
-val. The size is that of an LSTM of 128 units on one-hot characters; every other cell gets the hidden_dim that
-brings its whole model nearest to it. As in Karpathy, Johnson and Fei-Fei (2016) contiguous streams are read,
-here 25 of 50 characters, with one optimiser and one schedule for all, and one learning rate for all that have
-a gate: a comparison at a small budget, not of what each cell can reach. Losses are in nats a character, with
-95 % intervals by block bootstrap over the val text; another seed moves them too. Seconds are the processor's,
-of one thread, for a whole run with its validation. Under the table: n-gram models of the same parts.
+val. The size is that of an LSTM of 128 units on one-hot characters; every other cell gets the hidden_dim
+whose model is nearest to it in size. As in Karpathy, Johnson and Fei-Fei (2016) training runs over contiguous
+streams, here 25 of 50 characters, with one optimiser and one schedule for all, and one learning rate for all
+cells with gates: a comparison at a small budget, not of the best result of each cell. Losses are in nats a
+character, with 95 % intervals by block bootstrap over the val text; another seed changes them too. Seconds
+are the processor's, of one thread, for a whole run with its validation. Under the table: n-gram models of the
+same parts.
 
-A row is printed when it is done; what trainings say goes to stderr. After a stop, go on with --cells and
-those that are missing.
+A row is printed when it is done; output of the trainings goes to stderr. After an interruption, continue with
+--cells and the missing ones.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import time
 from pathlib import Path
 
 import torch
-from ngrams import measure, table
+from ngrams import evaluate, table
 
 from captioner.cells.base import CELLS
 from captioner.config import Component, Config, TrainingConfig
@@ -39,14 +40,14 @@ TWO_LAYERS = "lstm, 2 layers"
 
 
 def cell_of(name: str) -> Component:
-    """The config of a row of the table."""
+    """Return the config of a row of the table."""
     if name == TWO_LAYERS:
         return {"name": "stacked", "num_layers": 2, "cell": {"name": "lstm"}}
     return {"name": name}
 
 
 def parameters(cell: Component, hidden_dim: int, vocab_size: int) -> int:
-    """Of the whole model, which takes no memory."""
+    """Count the parameters of the whole model, which is not allocated."""
     decoder = {"name": "language_model", "cell": cell | {"hidden_dim": hidden_dim}}
     with torch.device("meta"):
         model = DECODERS.build(decoder, feature_dim=0, vocab_size=vocab_size, endless=True)
@@ -54,7 +55,7 @@ def parameters(cell: Component, hidden_dim: int, vocab_size: int) -> int:
 
 
 def size_for(cell: Component, wanted: int, vocab_size: int) -> int:
-    """The hidden_dim whose model comes nearest to so many parameters, by bisection."""
+    """Find the hidden_dim whose model is nearest to so many parameters, by bisection."""
     low, high = 1, 2
     while parameters(cell, high, vocab_size) < wanted:
         low, high = high, 2 * high
@@ -84,7 +85,7 @@ def config_of(cell: Component, data: Component, epochs: int) -> Config:
 
 
 def row(name: str, data: Component, epochs: int, wanted: int, vocab_size: int) -> str:
-    """A line of the table: a model of about `wanted` parameters, trained."""
+    """Train a model of about `wanted` parameters, and return its line of the table."""
     cell = cell_of(name)
     cell["hidden_dim"] = size_for(cell, wanted, vocab_size)
     started = time.process_time()
@@ -110,7 +111,7 @@ def compare(file: Path, names: list[str], epochs: int) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in names:
         print(row(name, data, epochs, wanted, vocab_size), flush=True)
-    print(f"\n{table(measure(text, source, 'val', 6))}")
+    print(f"\n{table(evaluate(text, source, 'val', 6))}")
 
 
 def main() -> None:

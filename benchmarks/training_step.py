@@ -2,8 +2,8 @@
 
     python benchmarks/training_step.py
 
-The loop does at every word what tutorials do at every word: attention's keys of the whole image, the cell
-on [word; context], the vocabulary. Both sides have the same sizes, soft attention and a scalar gate, and run
+The loop computes at every word what tutorials compute at every word: attention keys of the whole image, the
+cell on [word; context], the logits. Both sides have the same sizes, soft attention and a scalar gate, and run
 in turns in one process, forward and backward; medians are printed, and their ratio.
 """
 
@@ -20,7 +20,7 @@ from captioner.decoders.show_attend_tell import ShowAttendTell
 
 
 class LoopOverWords(nn.Module):
-    """Everything inside the loop."""
+    """The decoder with everything inside the loop."""
 
     def __init__(self, feature_dim: int, vocab_size: int, hidden_dim: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class LoopOverWords(nn.Module):
         self.output = nn.Linear(hidden_dim, vocab_size)
 
     def forward(self, features_BLF: Tensor, tokens_BT: Tensor) -> Tensor:
-        """logits_BTV."""
+        """Compute logits_BTV."""
         mean_BF = features_BLF.mean(dim=1)
         h_BH, c_BH = self.init_h(mean_BF).tanh(), self.init_c(mean_BF).tanh()
         words_BTE = self.words(tokens_BT)
@@ -64,7 +64,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--captions-per-image", type=int, default=1, help="ours may share an image's keys")
+    parser.add_argument("--captions-per-image", type=int, default=1, help="ours shares an image's keys")
     rounds, K = (vars(parser.parse_args())[name] for name in ("rounds", "captions_per_image"))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     N, T, L, F_, V, H = 64, 18, 196, 512, 5000, 512

@@ -29,8 +29,8 @@ def box_in_encoder_view(
     middle = preprocessing.size / (preprocessing.resize_size or preprocessing.size)
     edges = []
     for side, start, length in zip(picture_size, box[:2], box[2:], strict=True):
-        shown = middle * (min(picture_size) if preprocessing.resize == "crop" else side)
-        edges.append([(edge - (side - shown) / 2) / shown for edge in (start, start + length)])
+        view = middle * (min(picture_size) if preprocessing.resize == "crop" else side)
+        edges.append([(edge - (side - view) / 2) / view for edge in (start, start + length)])
     return [edge for pair in zip(*edges, strict=True) for edge in pair]
 
 

@@ -90,7 +90,15 @@ class Registry(Generic[T]):
         return name
 
     def build(self, config: Mapping[str, Any], /, **facts: Any) -> T:
-        """Call what is named in `config` with its other keys, and those of `facts` that it asks for."""
+        """Build the component that a config names.
+
+        Args:
+            config: `name`, and options.
+            **facts: values known only now; the component gets those that its constructor has.
+
+        Returns:
+            The component.
+        """
         self.check(config, facts)
         maker = self[config["name"]]
         known = inspect.signature(maker).parameters

@@ -30,3 +30,10 @@ def first_rows(tree: Tree, count: int) -> Tree:
 def repeat_rows(tree: Tree, times: int) -> Tree:
     """Repeat every row `times` times, the copies next to each other."""
     return map_tree(lambda leaf: leaf.repeat_interleave(times, dim=0), tree)
+
+
+def first_leaf(tree: Tree) -> Tensor:
+    """Return the first tensor of a tree."""
+    while not isinstance(tree, Tensor):
+        tree = tree[0]
+    return tree

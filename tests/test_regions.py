@@ -1,4 +1,4 @@
-"""Boxes against the pixels they hold, and the pointer against its formula."""
+"""Boxes against the pixels inside them, and the pointer against its formula."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ def test_a_box_covers_what_was_painted_there(resize, resize_size, picture_size):
     x, y, width, height = map(round, box)
     picture.paste("white", (x, y, x + width, y + height))
     preprocessing = Preprocessing(60, resize, resize_size)
-    shown = np.asarray(preprocessing.encoder_view(picture))[..., 0] > 127
+    view = np.asarray(preprocessing.encoder_view(picture))[..., 0] > 127
     left, top, right, bottom = (
         60 * edge for edge in box_in_encoder_view([x, y, width, height], picture_size, preprocessing)
     )
-    rows, columns = shown.nonzero()
+    rows, columns = view.nonzero()
     assert rows.min() == pytest.approx(max(top, 0), abs=1)
     assert rows.max() + 1 == pytest.approx(min(bottom, 60), abs=1)
     assert columns.min() == pytest.approx(max(left, 0), abs=1)
@@ -46,7 +46,7 @@ def test_weights_count_the_fine_cells_inside():
         np.testing.assert_allclose(found, cells / cells.sum(), atol=1e-12)
 
 
-def test_a_box_half_outside_is_what_is_inside_of_it_and_one_outside_is_nothing():
+def test_a_box_half_outside_has_the_weights_of_its_inside_and_one_outside_none():
     boxes = torch.tensor([[[-1.0, -2.0, 0.2, 1 / 3]], [[1.5, 0.0, 2.0, 1.0]]], dtype=torch.double)
     found = box_weights(boxes, GRID)
     assert found.shape == (2, 1, 15)

@@ -50,8 +50,8 @@ class Recurrence(Cell):
         gates: names of the gates, each (N, H). Rows of the input matrix are in this order.
         recurrent_matrices: each recurrent matrix and the gates it makes; the first matrix makes the first
             gates.
-        forget_gate: the gate that decides what is kept, and the sign of a bias that keeps more; None: the
-            cell has none.
+        forget_gate: the gate that weights the old state, and the sign of a bias that keeps more of it; None:
+            the cell has none.
         identity_input_gate: the gate that adds the input itself and not a product with it; None: no gate.
         fused_on: device types on which `fused` is the fastest method.
     """

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands.options.search import add_search_arguments, search_changes
-from captioner.commands.printing.captions import words_with_log_probs
+from captioner.commands.printing.captions import with_log_probs
 from captioner.errors import UserError
 from captioner.paths import last_model
 from captioner.search.text_rules import SENTENCE_ONLY
@@ -92,7 +92,7 @@ def _write(writer: "Writer", arguments: argparse.Namespace) -> None:
 def _with_symbols(written: "GeneratedText") -> str:
     """Return the text, its log-probability, and that of every character."""
     symbols = [repr(symbol)[1:-1] for symbol in written.words]
-    figures = words_with_log_probs(symbols, written.word_log_probs)
+    figures = with_log_probs(symbols, written.word_log_probs)
     return f"{written.text}\n{written.log_prob:8.2f}  {figures}"
 
 

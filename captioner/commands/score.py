@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this verb."""
+    """Add the options of this command."""
     add = parser.add_argument
     add("candidates", type=Path, metavar="CANDIDATES", help="captions to score")
-    add("references", type=Path, nargs="+", metavar="REFERENCES", help="what people wrote")
+    add("references", type=Path, nargs="+", metavar="REFERENCES", help="captions by people")
     add("--compare", type=Path, metavar="OTHER", help="captions of the same images to compare with")
     add("--json", action="store_true", help="print results.json instead of a table")
     add("--output", type=Path, metavar="DIR", help="where to write (default: CANDIDATES-scores)")
@@ -58,7 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="python; java; auto: java for what python is not sure of, if installed (default)",
     )
-    add("--training", type=Path, metavar="FILE", help="captions trained on: the share that is new to them")
+    add(
+        "--training",
+        type=Path,
+        metavar="FILE",
+        help="captions trained on: prints the share of candidates that are not among them",
+    )
     add("--idf", type=Path, metavar="NPZ", help="stored document frequencies for CIDEr-D")
     add("--save-idf", type=Path, metavar="NPZ", help="store those of REFERENCES too")
     add("--meteor", action="store_true", help="METEOR too, by its Java program (20 s to start)")
@@ -66,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Score, write, print."""
+    """Score the files, write the results and print them."""
     from captioner.evaluation.caption_files import (
         Request,
         results_of,
@@ -84,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
         tokenizer=arguments.tokenizer,
         training=arguments.training,
         idf=arguments.idf,
-        with_meteor=arguments.meteor,
+        extra_metrics=["meteor"] if arguments.meteor else [],
         num_draws=arguments.resamples,
     )
     scored = score_files(request)

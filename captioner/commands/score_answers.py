@@ -8,7 +8,7 @@ VQA: RESULTS is a list of {"question_id": 42000, "answer": "yes"}, one for each 
 annotations. Prints VQA accuracy in per cent, overall and by type of answer and question, as the official
 script of March 2021 computes it, to the last digit; beside it `lenient`, which normalises answers also where
 all people gave the same, and `pre_2021`, the script that older papers used. Says how many answers each
-rule changed, and how many accuracies would be others without it. With --questions an answer must be one of
+rule changed, and how many accuracies would differ without it. With --questions an answer must be one of
 the choices. Writes results.json and per_question.csv.
 
 DAQUAR: two texts with a question a line, words with commas between. Prints the accuracy of answer sets and,
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this verb."""
+    """Add the options of this command."""
     add = parser.add_argument
     add("results", type=Path, metavar="RESULTS", help="answers to score")
-    add("truth", type=Path, metavar="TRUTH", help="what people answered")
+    add("truth", type=Path, metavar="TRUTH", help="annotators' answers")
     add("--questions", type=Path, metavar="FILE", help="the file of questions: choices are checked")
     add("--explain", type=int, nargs="+", default=[], metavar="ID", help="why these questions score so")
     add("--json", action="store_true", help="print results.json instead of a table")
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Score, write, print."""
+    """Score the files, write the results and print them."""
     if arguments.results.suffix != ".json":
         _run_sets(arguments)
         return
@@ -84,8 +84,8 @@ def _table(scored: "ScoredAnswers") -> str:
 
 
 def _figures(scored: "ScoredAnswers", scores: "AnswerScores") -> dict[str, float]:
-    answer_types = Counter(human.answer_type for human in scored.truth.values())
-    question_types = Counter(human.question_type for human in scored.truth.values())
+    answer_types = Counter(one.answer_type for one in scored.truth.values())
+    question_types = Counter(one.question_type for one in scored.truth.values())
     return {
         "all": scores.overall,
         **{f"  {name} ({answer_types[name]:,})": value for name, value in scores.per_answer_type.items()},
@@ -110,14 +110,16 @@ def _explained(scored: "ScoredAnswers", question_id: int, truth: Path) -> str:
     why = scored.explanations[question_id]
     lines = [
         f"question {question_id}: {scored.questions.get(question_id, '')}".rstrip(": "),
-        f"  said              {why.said!r}",
+        f"  said              {why.prediction!r}",
         *(f"  {change.rule:17} {change.text!r}" for change in why.changes),
         f"  people            {_counted(scored.truth[question_id].answers)}",
     ]
     if why.is_unanimous:
         lines.append("  as written        all people gave the same answer: nothing is normalised")
     else:
-        lines.append(f"  compared          {why.compared.said!r} with {_counted(why.compared.people)}")
+        lines.append(
+            f"  compared          {why.compared.prediction!r} with {_counted(why.compared.annotator_answers)}"
+        )
     lines.append(f"  accuracy          {100 * why.compared.accuracy:.2f}, lenient {100 * why.lenient:.2f}")
     lines += [f"  without {rule}: {100 * value:.2f}" for rule, value in why.decisive.items()]
     return "\n".join(lines)

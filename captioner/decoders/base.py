@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from captioner.cells.base import Cell
 from captioner.registry import Registry
 from captioner.tree import Tree, first_rows, repeat_rows
 
@@ -74,7 +73,6 @@ class Decoder(nn.Module, ABC):
     uses_image: ClassVar[bool] = True
     has_attention: ClassVar[bool] = False
     vocab_size: int
-    cell: Cell
 
     @abstractmethod
     def start(self, features_BLF: Tensor) -> DecoderStart:

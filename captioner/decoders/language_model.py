@@ -67,12 +67,12 @@ class LanguageModel(RecurrentDecoder):
         if embed_dim is not None and embed_dim < 1:
             raise UserError(f"decoder language_model: embed_dim must be at least 1 or null, not {embed_dim}.")
         self.vocab_size = vocab_size
-        self.unsaid = len(SPECIAL) if endless else 0
-        said = vocab_size - self.unsaid
-        self.symbols = None if embed_dim is None else nn.Embedding(said, embed_dim)
-        self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim or said)
+        self.unsaid = len(SPECIAL) if endless else 0  # words that cannot come next: the first numbers
+        num_symbols = vocab_size - self.unsaid
+        self.symbols = None if embed_dim is None else nn.Embedding(num_symbols, embed_dim)
+        self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim or num_symbols)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(self.cell.hidden_dim, said)
+        self.output = nn.Linear(self.cell.hidden_dim, num_symbols)
         initialise([self.output.weight], [], self.cell.hidden_dim, init, init_scale)
         nn.init.zeros_(self.output.bias)
 
@@ -90,8 +90,8 @@ class LanguageModel(RecurrentDecoder):
         if self.symbols is None:
             one_hot = F.one_hot(tokens.long(), self.vocab_size)[..., self.unsaid :]
             return EmbeddedToken(one_hot.to(self.output.weight.dtype))
-        said = (tokens >= self.unsaid).unsqueeze(-1)
-        return EmbeddedToken(self.symbols((tokens - self.unsaid).clamp(min=0)) * said)
+        is_symbol = (tokens >= self.unsaid).unsqueeze(-1)
+        return EmbeddedToken(self.symbols((tokens - self.unsaid).clamp(min=0)) * is_symbol)
 
     def read(self, tokens_NT: Tensor, state: State) -> EncodedText:
         """Run the cell on from a state: outputs at every time, and the last state."""

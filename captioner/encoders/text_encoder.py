@@ -52,7 +52,7 @@ class TextEncoder(nn.Module):
         if embed_dim < 1:
             raise UserError(f"text_encoder: embed_dim must be at least 1, not {embed_dim}.")
         if bidirectional and reverse:
-            raise UserError("text_encoder: reverse has no meaning where both directions are read.")
+            raise UserError("text_encoder: reverse has no meaning where both directions are used.")
         self.words = nn.Embedding(vocab_size, embed_dim)
         self.dropout = nn.Dropout(dropout)
         self.squash = squash

@@ -170,7 +170,7 @@ class Timm(Encoder):
         if fine_tune_from is None:
             if self.learning_rate is not None:
                 raise UserError(
-                    "encoder timm: learning_rate is for fine-tuning; say from where with fine_tune_from."
+                    "encoder timm: learning_rate is for fine-tuning; set fine_tune_from to the first module."
                 )
             return []
         if fine_tune_from == "all":

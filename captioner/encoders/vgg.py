@@ -24,7 +24,7 @@ CONVOLUTIONS = {
 }  # of each block
 CHANNELS = (64, 128, 256, 512, 512)  # of each block
 FULLY_CONNECTED = 4096
-FC_SIDE = 7  # fc6 reads pool5 of a picture of 224 pixels
+FC_SIDE = 7  # of pool5 at 224 pixels, the input of fc6
 
 
 @ENCODERS.register("vgg")
@@ -132,7 +132,7 @@ class VGG(Encoder):
         if fine_tune_from is None:
             if self.learning_rate is not None:
                 raise UserError(
-                    "encoder vgg: learning_rate is for fine-tuning; say from where with fine_tune_from."
+                    "encoder vgg: learning_rate is for fine-tuning; set fine_tune_from to the first layer."
                 )
             return len(names)
         if fine_tune_from == "all":
@@ -183,14 +183,14 @@ def _module_names(depth: int, batch_norm: bool, layer: str) -> list[str]:
     names = layer_names(depth)
     listed: list[str] = []
     for name in names[: names.index(layer) + 1]:
-        place = re.sub("[a-z]", "", name)
+        number = re.sub("[a-z]", "", name)
         if name == "fc6":
             listed.append("flat")
         listed.append(name)
         if name.startswith("conv") and batch_norm:
-            listed.append(f"bn{place}")
+            listed.append(f"bn{number}")
         if not name.startswith("pool"):
-            listed.append(f"relu{place}")
+            listed.append(f"relu{number}")
     return listed
 
 
@@ -230,7 +230,7 @@ def _check(
     if weights == "caffe" and not weights_file:
         raise UserError(
             "encoder vgg: the Caffe weights come from a local file: convert "
-            f"VGG_ILSVRC_{depth}_layers.caffemodel to .pth or .safetensors and say encoder.weights_file=PATH."
+            f"VGG_ILSVRC_{depth}_layers.caffemodel to .pth or .safetensors and set encoder.weights_file=PATH."
         )
 
 

@@ -133,7 +133,7 @@ def report_absent(path: str, absent: Iterable[str], layer: str) -> None:
     """
     names = sorted(absent)
     if names:
-        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         print(
-            f"{path} lacks {len(names)} tensors behind {layer}, which are not used: {shown}", file=sys.stderr
+            f"{path} lacks {len(names)} tensors behind {layer}, which are not used: {listed}", file=sys.stderr
         )

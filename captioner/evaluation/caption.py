@@ -12,10 +12,11 @@ from captioner.data.captions.scenes import Scenes
 from captioner.errors import UserError
 from captioner.evaluation.base import EVALUATIONS, Evaluation, unreadable_notes, write_results
 from captioner.evaluation.caption_split import CaptionSplit, split_of
-from captioner.evaluation.scene_metrics import share_looked_at, share_true
+from captioner.evaluation.scene_metrics import attention_on_objects, share_true
 from captioner.inference.caption import Captioner
 from captioner.inference.caption_results import Captioned
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
+from captioner.metrics.base import figure_labels
 from captioner.metrics.diversity import diversity
 from captioner.metrics.n_best import n_best_scores
 from captioner.metrics.scores import CaptionScores, score_captions
@@ -153,7 +154,7 @@ def _figures(
     figures = scores.as_dict() | {"distinct": variety.distinct_captions, "mean_length": variety.mean_length}
     if isinstance(source, Scenes):
         figures["wholly_true"] = share_true(source, {i: c.text for i, c in captions.items()})
-        figures |= share_looked_at(source, captions, captioner.grid)
+        figures |= attention_on_objects(source, captions, captioner.grid)
     return figures
 
 
@@ -191,7 +192,7 @@ def _write_samples(
 ) -> None:
     per_image = results.scores.per_image
     ranking = {image_id: per_image[image_id][RANKED_BY] for image_id in results.captioned}
-    title += f", {len(ranking)} pictures{page_note(ranking, 'CIDEr-D')}"
+    title += f", {len(ranking)} pictures{page_note(ranking, figure_labels()[RANKED_BY])}"
     samples = []
     for number, image_id in enumerate(shown_on_page(ranking)):
         one = results.captioned[image_id]

@@ -1,4 +1,4 @@
-"""Caption files of any system to scores: no model, no picture and no torch is needed."""
+"""Scores of caption files by any system, without a model, images or torch."""
 
 import csv
 import dataclasses
@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from captioner.data.formats.captions import read_candidates, read_references
 from captioner.errors import UserError
+from captioner.metrics.base import default_metrics
 from captioner.metrics.diversity import diversity, novel_share, self_bleu
 from captioner.metrics.document_frequencies import DocumentFrequencies
-from captioner.metrics.meteor import meteor
 from captioner.metrics.scores import CaptionScores, score_captions
 from captioner.metrics.significance import LEVEL, NUM_DRAWS, Comparison, Interval, compare, intervals
 from captioner.metrics.tokenization.tokenize import tokenize_all
@@ -24,7 +24,7 @@ References = dict[str, list[str]]
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to score and how.
+    """A request to score caption files.
 
     Args:
         candidates: a caption file, as `captioner.data.formats.captions` describes.
@@ -32,9 +32,9 @@ class Request:
         other: candidates of another captioner of the same images, to compare with.
         partial: leave out images that have references and no candidate; otherwise they are a mistake.
         tokenizer: "auto", "python" or "java".
-        training: captions trained on, to tell what share of the candidates is new.
+        training: captions trained on, for the share of candidates that are not among them.
         idf: stored document frequencies for CIDEr-D; None takes those of the references.
-        with_meteor: run METEOR's Java program too.
+        extra_metrics: names of metrics to run besides those that are on by default.
         num_draws: resamples for intervals and tests.
     """
 
@@ -45,12 +45,22 @@ class Request:
     tokenizer: str = "auto"
     training: Path | None = None
     idf: Path | None = None
-    with_meteor: bool = False
+    extra_metrics: Sequence[str] = ()
     num_draws: int = NUM_DRAWS
 
 
 class ScoredCaptions(NamedTuple):
-    """The scores of the candidates, and of another captioner's if asked for."""
+    """The scores of the candidates, and of another captioner if asked for.
+
+    Attributes:
+        captions: the candidates, by image.
+        scores: of `score_captions`.
+        figures: what is printed of them, by name.
+        variety: measures of diversity.
+        intervals: of the figures that have one.
+        other_figures: those of the other captioner; empty without one.
+        comparison: the candidates against the other captioner; empty without one.
+    """
 
     captions: Captions
     scores: CaptionScores[str]
@@ -62,7 +72,13 @@ class ScoredCaptions(NamedTuple):
 
 
 def score_files(request: Request) -> ScoredCaptions:
-    """Read, check, score.
+    """Read caption files, check that they match, and score them.
+
+    Args:
+        request: which files, and how.
+
+    Returns:
+        The scores.
 
     Raises:
         UserError: a file is wrong, images and captions do not match, or what is asked for is not installed.
@@ -79,17 +95,10 @@ def score_files(request: Request) -> ScoredCaptions:
             "a comparison is of the same images."
         )
     frequencies = DocumentFrequencies.load(request.idf) if request.idf else None
-    scores = score_captions(captions, references, request.tokenizer, frequencies)
-    figures = scores.as_dict()
-    if request.with_meteor:
-        found = meteor(scores.tokens, scores.references)
-        figures["meteor"] = found.score
-        for image_scores, score in zip(scores.per_image.values(), found.per_image, strict=True):
-            image_scores["meteor"] = score
+    metrics = {*default_metrics(), *request.extra_metrics}
+    scores = score_captions(captions, references, request.tokenizer, frequencies, metrics)
     variety = _variety(scores.tokens, request)
-    figures |= {"distinct": variety["distinct_captions"], "mean_length": variety["mean_length"]}
-    if "novel" in variety:
-        figures["novel"] = variety["novel"]
+    figures = scores.as_dict() | {name: variety[name] for name in ("mean_length", "novel") if name in variety}
     between = intervals(scores.statistics, request.num_draws)
     if not request.other:
         return ScoredCaptions(captions, scores, figures, variety, between, {}, {})
@@ -108,7 +117,12 @@ def _variety(tokens: list[list[str]], request: Request) -> dict[str, float]:
 
 
 def store_frequencies(references: Sequence[Path], file: Path, tokenizer: str = "auto") -> None:
-    """Write the document frequencies of references, for the CIDEr-D of others.
+    """Write the document frequencies of references, for CIDEr-D of other captions.
+
+    Args:
+        references: caption files.
+        file: to write, an npz file.
+        tokenizer: as for `tokenize_all`.
 
     Raises:
         UserError: a file cannot be read or written.
@@ -123,7 +137,7 @@ def store_frequencies(references: Sequence[Path], file: Path, tokenizer: str = "
 
 
 def _matching(file: Path, references: References, partial: bool) -> Captions:
-    """The candidates of a file, each with references, and one for each image that has some."""
+    """Return the candidates of a file, each with references, and one for each image that has some."""
     captions = read_candidates(file)
     if unknown := [image for image in captions if image not in references]:
         raise UserError(f"{file} captions {_some(unknown)}, unknown to the references.")
@@ -138,12 +152,12 @@ def _matching(file: Path, references: References, partial: bool) -> Captions:
 
 
 def _some(images: Sequence[str]) -> str:
-    """Images by name, the first of them where there are many."""
+    """Return the first of some images by name, and the number of the others."""
     return f"image {images[0]}" + (f" and {len(images) - 1} others" if len(images) > 1 else "")
 
 
 def results_of(request: Request, scored: ScoredCaptions) -> dict[str, Any]:
-    """Everything that was found and all that it depends on, for results.json."""
+    """Return the content of results.json: all scores and all that they depend on."""
     scores = scored.scores
     results: dict[str, Any] = {
         "candidates": str(request.candidates),
@@ -172,7 +186,12 @@ def results_of(request: Request, scored: ScoredCaptions) -> dict[str, Any]:
 
 
 def write_results(folder: Path, results: Mapping[str, Any], scored: ScoredCaptions) -> None:
-    """`results.json`, and `per_image.csv` with a line for each image.
+    """Write `results.json`, and `per_image.csv` with a line for each image.
+
+    Args:
+        folder: where; it is made if needed.
+        results: of `results_of`.
+        scored: the scores of each image.
 
     Raises:
         UserError: the folder cannot be written.

@@ -1,4 +1,7 @@
-"""What drawn pictures allow and photographs do not: is a caption true, did the model look where it should?"""
+"""Metrics of captions of synthetic scenes: whether they are true, and attention on the objects they name.
+
+T words, L locations.
+"""
 
 from collections.abc import Mapping
 
@@ -10,17 +13,25 @@ from captioner.scenes.scene import IMAGE_SIZE, Box
 
 
 def share_true(scenes: Scenes, captions: Mapping[int, str]) -> float:
-    """The share of captions that say everything there is to say, all of it true."""
+    """Return the share of captions that describe the whole scene, all of it truly."""
     verdicts = [judge(text, scenes.scene(image_id)) for image_id, text in captions.items()]
     return sum(map(_is_right, verdicts)) / max(1, len(verdicts))
 
 
-def share_looked_at(
+def attention_on_objects(
     scenes: Scenes, captions: Mapping[int, Caption], grid: tuple[int, int]
 ) -> dict[str, float]:
-    """For the nouns of right captions: attention inside the boxes of what they name, and the boxes' area.
+    """Compute the attention on the objects that right captions name.
 
-    Both are means over nouns, as shares of the picture. Empty for a model that does not attend.
+    Args:
+        scenes: the images.
+        captions: of each image by id, with their attention weights.
+        grid: rows and columns of the locations.
+
+    Returns:
+        `attention_inside`, the attention weight inside the boxes of the named objects, and `box_area`, the
+        share of the image that these boxes cover, both means over the nouns of right captions; empty for a
+        model without attention.
     """
     inside: list[float] = []
     area: list[float] = []

@@ -21,7 +21,7 @@ from captioner.evaluation.base import (
 )
 from captioner.inference.vqa import Answerer, ImageQuestion, Reply, glimpse_titles
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
-from captioner.metrics.answers.answer_sets import NO_WORDNET, wordnet_likeness, wups_scores
+from captioner.metrics.answers.answer_sets import NO_WORDNET, wordnet_similarity, wups_scores
 from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import AnswerScores, HumanAnswers
 
@@ -140,7 +140,7 @@ def _score(
     figures = {"accuracy": scores.overall, **_by_type(scores, answered)}
     notes = []
     if source.answers_are == "set":
-        if likeness := wordnet_likeness():
+        if likeness := wordnet_similarity():
             wups = wups_scores(answers, answered, likeness)
             figures |= {f"WUPS at {threshold}": value for threshold, value in wups.items()}
         else:

@@ -13,9 +13,11 @@ from captioner.images import ImageSource, UnreadableImage
 from captioner.inference.base import PREDICTORS, EncoderInput, ImagePredictor, named
 from captioner.inference.caption_results import Caption, Captioned
 from captioner.models.caption import CaptionModel
-from captioner.search.base import SEARCHES, Hypothesis, StepModel
-from captioner.search.ensemble import Ensemble
+from captioner.search.base import SEARCHES
+from captioner.search.hypothesis import Hypothesis
 from captioner.search.override import override_search, search_settings
+from captioner.search.stepping.ensemble import Ensemble
+from captioner.search.stepping.policy import StepModel
 from captioner.search.trace import SearchTrace
 
 BATCH_SIZE = 32

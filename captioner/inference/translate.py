@@ -9,7 +9,8 @@ import torch
 from captioner.errors import UserError
 from captioner.inference.base import PREDICTORS, Predictor
 from captioner.models.translate import TranslationModel
-from captioner.search.base import SEARCHES, Hypothesis
+from captioner.search.base import SEARCHES
+from captioner.search.hypothesis import Hypothesis
 from captioner.search.override import override_search
 
 BATCH_SIZE = 64

@@ -1,4 +1,4 @@
-"""In how many images an n-gram was used: what CIDEr-D weighs n-grams by."""
+"""Document frequencies of n-grams, by which CIDEr-D weighs them: the number of images that use an n-gram."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,18 @@ from zipfile import BadZipFile
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.metrics.ngrams import MAX_ORDER, Corpus, Ints, Tokens, changes, encode
+from captioner.metrics.ngrams import MAX_ORDER, CaptionCorpus, Ints, Tokens, changes, encode
 
 
 @dataclass(frozen=True)
 class DocumentFrequencies:
-    """Of a corpus of references: the images, the words, and for each order the n-grams and their images.
+    """Document frequencies in a corpus of references.
 
-    `keys` number the n-grams as `NGrams.keys` does, by `vocabulary`; `counts` are of the same n-grams.
+    Attributes:
+        num_images: images of the corpus.
+        vocabulary: the number of each word.
+        keys: for each order, the n-grams, numbered as by `NGrams.keys`.
+        counts: for each order, the images with each of these n-grams in any reference.
     """
 
     num_images: int
@@ -26,13 +30,13 @@ class DocumentFrequencies:
 
     @classmethod
     def count(cls, references: Sequence[Sequence[Tokens]]) -> "DocumentFrequencies":
-        """Of one or more references for each image, as tokens."""
+        """Count the n-grams of one or more references for each image, as tokens."""
         corpus = encode([()] * len(references), references)
         keys = [grams.keys for grams in corpus.ngrams]
         return cls(len(references), corpus.vocabulary, keys, reference_frequencies(corpus))
 
-    def of(self, corpus: Corpus) -> list[Ints]:
-        """The frequency of each n-gram of another corpus, an array for each order."""
+    def of(self, corpus: CaptionCorpus) -> list[Ints]:
+        """Return the frequency of each n-gram of another corpus, an array for each order."""
         own = np.array([self.vocabulary.get(word, -1) for word in corpus.vocabulary], np.int64)
         number = np.zeros(1, np.int64)
         found = []
@@ -58,7 +62,13 @@ class DocumentFrequencies:
 
     @classmethod
     def load(cls, file: Path) -> "DocumentFrequencies":
-        """Read what `save` wrote.
+        """Read the arrays that `save` wrote.
+
+        Args:
+            file: the npz file.
+
+        Returns:
+            The frequencies.
 
         Raises:
             UserError: there is no such file, or it is another kind of file.
@@ -77,19 +87,19 @@ class DocumentFrequencies:
             ) from None
 
 
-def reference_frequencies(corpus: Corpus) -> list[Ints]:
-    """The number of images that have each n-gram in any reference, an array for each order."""
+def reference_frequencies(corpus: CaptionCorpus) -> list[Ints]:
+    """Count the images that have each n-gram in any reference, an array for each order."""
     found = []
     for grams in corpus.ngrams:
         image = corpus.image[grams.sentence]
-        truth = np.flatnonzero(grams.sentence != corpus.candidate[image])
-        gram, image = grams.gram[truth], image[truth]
+        in_reference = np.flatnonzero(grams.sentence != corpus.candidate[image])
+        gram, image = grams.gram[in_reference], image[in_reference]
         found.append(np.bincount(gram[changes(gram) | changes(image)], minlength=len(grams.keys)))
     return found
 
 
 def _find(values: Ints, keys: Ints) -> Ints:
-    """Where each value is among increasing keys; -1 where it is not."""
+    """Return where each value is among increasing keys; -1 where it is not."""
     if not len(keys):
         return np.full_like(values, -1)
     place = np.searchsorted(keys[:-1], values)

@@ -5,12 +5,15 @@ parameters. It needs `pip install 'captioner[meteor]'` and some 20 seconds to st
 """
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Thread
-from typing import IO, NamedTuple
+from typing import IO, ClassVar, NamedTuple
+
+import numpy as np
 
 from captioner.errors import UserError
-from captioner.metrics.ngrams import Tokens
+from captioner.metrics.base import METRICS, CaptionMetric, Measured
+from captioner.metrics.ngrams import CaptionCorpus, Tokens
 from captioner.metrics.tokenization.java import java_command
 
 METEOR_JAR = "meteor/meteor-1.5.jar"
@@ -18,15 +21,39 @@ _MEMORY = "-Xmx2G"
 _PROGRAM = ("Meteor", "-", "-", "-stdio", "-l", "en", "-norm")
 
 
-class Meteor(NamedTuple):
-    """Of the corpus, whose statistics are added up and which is no mean over images; and of each image."""
+class MeteorScores(NamedTuple):
+    """The score of the corpus, whose statistics the program adds up, and that of each image."""
 
     score: float
     per_image: list[float]
 
 
-def meteor(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> Meteor:
-    """METEOR of a corpus: one candidate and one or more references for each image, as tokens.
+@METRICS.register("meteor")
+class Meteor(CaptionMetric):
+    """METEOR, where Java and its program are installed.
+
+    The statistics that add up stay inside the program, so that METEOR has no bootstrap interval.
+    """
+
+    labels: ClassVar[Mapping[str, str]] = {"meteor": "METEOR"}
+    position = 40
+    on_by_default = False
+
+    def measure(self, corpus: CaptionCorpus) -> Measured:
+        """Score all captions of a corpus."""
+        found = meteor(corpus.candidates, corpus.references)
+        return Measured({"meteor": found.score}, {"meteor": np.array(found.per_image)})
+
+
+def meteor(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> MeteorScores:
+    """Compute METEOR of a corpus.
+
+    Args:
+        candidates: the tokens of a caption for each image.
+        references: the tokens of one or more captions for each image.
+
+    Returns:
+        The score of the corpus and of each image.
 
     Raises:
         JavaMissingError: Java or the jar is not installed.
@@ -34,24 +61,24 @@ def meteor(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]])
     """
     java, *options = java_command(METEOR_JAR)
     command = [java, _MEMORY, *options, *_PROGRAM]
-    questions = [
-        " ||| ".join(["SCORE", *map(_text, group), _text(said)])
-        for said, group in zip(candidates, references, strict=True)
+    requests = [
+        " ||| ".join(["SCORE", *map(_text, group), _text(caption)])
+        for caption, group in zip(candidates, references, strict=True)
     ]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
         assert process.stdin
         assert process.stdout
-        statistics = _ask(process.stdin, process.stdout, questions, len(questions))
-        figures = _ask(
-            process.stdin, process.stdout, [" ||| ".join(["EVAL", *statistics])], len(questions) + 1
-        )
+        statistics = _ask(process.stdin, process.stdout, requests, len(requests))
+        total = " ||| ".join(["EVAL", *statistics])
+        figures = _ask(process.stdin, process.stdout, [total], len(requests) + 1)
         process.stdin.close()
     *per_image, score = map(float, figures)
-    return Meteor(score, per_image)
+    return MeteorScores(score, per_image)
 
 
 def _text(tokens: Tokens) -> str:
+    """Return tokens as a line of the program, without its separator."""
     return " ".join(token for token in tokens if token != "|||")
 
 
@@ -72,4 +99,4 @@ def _write(stdin: IO[bytes], text: bytes) -> None:
         stdin.write(text)
         stdin.flush()
     except BrokenPipeError:
-        pass  # the answers that are missing tell
+        pass  # the missing answers are reported by the reader

@@ -1,12 +1,13 @@
-"""Several captions a picture: how good is the best of them, and how much do they differ?"""
+"""Scores of several captions an image: of the best of them, and of how much they differ.
+
+N images, S statistics of an image.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from captioner.metrics.bleu import BleuStatistics, bleu_of, bleu_scores, corpus_statistics, total
-from captioner.metrics.cider_d import corpus_cider_d
-from captioner.metrics.diversity import distinct_in_lists
+from captioner.metrics.base import AdditiveMetric, Array, build_metrics
 from captioner.metrics.ngrams import Tokens, encode
 
 SIZES = (1, 5, 10, 20)
@@ -15,39 +16,46 @@ SIZES = (1, 5, 10, 20)
 def n_best_scores(
     lists: Sequence[Sequence[Tokens]], references: Sequence[Sequence[Tokens]], n_best: int
 ) -> dict[int, dict[str, float]]:
-    """Of the first 1, 5, 10, 20 captions of each picture, up to `n_best`, and of the first `n_best`.
+    """Score the first 1, 5, 10, 20 captions of each image, up to `n_best`, and the first `n_best`.
 
-    `bleu4` and `cider_d` are an oracle's, who picks a caption for every picture by that very metric, an
-    image's score as coco-caption computes it; of equals the first. `cider_d` is the mean over pictures of
-    the picked ones. `bleu4` is BLEU-4 of the corpus of those picked, as BLEU always is of a corpus: of the
-    first caption alone it is what is reported of it, but with more to pick from it may, if rarely, fall.
-    `distinct1` to `distinct4` are those of `distinct_in_lists`.
+    For each metric with an `oracle` figure, an oracle picks for every image the caption with the highest
+    figure, of equals the first; its figure is that of the corpus of picked captions. So `cider_d` is the
+    mean over images of the best scores, while `bleu4`, as BLEU is of a corpus, may, if rarely, fall with more
+    captions to pick from. Metrics that measure whole lists add their figures: `distinct1` to `distinct4`.
 
     Args:
-        lists: a picture's captions, one or more, the best first. One with fewer than asked for has all.
-        references: one or more for each picture.
+        lists: the tokens of an image's captions, one or more, the best first. An image with fewer than
+            asked for has all.
+        references: the tokens of one or more references for each image.
         n_best: captions asked for.
+
+    Returns:
+        For each size, the figures by name.
     """
+    metrics = build_metrics()
+    oracles = [metric for metric in metrics if isinstance(metric, AdditiveMetric) and metric.oracle]
+    picked: list[Array] = []
     found: dict[int, dict[str, float]] = {}
     sizes = {size for size in SIZES if size < n_best} | {n_best}
     for rank in range(n_best):
-        said = [captions[min(rank, len(captions) - 1)] for captions in lists]
-        corpus = encode(said, references)
-        statistics, consensus = corpus_statistics(corpus), corpus_cider_d(corpus)
-        if rank == 0:
-            picked, best_consensus = statistics, consensus
-        picked = _better(picked, statistics)
-        best_consensus = np.maximum(best_consensus, consensus)
+        corpus = encode([captions[min(rank, len(captions) - 1)] for captions in lists], references)
+        rows = [metric.statistics(corpus) for metric in oracles]
+        picked = list(map(_better, oracles, picked or rows, rows))
         if rank + 1 in sizes:
-            distinct = distinct_in_lists([captions[: rank + 1] for captions in lists])
-            figures = {"bleu4": bleu_of(total([picked])).bleu4, "cider_d": float(best_consensus.mean())}
-            found[rank + 1] = figures | {f"distinct{n}": one for n, one in enumerate(distinct, start=1)}
+            figures: dict[str, float] = {}
+            for metric, rows_NS in zip(oracles, picked, strict=True):
+                assert metric.oracle is not None
+                figures[metric.oracle] = metric.of_corpus(rows_NS)[metric.oracle]
+            for one in metrics:
+                figures |= one.measure_lists([captions[: rank + 1] for captions in lists])
+            found[rank + 1] = figures
     return found
 
 
-def _better(one: BleuStatistics, other: BleuStatistics) -> BleuStatistics:
-    """Of every image the statistics that give more BLEU-4."""
-    more = bleu_scores(other)[:, 3] > bleu_scores(one)[:, 3]
-    matches, guesses = (np.where(more[:, None], b, a) for a, b in zip(one[:2], other[:2], strict=True))
-    length, closest = (np.where(more, b, a) for a, b in zip(one[2:], other[2:], strict=True))
-    return BleuStatistics(matches, guesses, length, closest)
+def _better(metric: AdditiveMetric, one_NS: Array, other_NS: Array) -> Array:
+    """Return, for every image, the statistics with the higher figure; of equals the first."""
+    assert metric.oracle is not None
+    one_N, other_N = (
+        metric.compute(rows_NS, np.ones(len(rows_NS)))[metric.oracle] for rows_NS in (one_NS, other_NS)
+    )
+    return np.where((other_N > one_N)[:, None], other_NS, one_NS)

@@ -1,23 +1,17 @@
-"""How far a score would move with other images: bootstrap intervals, and two captioners compared.
+"""Bootstrap intervals of scores, and tests of two captioners against each other.
 
-Images are what is drawn, with all that was said of them. A score of drawn images is computed from sums over
-them of what each image brings, so that a thousand draws are one matrix product: BLEU exactly, from counts and
-lengths; ROUGE-L as the mean that it is; CIDEr-D as the mean of the images' values with the document
-frequencies held fixed, which a draw would change a little.
+Images are drawn, each with its caption and all its references. A score of drawn images is computed from the
+sums of their statistics (`AdditiveMetric`), so that a thousand draws are one matrix product.
 
-R draws (resamples), N images.
+R draws (resamples), N images, S statistics of an image of all metrics together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from captioner.metrics.bleu import BleuStatistics, bleu_scores
-from captioner.metrics.ngrams import MAX_ORDER
-
-Array = NDArray[np.float64]
+from captioner.metrics.base import AdditiveMetric, Array
 
 LEVEL = 0.95
 NUM_DRAWS = 1000
@@ -26,24 +20,26 @@ _DRAWS_AT_ONCE = 2_000_000  # numbers drawn at a time: 16 MB
 
 
 class ImageStatistics(NamedTuple):
-    """What each of N images brings to the scores of a corpus."""
+    """A metric, and what each image brings to it, statistics_NS."""
 
-    bleu: BleuStatistics
-    rouge_l: Array
-    cider_d: Array
+    metric: AdditiveMetric
+    rows_NS: Array
 
 
 class Interval(NamedTuple):
-    """Where a figure lies in 95 % of the draws."""
+    """The bounds between which a figure lies in 95 % of the draws."""
 
     low: float
     high: float
 
 
 class Comparison(NamedTuple):
-    """How much higher a figure is than another captioner's, the interval of that, and how likely by chance.
+    """A figure of one captioner against that of another.
 
-    `p_value` is of the two-sided test that it does not matter which captioner said what.
+    Attributes:
+        difference: how much higher it is than the other's.
+        interval: of the difference.
+        p_value: of the two-sided test of the null hypothesis that captions may be exchanged.
     """
 
     difference: float
@@ -51,92 +47,109 @@ class Comparison(NamedTuple):
     p_value: float
 
 
-def intervals(statistics: ImageStatistics, num_draws: int = NUM_DRAWS) -> dict[str, Interval]:
-    """Bootstrap percentile intervals of the scores, by name (Efron; for BLEU: Koehn, 2004).
+def intervals(statistics: Sequence[ImageStatistics], num_draws: int = NUM_DRAWS) -> dict[str, Interval]:
+    """Compute bootstrap percentile intervals of all scores.
 
     Each draw takes as many images as there are, with replacement.
+
+    Args:
+        statistics: of `CaptionScores`.
+        num_draws: resamples.
+
+    Returns:
+        The interval of each figure, by name.
+
+    Source: Efron (1979); for BLEU, Koehn (2004).
     """
-    table = _table(statistics)
-    figures = [_scores(times_RN @ table) for times_RN in _drawn(len(table), num_draws)]
+    if not statistics:
+        return {}
+    table_NS = _table(statistics)
+    figures = [_scores(statistics, times_RN @ table_NS) for times_RN in _drawn(len(table_NS), num_draws)]
     return {
         name: _interval(np.concatenate([one[name] for one in figures])) for name in next(iter(figures), {})
     }
 
 
 def compare(
-    first: ImageStatistics, second: ImageStatistics, num_draws: int = NUM_DRAWS
+    first: Sequence[ImageStatistics], second: Sequence[ImageStatistics], num_draws: int = NUM_DRAWS
 ) -> dict[str, Comparison]:
-    """`first` against `second`, two captioners of the same images in the same order.
+    """Compare two captioners of the same images.
 
     The interval is of a paired bootstrap: both are scored on the same draws. The p value is of approximate
-    randomization (Noreen, 1989; Riezler and Maxwell, 2005): in each draw, the two captions of each image
-    change sides with probability 1/2, and p = (1 + draws with at least the difference found) / (1 + draws).
-    It is exact for the corpus scores too, but not corrected for the number of scores looked at.
+    randomization: in each draw, the two captions of each image change sides with probability 1/2, and
+    p = (1 + draws with at least the difference found) / (1 + draws). The test holds for scores of a corpus
+    too, but is not corrected for the number of scores that are compared.
+
+    Args:
+        first: statistics of the one captioner, of `CaptionScores`.
+        second: of the other, by the same metrics, images in the same order.
+        num_draws: resamples of the bootstrap, and draws of the test.
+
+    Returns:
+        `first` minus `second`, for each figure by name.
 
     Raises:
-        ValueError: they differ in the number of images.
+        ValueError: they differ in metrics or in the number of images.
+
+    Source: Noreen (1989); Riezler and Maxwell (2005).
     """
-    one, other = _table(first), _table(second)
-    if one.shape != other.shape:
-        raise ValueError(f"{len(one)} images cannot be paired with {len(other)}")
-    found = _differences(one.sum(axis=0), other.sum(axis=0))
-    boot = [_differences(times_RN @ one, times_RN @ other) for times_RN in _drawn(len(one), num_draws)]
+    if [type(one.metric) for one in first] != [type(one.metric) for one in second]:
+        raise ValueError("scores by different metrics cannot be compared")
+    if not first:
+        return {}
+    one_NS, other_NS = _table(first), _table(second)
+    if one_NS.shape != other_NS.shape:
+        raise ValueError(f"{len(one_NS)} images cannot be paired with {len(other_NS)}")
+
+    def differences(sums: Array, other_sums: Array) -> dict[str, Array]:
+        other = _scores(second, other_sums)
+        return {name: figure - other[name] for name, figure in _scores(first, sums).items()}
+
+    one_S, other_S = one_NS.sum(axis=0), other_NS.sum(axis=0)
+    drawn = [differences(t_RN @ one_NS, t_RN @ other_NS) for t_RN in _drawn(len(one_NS), num_draws)]
     swapped = [
-        _differences(one.sum(axis=0) + moved, other.sum(axis=0) - moved)
-        for moved in (swaps_RN @ (other - one) for swaps_RN in _swaps(len(one), num_draws))
+        differences(one_S + moved_RS, other_S - moved_RS)
+        for moved_RS in (swaps_RN @ (other_NS - one_NS) for swaps_RN in _swaps(len(one_NS), num_draws))
     ]
     compared = {}
-    for name, difference in found.items():
-        by_chance = np.concatenate([np.abs(draw[name]) for draw in swapped])
+    for name, difference in differences(one_S, other_S).items():
+        chance_R = np.concatenate([np.abs(draw[name]) for draw in swapped])
         # Sums in another order differ in their last digits: a draw that swaps nothing counts as equal.
-        as_much = np.count_nonzero(by_chance >= np.abs(difference) * (1 - 1e-9) - 1e-15)
-        compared[name] = Comparison(
-            float(difference),
-            _interval(np.concatenate([draw[name] for draw in boot])),
-            (1 + as_much) / (1 + num_draws),
-        )
+        as_much = np.count_nonzero(chance_R >= np.abs(difference) * (1 - 1e-9) - 1e-15)
+        interval = _interval(np.concatenate([draw[name] for draw in drawn]))
+        compared[name] = Comparison(float(difference), interval, (1 + as_much) / (1 + num_draws))
     return compared
 
 
-def _table(statistics: ImageStatistics) -> Array:
-    """A row per image of what can be added up; its last column counts images."""
-    bleu = statistics.bleu
-    counts = np.column_stack([bleu.matches, bleu.guesses, bleu.length, bleu.reference_length])
-    means = np.column_stack([statistics.rouge_l, statistics.cider_d, np.ones_like(statistics.rouge_l)])
-    return np.hstack([counts.astype(np.float64), means])
+def _table(statistics: Sequence[ImageStatistics]) -> Array:
+    """Return the statistics of all metrics side by side, and a last column that counts images."""
+    columns = [one.rows_NS for one in statistics]
+    return np.hstack([*columns, np.ones((len(columns[0]), 1))])
 
 
-def _scores(sums: Array) -> dict[str, Array]:
-    """The scores of sums over images, [..., columns], each [...]."""
-    counts = np.rint(sums[..., : 2 * MAX_ORDER + 2]).astype(np.int64)
-    bleu = BleuStatistics(
-        counts[..., :MAX_ORDER], counts[..., MAX_ORDER : 2 * MAX_ORDER], counts[..., -2], counts[..., -1]
-    )
-    rouge, cider, num_images = np.moveaxis(sums[..., -3:], -1, 0)
+def _scores(statistics: Sequence[ImageStatistics], sums: Array) -> dict[str, Array]:
+    """Compute all figures from sums over images, [..., S + 1], each [...]."""
     figures: dict[str, Array] = {}
-    for suffix, brevity_penalty in (("", True), ("_no_bp", False)):
-        scores = bleu_scores(bleu, brevity_penalty)
-        figures |= {f"bleu{order}{suffix}": scores[..., order - 1] for order in range(1, MAX_ORDER + 1)}
-    return figures | {"rouge_l": rouge / num_images, "cider_d": cider / num_images}
+    start = 0
+    for metric, rows_NS in statistics:
+        end = start + rows_NS.shape[1]
+        figures |= metric.compute(sums[..., start:end], sums[..., -1])
+        start = end
+    return figures
 
 
-def _differences(first: Array, second: Array) -> dict[str, Array]:
-    other = _scores(second)
-    return {name: figure - other[name] for name, figure in _scores(first).items()}
-
-
-def _interval(values: Array) -> Interval:
-    return Interval(*np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist())
+def _interval(values_R: Array) -> Interval:
+    return Interval(*np.quantile(values_R, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist())
 
 
 def _parts(num_images: int, num_draws: int) -> Iterator[int]:
-    """Numbers of draws, so many at once that memory is bounded."""
+    """Yield numbers of draws, so many at once that memory is bounded."""
     at_once = max(1, _DRAWS_AT_ONCE // num_images)
     yield from (min(at_once, num_draws - start) for start in range(0, num_draws, at_once))
 
 
 def _drawn(num_images: int, num_draws: int) -> Iterator[Array]:
-    """How often each image is in each draw, the same draws at every call."""
+    """Yield times_RN, how often each image is in each draw; the same draws at every call."""
     random = np.random.default_rng(SEED)
     for part in _parts(num_images, num_draws):
         places = random.integers(num_images, size=(part, num_images)) + num_images * np.arange(part)[:, None]
@@ -145,7 +158,7 @@ def _drawn(num_images: int, num_draws: int) -> Iterator[Array]:
 
 
 def _swaps(num_images: int, num_draws: int) -> Iterator[Array]:
-    """1 where an image's captions change sides, else 0."""
+    """Yield swaps_RN, 1 where an image's captions change sides, else 0."""
     random = np.random.default_rng(SEED)
     for part in _parts(num_images, num_draws):
         yield random.integers(2, size=(part, num_images), dtype=np.uint8).astype(np.float64)

@@ -1,91 +1,68 @@
-"""What every search is: a model that can `start` and `step` in, sentences out. It knows no more of it."""
+"""The base of every search: its options, and how it is run, at once or step by step.
+
+Searches are listed by the command line, so their modules import torch inside functions only.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from captioner.decoders.base import DecoderStart, DecoderStep
-from captioner.errors import UserError
 from captioner.registry import Registry
-from captioner.search.constraints import Constraints, WordIds, word_ids
-from captioner.search.trace import SearchTrace
-from captioner.tree import Tree
+from captioner.search.hypothesis import Hypothesis
+from captioner.search.options import WordIds, at_least, option, word_ids
+from captioner.search.trace import SearchTrace, TraceEvent
 from captioner.vocabulary import BOS, PAD, UNK
 
-
-class Hypothesis(NamedTuple):
-    """A sentence that a search found."""
-
-    tokens: list[int]  # without <bos> and <eos>
-    log_prob: float  # of the words, and of <eos> if finished
-    word_log_probs: list[float]  # one a word, and one for <eos> if finished
-    finished: bool  # whether the model ended it; False: it was cut at the maximal length
-    alphas_TL: Tensor | None  # where the decoder looked for each word, on the CPU
-    score: float  # what this search ranks by; plain beam search ranks by the log-probability
-    group: int = 0  # of diverse beam search
-    proven: bool | None = None  # exact search: whether no sentence left out can be better
-
-
-class StepModel(Protocol):
-    """What a search asks of a model: a `Decoder` has it, and so has an `Ensemble`."""
-
-    def start(self, features: Any, /) -> DecoderStart:
-        """Memory and state before the first word."""
-
-    def step(self, tokens_N: Tensor, state: Tree, memory: Tree, /) -> DecoderStep:
-        """Read one word in every row; score the next ones."""
+if TYPE_CHECKING:
+    from captioner.search.interventions import Intervention
+    from captioner.search.stepping.policy import Policy, StepModel
+    from captioner.search.stepping.state import SearchState
+    from captioner.tree import Tree
 
 
 @dataclass(kw_only=True)
 class Search(ABC):
-    """A way to read sentences out of a decoder, with the constraints that all ways share.
+    """A way to decode sentences from a model, with the constraints that all searches share.
 
-    Constraints choose among sentences and leave the probabilities of those that stay as they are.
-    Subclasses are final, or abstract.
+    A search is a policy over immutable states: `start`, `advance` until `state.done`, `finish`. Calling the
+    search does the same for a whole batch. An earlier state stays valid: going back is keeping it.
 
-    Args:
-        max_length: words at most; one of them is the end, so that a finished sentence has one less.
-        min_length: words at least, before the sentence may end.
-        prefix: words that the sentence starts with; their probability counts.
-        required_words: words that are said somewhere. Beams keep places for sentences that say more of them; every
-            search says what is missing before it is cut.
-        banned_words: words that are never said; of a text, strings of characters.
-        allow_unknown: whether `<unk>` may be said.
-        allow_repeat: whether a word may follow itself.
-        no_repeat_ngram: no sequence of so many words is said twice; 0 allows all.
-        bad_endings: words that a sentence does not end with.
-        vocabulary: what the words are looked up in; a fact, not an option.
+    Constraints choose among sentences and leave the probabilities of the others as they are. The words of
+    `prefix` count in the probability of a sentence. Beams keep places for sentences with more of the
+    `required_words`, and every search generates what is missing before a sentence is cut. `allow_repeat`,
+    `no_repeat_ngram` and `bad_endings` give way where they would leave no word at all.
 
-    The last three give way where they would leave nothing to say.
+    Subclasses are final, or abstract. Each field made by `option` is a flag of the command line. `vocabulary`
+    is what words are looked up in; it is passed when the search is built.
     """
 
-    max_length: int = 30
-    min_length: int = 0
-    prefix: list[str] = field(default_factory=list)
-    required_words: list[str] = field(default_factory=list)
-    banned_words: list[str] = field(default_factory=list)
-    allow_unknown: bool = True
-    allow_repeat: bool = True
-    no_repeat_ngram: int = 0
-    bad_endings: list[str] = field(default_factory=list)
+    max_length: int = option(30, "{word}s at most, the end among them")
+    min_length: int = option(0, "{word}s at least, before the sentence may end")
+    prefix: list[str] = option([], "how the sentence starts")
+    required_words: list[str] = option([], "words that must occur somewhere")
+    banned_words: list[str] = option([], "words, or strings of a text, that must not occur")
+    allow_unknown: bool = option(True, "never generate <unk>", flag="--no-unknown")
+    allow_repeat: bool = option(True, "no {word} twice in a row", flag="--no-repeat")
+    no_repeat_ngram: int = option(0, "no N {word}s twice; 0 allows all")
+    bad_endings: list[str] = option([], "words that a sentence must not end with")
     vocabulary: WordIds | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        from captioner.search.stepping.constraints import Constraints
+
         at_least(1, max_length=self.max_length)
         at_least(0, min_length=self.min_length, no_repeat_ngram=self.no_repeat_ngram)
         never = [PAD, BOS] if self.allow_unknown else [PAD, BOS, UNK]
-        without = word_ids(self.banned_words, self.vocabulary)
+        banned = word_ids(self.banned_words, self.vocabulary)
         prefix, required_words, bad_endings = (
             list(chain.from_iterable(word_ids(words, self.vocabulary)))
             for words in (self.prefix, self.required_words, self.bad_endings)
         )
         self.constraints = Constraints(
-            forbidden=never + [numbers[0] for numbers in without if len(numbers) == 1],
-            strings=[numbers for numbers in without if len(numbers) > 1],
+            forbidden=never + [ids[0] for ids in banned if len(ids) == 1],
+            strings=[ids for ids in banned if len(ids) > 1],
             prefix=prefix,
             required_words=required_words,
             bad_endings=bad_endings,
@@ -97,34 +74,112 @@ class Search(ABC):
         self.constraints.check()
 
     @abstractmethod
-    def __call__(
-        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
-    ) -> list[list[Hypothesis]]:
-        """For each image its `n_best` sentences, the best first; finished ones before those that were cut.
+    def policy(self, n_best: int) -> "Policy":
+        """Return the rule that chooses the next words.
 
-        There may be fewer where fewer are possible, never none. `features` is what `decoder.start` takes:
-        features_BLF. `trace` is told of every choice.
+        Args:
+            n_best: sentences wanted per image.
+
+        Returns:
+            A policy without state: the same serves many batches.
 
         Raises:
-            UserError: more sentences are asked for than the search keeps; the constraints leave no word to
-                say; the model's scores are not numbers.
+            UserError: the search cannot find so many sentences, or is not made in steps.
         """
+
+    def __call__(
+        self, model: "StepModel", features: "Tree", n_best: int = 1, trace: SearchTrace | None = None
+    ) -> list[list[Hypothesis]]:
+        """Decode a batch of images.
+
+        Args:
+            model: scores the next word: a `Decoder`, or an `Ensemble`.
+            features: what `model.start` takes: features_BLF.
+            n_best: sentences wanted per image.
+            trace: collects every choice while the search runs.
+
+        Returns:
+            For each image its `n_best` sentences, the best first; finished ones before those that were cut.
+            There may be fewer where fewer are possible, never none.
+
+        Raises:
+            UserError: more sentences are asked for than the search keeps; the constraints leave no word; the
+                model's scores are not finite.
+        """
+        from captioner.search.stepping.advance import run
+
+        state = self.start(model, features, n_best, traced=trace is not None)
+        return self.finish(run(state, trace), n_best)
+
+    def start(
+        self, model: "StepModel", features: "Tree", n_best: int = 1, traced: bool = False
+    ) -> "SearchState":
+        """Return the state before the first word, with the first words already scored.
+
+        Args:
+            model: as in a call.
+            features: as in a call.
+            n_best: sentences that `finish` will be asked for: an image is done when they are decided.
+            traced: whether sentences get numbers, and each state the events that led to it.
+
+        Returns:
+            The state of a whole batch.
+        """
+        from captioner.search.stepping.advance import start
+
+        return start(model, features, self.constraints, self.policy(n_best), traced)
+
+    def advance(self, state: "SearchState", interventions: Sequence["Intervention"] = ()) -> "SearchState":
+        """Return the state one word later; `state` stays as it is.
+
+        Args:
+            state: from `start` or `advance`.
+            interventions: words forced or banned in this step, `Force` and `Ban`.
+
+        Returns:
+            The next state. Images that are done have left its beams, and `finish` finds them.
+
+        Raises:
+            UserError: all images are done; an intervention cannot be kept; the constraints leave no word; the
+                model's scores are not finite.
+        """
+        from captioner.search.stepping.advance import advance
+
+        return advance(state, interventions)
+
+    def expand(self, state: "SearchState", interventions: Sequence["Intervention"] = ()) -> list[TraceEvent]:
+        """Return what `advance` would choose from, without going on: candidates, and which are kept.
+
+        Args:
+            state: from `start` or `advance`.
+            interventions: as in `advance`.
+
+        Returns:
+            One event for each image and group. Where `state` is not traced, parents are numbered by their
+            place in the image.
+        """
+        from captioner.search.stepping.advance import expand
+
+        return expand(state, interventions)
+
+    def finish(self, state: "SearchState", n_best: int = 1) -> list[list[Hypothesis]]:
+        """Return the sentences of a state, at any moment; the search may continue from it.
+
+        Args:
+            state: from `start` or `advance`.
+            n_best: sentences wanted per image.
+
+        Returns:
+            As a call; sentences that have not ended are cut where they are.
+        """
+        from captioner.search.stepping.collect import collect
+
+        return collect(state, n_best)
 
 
 SEARCHES: Registry[Search] = Registry("search", "captioner.search")
 
 
 def best(found: Iterable[list[Hypothesis]]) -> list[Hypothesis]:
-    """The first sentence of every image."""
+    """Return the first sentence of every image."""
     return [hypotheses[0] for hypotheses in found]
-
-
-def at_least(least: float, **options: float) -> None:
-    """Refuse options below what makes sense.
-
-    Raises:
-        UserError: names the option.
-    """
-    for name, value in options.items():
-        if not value >= least:
-            raise UserError(f"{name} must be {least} or more, not {value}.")

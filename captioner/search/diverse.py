@@ -1,37 +1,40 @@
-"""Diverse beam search (Vijayakumar et al., 2016)."""
+"""Diverse beam search."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Hypothesis, Search, StepModel, at_least
-from captioner.search.beam_policy import BeamPolicy
-from captioner.search.length_penalty import LengthPenalty, LengthRule
-from captioner.search.state import decode
-from captioner.search.trace import SearchTrace
-from captioner.tree import Tree
+from captioner.search.base import SEARCHES, Search
+from captioner.search.options import LengthRule, at_least, option
+
+if TYPE_CHECKING:
+    from captioner.search.stepping.beam_policy import BeamPolicy
 
 
 @SEARCHES.register("diverse")
 @dataclass
 class Diverse(Search):
-    r"""The beam in groups, each kept from saying what the groups before it say (their sec. 3 and 5).
+    r"""A beam in groups, each penalised for words that the groups before it choose.
 
         score of word v in group g at time t = log p(v | before) - diversity * n
 
-    where n sentences of earlier groups say v at t, their Hamming diversity. The scores of a sentence's
+    where n sentences of earlier groups choose v at t, their Hamming diversity. The scores of a sentence's
     words add up; a hypothesis has that sum in `score`, over the length's divisor, and the
-    model's own in `log_prob`. The first group is plain beam search. The paper runs each group a step
-    behind the one before it; here all groups read their words in one step of the decoder and choose in turn,
-    which comes to the same. `groups` is by default the beam size: sentences that all differ.
+    model's own in `log_prob`. The first group is plain beam search. `groups` is by default the beam size:
+    sentences that all differ.
 
     Sentences come as the best of every group, then the second of every group.
+
+    Source:
+        Vijayakumar et al. (2016), sec. 3 and 5. They run each group one step behind the one before it; here
+        all groups read their words in one step of the decoder and choose in turn, with the same result.
     """
 
-    beam_size: int = 6
-    groups: int | None = None
-    diversity: float = 0.5
-    length_rule: LengthRule = "none"
-    alpha: float = 0.6
+    beam_size: int = option(6, "beam size; 1 is greedy", flag="--beam", metavar="K")
+    groups: int | None = option(None, "groups of the beam (default: as many as beams)", metavar="G")
+    diversity: float = option(0.5, "penalty for a {word} of an earlier group")
+    length_rule: LengthRule = option("none", "how sentences of different length compare")
+    alpha: float = option(0.6, "the exponent of the length rule wu")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,15 +43,14 @@ class Diverse(Search):
         if self.beam_size % (self.groups or self.beam_size):
             raise UserError(f"A beam of {self.beam_size} cannot be parted into {self.groups} equal groups.")
 
-    def __call__(
-        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
-    ) -> list[list[Hypothesis]]:
+    def policy(self, n_best: int) -> "BeamPolicy":
         """See `Search`."""
+        from captioner.search.stepping.beam_policy import BeamPolicy
+        from captioner.search.stepping.length_penalty import LengthPenalty
+
         if not 1 <= n_best <= self.beam_size:
             raise UserError(f"{n_best} captions need a beam of {n_best} or more, not {self.beam_size}.")
         groups = self.groups or self.beam_size
         length = LengthPenalty(self.length_rule, self.alpha)
-        policy = BeamPolicy(
-            self.beam_size // groups, n_best, self.constraints, length, groups, self.diversity
-        )
-        return decode(decoder, features, self.constraints, policy, n_best, trace)
+        size = self.beam_size // groups
+        return BeamPolicy(size, n_best, self.constraints, length, groups, self.diversity)

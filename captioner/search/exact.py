@@ -1,49 +1,63 @@
-"""Exact search: the most probable sentence there is, by branch and bound."""
+"""Exact search: the most probable sentence of all, by branch and bound."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
 
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Hypothesis, Search, StepModel, at_least
-from captioner.search.beam_policy import BeamPolicy
-from captioner.search.branch_and_bound import BranchAndBound
-from captioner.search.length_penalty import LengthPenalty, LengthRule
-from captioner.search.state import decode
+from captioner.search.base import SEARCHES, Search
+from captioner.search.hypothesis import Hypothesis
+from captioner.search.options import LengthRule, at_least, option
 from captioner.search.trace import SearchTrace
-from captioner.tree import Tree
+
+if TYPE_CHECKING:
+    from captioner.search.stepping.policy import StepModel
+    from captioner.tree import Tree
 
 
 @SEARCHES.register("exact")
 @dataclass
 class Exact(Search):
-    """The finished sentences of the highest score, and whether that is proven (Stahlberg and Byrne, 2019).
+    """The finished sentences of the highest score, and whether that is proven.
 
-    Depth first, the most probable word first, from the sentences that a beam finds. A beginning is given up
-    when even the rest said with certainty could not make it better than the n-th best so far. `proven` is
-    False where `max_steps` (beginnings read, for an image) or `max_open` (beginnings waiting, which take the
-    memory) was reached: the answer is then the best that was seen. Where no sentence can finish, the best
-    that were cut are given.
+    Depth first, the most probable word first, from the sentences that a beam finds. A partial sentence is
+    given up when even a remainder of probability 1 could not make it better than the n-th best so far.
+    `proven` is False where `max_steps` or `max_open` was reached (the latter takes the memory): the answer is
+    then the best that was seen. Where no sentence can finish, the best that were cut are given.
+
+    Source:
+        Stahlberg and Byrne (2019).
     """
 
-    length_rule: LengthRule = "none"
-    alpha: float = 0.6
-    beam_size: int = 5
-    max_steps: int = 20_000
-    max_open: int = 100_000
+    length_rule: LengthRule = option("none", "how sentences of different length compare")
+    alpha: float = option(0.6, "the exponent of the length rule wu")
+    beam_size: int = option(5, "size of the beam that search starts from", flag="--beam", metavar="K")
+    max_steps: int = option(20_000, "partial sentences to extend at most, per image")
+    max_open: int = option(100_000, "partial sentences to keep waiting at most, per image")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(1, beam_size=self.beam_size, max_steps=self.max_steps, max_open=self.max_open)
         at_least(0, alpha=self.alpha)
 
+    def policy(self, n_best: int) -> NoReturn:
+        """Refuse; see `Search`."""
+        raise UserError("Exact search explores a tree and cannot be advanced word by word: take beam.")
+
     def __call__(
-        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
+        self, model: "StepModel", features: "Tree", n_best: int = 1, trace: SearchTrace | None = None
     ) -> list[list[Hypothesis]]:
-        """See `Search`."""
+        """Decode by beam search, then by branch and bound from its sentences; see `Search`."""
+        from captioner.search.stepping.advance import run, start
+        from captioner.search.stepping.beam_policy import BeamPolicy
+        from captioner.search.stepping.branch_and_bound import BranchAndBound
+        from captioner.search.stepping.collect import collect
+        from captioner.search.stepping.length_penalty import LengthPenalty
+
         if n_best < 1:
             raise UserError(f"{n_best} captions cannot be asked for.")
         length = LengthPenalty(self.length_rule, self.alpha)
         width = max(self.beam_size, n_best)
         policy = BeamPolicy(width, width, self.constraints, length)
-        beams = decode(decoder, features, self.constraints, policy, width)
+        beams = collect(run(start(model, features, self.constraints, policy)), width)
         limits = (self.max_steps, self.max_open)
-        return BranchAndBound(decoder, self.constraints, length, n_best, limits, trace)(features, beams)
+        return BranchAndBound(model, self.constraints, length, n_best, limits, trace)(features, beams)

@@ -1,25 +1,24 @@
-"""Greedy search: the most probable word, every time."""
+"""Greedy search: the most probable word at every step."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Hypothesis, Search, StepModel
-from captioner.search.beam_policy import BeamPolicy
-from captioner.search.state import decode
-from captioner.search.trace import SearchTrace
-from captioner.tree import Tree
+from captioner.search.base import SEARCHES, Search
+
+if TYPE_CHECKING:
+    from captioner.search.stepping.beam_policy import BeamPolicy
 
 
 @SEARCHES.register("greedy")
 @dataclass
 class Greedy(Search):
-    """The most probable word, every time. Not the most probable sentence, and fast."""
+    """The most probable word at every step. Fast, and not the most probable sentence."""
 
-    def __call__(
-        self, decoder: StepModel, features: Tree, n_best: int = 1, trace: SearchTrace | None = None
-    ) -> list[list[Hypothesis]]:
-        """See `Search`."""
+    def policy(self, n_best: int) -> "BeamPolicy":
+        """Return a beam of one; see `Search`."""
+        from captioner.search.stepping.beam_policy import BeamPolicy
+
         if n_best != 1:
             raise UserError(f"Greedy search finds one sentence, not {n_best}: take beam for several.")
-        policy = BeamPolicy(1, 1, self.constraints)
-        return decode(decoder, features, self.constraints, policy, 1, trace)
+        return BeamPolicy(1, 1, self.constraints)

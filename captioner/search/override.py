@@ -1,4 +1,4 @@
-"""From the search that a model comes with to the one that is wanted."""
+"""Changes of the search that a model comes with."""
 
 import inspect
 from collections.abc import Mapping
@@ -9,9 +9,18 @@ from captioner.search.base import SEARCHES, Search
 
 
 def override_search(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: int = 1) -> dict[str, Any]:
-    """The config `own` with `changes`; a number of sentences that nobody chose is raised to `n_best`.
+    """Return the config of a search after changes.
 
     Another method keeps those of the options that it has too (`max_length`, the constraints, ...).
+
+    Args:
+        own: the model's config of its search.
+        changes: options by name, and `name` for another method.
+        n_best: sentences wanted per image; a beam size or number of samples that is not among the changes is
+            raised to it.
+
+    Returns:
+        A config for `SEARCHES.build`.
 
     Raises:
         UserError: there is no such method, or it has no such option.
@@ -29,6 +38,6 @@ def override_search(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: 
 
 
 def search_settings(search: Search, name: str) -> dict[str, Any]:
-    """All that a search was told, defaults included."""
+    """Return all options of a search by name, defaults included."""
     options = {field.name: getattr(search, field.name) for field in fields(search)}
     return {"search": name} | {key: value for key, value in options.items() if key != "vocabulary"}

@@ -1,4 +1,4 @@
-"""What of a search has no meaning for a text, which never ends: every one is as long as is asked for."""
+"""Options of a search that have no meaning for a text, which never ends: its length is given."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,10 @@ SENTENCE_ONLY = {
 
 
 def check_text_rules(search: Mapping[str, Any]) -> None:
-    """Refuse a search, as a config, that asks of a text what only a sentence can have.
+    """Refuse options that only a sentence can have.
+
+    Args:
+        search: a config.
 
     Raises:
         UserError: says why.

@@ -1,13 +1,13 @@
-"""What a search tells of itself, for whoever wants to tracer."""
+"""Events of a search, for whoever wants to follow it."""
 
 from typing import NamedTuple
 
 
 class Candidate(NamedTuple):
-    """A word that could have come next, and what became of it.
+    """A word that could come next, and whether it was kept.
 
-    Nodes are numbered: 0 is <bos>, and a kept candidate gets a number of its own. A finished sentence that
-    keeps its place has itself as parent.
+    Nodes are numbered per image: 0 is <bos>, and a kept candidate gets a number of its own. A finished
+    sentence that keeps its place has itself as parent.
     """
 
     parent: int
@@ -15,9 +15,10 @@ class Candidate(NamedTuple):
     token: int
     log_prob: float  # of this word
     total: float  # log-probability of the sentence up to it
-    penalty: float  # what was taken off for what other groups say
+    penalty: float  # subtracted for the words of other groups
     score: float  # what it was ranked by
     finished: bool
+    beam: int = 0  # the place of the parent among the sentences of its image
 
     @property
     def kept(self) -> bool:
@@ -26,7 +27,7 @@ class Candidate(NamedTuple):
 
 
 class TraceEvent(NamedTuple):
-    """One choice: what group `group` of image `image` could say as word number `time`."""
+    """One choice: the candidates of group `group` of image `image` for word number `time`."""
 
     image: int
     time: int  # from 1
@@ -41,9 +42,9 @@ class SearchTrace:
         self.events: list[TraceEvent] = []
 
     def add(self, event: TraceEvent) -> None:
-        """Remember one more."""
+        """Append an event."""
         self.events.append(event)
 
     def of_image(self, image: int) -> list[TraceEvent]:
-        """What happened to one image, in order."""
+        """Return the events of one image, in order."""
         return [event for event in self.events if event.image == image]

@@ -11,8 +11,8 @@ from conftest import ROOT
 
 from captioner.commands import main
 from captioner.evaluation.caption import evaluate
-from captioner.metrics import java
 from captioner.metrics.scores import score_captions
+from captioner.metrics.tokenization import java
 from captioner.training.train import train
 
 SAID = {3: "a red dog runs @ 5:30", 11: "two cats, sleeping", 20: "a bus"}
@@ -46,7 +46,7 @@ def test_table_results_and_scores_by_image(home, capsys):
     said = capsys.readouterr().out
     expected = score_captions(SAID, TRUE)
     assert said.startswith("3 images                               score   95% low      high\n")
-    assert f"CIDEr-D                           {expected.cider_d:10.3f}" in said
+    assert f"CIDEr-D                           {expected.figures['cider_d']:10.3f}" in said
     assert "references of the 3 evaluated images" in said
     assert "python, unsure of 1 captions" in said
     results = json.loads((home / "mine-scores/results.json").read_text())

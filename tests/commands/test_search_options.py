@@ -1,8 +1,11 @@
-"""The options of the search on the command line: each reaches the search, and every search option has one."""
+"""The flags of the searches: they are the fields of the search classes, and each reaches the search."""
 
 import argparse
-import inspect
 import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 from conftest import ROOT, TINY
@@ -11,13 +14,14 @@ from safetensors.torch import load_file, save_file
 
 from captioner.commands import main
 from captioner.commands.options.search import (
-    CONSTRAINTS,
-    METHOD,
     add_search_arguments,
     search_changes,
+    search_flags,
+    search_options,
 )
 from captioner.config import load
-from captioner.search.base import SEARCHES
+from captioner.search.base import SEARCHES, Search
+from captioner.search.options import option
 from captioner.training.train import train
 from captioner.vocabulary import EOS
 
@@ -49,15 +53,77 @@ def parsed(*words: str) -> dict:
     return search_changes(parser.parse_args(words))
 
 
-def test_every_option_of_every_search_has_a_flag_and_every_flag_an_option():
-    known = {key for name in SEARCHES for key in inspect.signature(SEARCHES[name]).parameters}
-    assert {option.key for option in METHOD + CONSTRAINTS} == known - {"vocabulary"} | {"name"}
+@pytest.fixture
+def longest():
+    """A search with options of every type, registered for one test."""
+
+    @SEARCHES.register("longest")
+    @dataclass
+    class Longest(Search):
+        depth: int | None = option(None, "how deep to look")
+        shape: Literal["tall", "wide"] = option("tall", "form of a {word}")
+        share: float = option(0.5, "100 % of something", flag="--part", metavar="P")
+        deep: bool = option(False, "look deep")
+        names: list[str] = option(["x"], "names")
+        cache: int = 3  # no option: nobody sets it on the command line
+
+        def policy(self, n_best):
+            raise NotImplementedError
+
+    yield Longest
+    del SEARCHES._makers["longest"]
+
+
+def test_a_new_search_brings_its_flags(longest, capsys):
+    given = ["--depth", "4", "--shape", "wide", "--part", "0.25", "--deep", "--names", "a,b"]
+    assert parsed(*given) == {"depth": 4, "shape": "wide", "share": 0.25, "deep": True, "names": ["a", "b"]}
+    assert SEARCHES.build({"name": "longest", **parsed(*given)}).shape == "wide"
+    assert search_flags({"share": 0.25, "depth": 4}) == ["--depth", "--part"]
+    with pytest.raises(SystemExit):
+        parsed("--help")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "beam, diverse, exact, greedy, longest, mbr, sample" in shown
+    assert "--part P longest: 100 % of something" in shown
+    assert "--shape {tall,wide} longest: form of a word" in shown
+    assert "--cache" not in shown
+    with pytest.raises(SystemExit):
+        parsed("--shape", "round")
+    assert "invalid choice: 'round'" in capsys.readouterr().err
+
+
+def test_every_flag_sets_its_own_option():
+    flags = [one.flag for one in search_options()]
+    assert len(set(flags)) == len(flags)
+    values = {int: "7", float: "0.5"}
+    for one in search_options():
+        if "const" in one.argument:
+            assert parsed(one.flag) == {one.key: one.argument["const"]}
+            continue
+        text = one.argument.get("choices", [values.get(one.argument.get("type"), "red")])[-1]
+        read = one.argument.get("type", str)(text)
+        assert parsed(one.flag, text) == {one.key: read}
+
+
+def test_options_of_several_searches_are_explained_for_each():
+    (beam,) = (one for one in search_options() if one.key == "beam_size")
+    assert (
+        beam.help == "beam, diverse: beam size; 1 is greedy; exact: size of the beam that search starts from"
+    )
+
+
+def test_listing_the_options_does_not_import_torch():
+    code = "import sys; from captioner.commands.options.search import search_options as listed; listed()"
+    check = "print(sorted({'torch', 'numpy'} & {*sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {check}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_what_is_not_given_is_left_to_the_model():
     assert parsed() == {}
     assert parsed(
-        "--beam", "4", "--required_words", "red, two  circles", "--no-unknown", "--without-replacement"
+        "--beam", "4", "--required-words", "red, two  circles", "--no-unknown", "--without-replacement"
     ) == {
         "beam_size": 4,
         "required_words": ["red", "two", "circles"],
@@ -73,7 +139,7 @@ def test_every_method_captions_under_constraints(home, capsys, method):
         method,
         "--prefix",
         "a",
-        "--required_words",
+        "--required-words",
         "red",
         "--max-length",
         "7",

@@ -1,4 +1,4 @@
-"""The language model: blind, and without special words where a text never ends."""
+"""The language model: independent of the image, and without special words where a text never ends."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def test_without_an_embedding_a_symbol_is_one_hot(endless):
 
 
 @pytest.mark.parametrize("embed_dim", [None, 5])
-def test_special_words_of_an_endless_text_are_never_said_and_read_as_nothing(embed_dim):
+def test_special_words_of_an_endless_text_have_probability_and_embedding_zero(embed_dim):
     model = make(True, embed_dim)
     memory, state = model.start(torch.zeros(2, 0, 0).double())
     logits_NV = model.step(TOKENS_NT[:, 0], state, memory).logits_NV
@@ -41,14 +41,14 @@ def test_special_words_of_an_endless_text_are_never_said_and_read_as_nothing(emb
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_what_is_shown_makes_no_difference():
+def test_features_make_no_difference():
     model = make(False)
     mask_BKT = torch.ones(2, 1, 3, dtype=torch.bool)
     one, other = (model(torch.randn(2, n, 3).double(), TOKENS_NT.unsqueeze(1), mask_BKT) for n in (0, 4))
-    torch.testing.assert_close(one.logits_MV, other.logits_MV, rtol=0, atol=0)
+    torch.testing.assert_close(one.logits_MV, other.logits_MV)
 
 
-def test_reading_in_pieces_equals_reading_at_once():
+def test_a_text_in_chunks_equals_the_whole():
     model = make(True, 5)
     state = model.start(torch.zeros(2, 0, 0).double()).state
     whole = model.read(TOKENS_NT, state)

@@ -1,3 +1,5 @@
+"""Show and Tell against torch's own LSTM."""
+
 import torch
 
 from captioner.decoders.show_tell import ShowTell
@@ -34,6 +36,5 @@ def test_the_embedded_image_can_be_normalised_over_the_batch():
     expected = decoder.cell.step(decoder.cell.project(x_BE), (zeros_BH, zeros_BH))
     torch.testing.assert_close(decoder.start(features_BLF).state, expected)
     one = decoder.eval().start(features_BLF[:1]).state[0]
-    torch.testing.assert_close(
-        one, decoder.start(features_BLF).state[0][:1]
-    )  # by running figures, not the batch
+    # By running figures, not the batch's.
+    torch.testing.assert_close(one, decoder.start(features_BLF).state[0][:1])

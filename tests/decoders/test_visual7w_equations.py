@@ -1,4 +1,4 @@
-"""Visual7W's reader written out again, word by word, in numpy; both attentions."""
+"""Visual7W's decoder written out again, word by word, in numpy; both attentions."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def softmax(x):
 
 
 def alphas(p, a_LF, h, attention):
-    """Where it uses_image: Xu et al. (2015), or the one matrix over all places of the released code."""
+    """Attention weights: Xu et al. (2015), or the one matrix over all locations of the released code."""
     if attention == "additive":
         keys_LA = a_LF @ p["attention.keys.weight"].T + p["attention.keys.bias"]
         return softmax(np.tanh(keys_LA + p["attention.query.weight"] @ h) @ p["attention.score.weight"][0])
@@ -30,21 +30,21 @@ def alphas(p, a_LF, h, attention):
 
 
 def written_out(p, a_LF, words, attention, output):
-    """Logits after each word and where it looked, the image read first."""
+    """Logits and attention weights after each word; the image is the first input."""
     h, c = np.zeros(H), np.zeros(H)
     inputs = [np.maximum(p["image.weight"] @ a_LF.mean(0) + p["image.bias"], 0)]
     inputs += [p["words.weight"][word] for word in words]
     matrix = np.hstack([p["cell.input.weight"], p["context_to_cell.weight"], p["cell.recurrent.weight"]])
-    logits, looked = [], []
+    logits, weights = [], []
     for x in inputs:
-        looked.append(alphas(p, a_LF, h, attention))
-        z = np.maximum(p["context.weight"] @ (looked[-1] @ a_LF) + p["context.bias"], 0)
+        weights.append(alphas(p, a_LF, h, attention))
+        z = np.maximum(p["context.weight"] @ (weights[-1] @ a_LF) + p["context.bias"], 0)
         i, f, g, o = np.split(matrix @ np.concatenate([x, z, h]) + p["cell.input.bias"], 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)
-        told = h + p["context_to_output.weight"] @ (looked[-1] @ a_LF) if output == "deep" else h
-        logits.append(p["output.weight"] @ told + p["output.bias"])
-    return np.stack(logits[1:]), np.stack(looked[1:])
+        top = h + p["context_to_output.weight"] @ (weights[-1] @ a_LF) if output == "deep" else h
+        logits.append(p["output.weight"] @ top + p["output.bias"])
+    return np.stack(logits[1:]), np.stack(weights[1:])
 
 
 @pytest.mark.parametrize("output", ["hidden", "deep"])
@@ -64,7 +64,7 @@ def test_agrees_with_the_equations(attention, output):
     np.testing.assert_allclose(
         found.logits_MV, np.concatenate([logits for logits, _ in expected]), atol=1e-10
     )
-    np.testing.assert_allclose(found.alphas_NTL, np.stack([looked for _, looked in expected]), atol=1e-10)
+    np.testing.assert_allclose(found.alphas_NTL, np.stack([weights for _, weights in expected]), atol=1e-10)
 
 
 def test_the_located_attention_has_the_size_of_the_released_code():
@@ -74,7 +74,7 @@ def test_the_located_attention_has_the_size_of_the_released_code():
     assert decoder.words.weight.shape[1] + decoder.context.out_features == 512 + 256
 
 
-def test_what_the_options_start_with():
+def test_initial_values_of_the_options():
     torch.manual_seed(0)
     plain = Visual7WDecoder(F, V, cell=CELL)
     assert plain.attention.keys.out_features == 512
@@ -86,7 +86,7 @@ def test_what_the_options_start_with():
     assert Visual7WDecoder(F, V, cell=CELL, attention_dim=A).attention.keys.out_features == A
 
 
-def test_dropout_is_on_what_the_output_is_given():
+def test_dropout_is_on_the_input_of_the_output_layer():
     decoder = Visual7WDecoder(F, V, cell=CELL, dropout=0.999)
     with torch.no_grad():
         logits_MV = decoder.logits((), (torch.rand(20, H), torch.rand(20, F)))
@@ -101,6 +101,6 @@ def test_dropout_is_on_what_the_output_is_given():
         ({"num_locations": L, "score_gain": 8.0}, "attention_dim and score_gain"),
     ],
 )
-def test_what_the_located_attention_has_no_use_for(options, message):
+def test_the_located_attention_refuses_options_of_the_additive_one(options, message):
     with pytest.raises(UserError, match=message):
         Visual7WDecoder(F, V, attention="located", cell=CELL, **options)

@@ -1,4 +1,4 @@
-"""A sentence encoder equals torch's own LSTMs, and stepping any cell by hand."""
+"""A text encoder equals torch's own LSTMs, and any cell run step by step."""
 
 import pytest
 import torch
@@ -43,26 +43,26 @@ def test_two_directions_equal_torchs_bidirectional_lstm(tokens_NT):
     x_NTE = ours.words(tokens_NT)
     forth, (h, c) = torch_lstm(ours.cells[0])(x_NTE)
     back, (h_back, c_back) = torch_lstm(ours.cells[1])(x_NTE.flip(1))
-    read = ours(tokens_NT)
-    torch.testing.assert_close(read.outputs_NTF, torch.cat([forth, back.flip(1)], dim=-1))
-    torch.testing.assert_close(read.state_NS, torch.cat([h[0], c[0], h_back[0], c_back[0]], dim=-1))
-    assert read.outputs_NTF.shape == (N, T, ours.feature_dim)
-    assert read.state_NS.shape == (N, ours.state_dim)
+    encoded = ours(tokens_NT)
+    torch.testing.assert_close(encoded.outputs_NTF, torch.cat([forth, back.flip(1)], dim=-1))
+    torch.testing.assert_close(encoded.state_NS, torch.cat([h[0], c[0], h_back[0], c_back[0]], dim=-1))
+    assert encoded.outputs_NTF.shape == (N, T, ours.feature_dim)
+    assert encoded.state_NS.shape == (N, ours.state_dim)
 
 
 @pytest.mark.parametrize("name", sorted(CELLS))
-def test_every_cell_is_stepped_through_the_words(name, tokens_NT):
+def test_every_cell_equals_its_steps_over_the_words(name, tokens_NT):
     ours = encoder(cell={"name": name, "hidden_dim": H})
     cell = ours.cells[0]
     state = cell.zero_state(ours.words(tokens_NT[:, 0]))
     for token_N in tokens_NT.unbind(dim=1):
         state = cell.step(cell.project(ours.words(token_N)), state)
-    read = ours(tokens_NT)
-    torch.testing.assert_close(read.outputs_NTF[:, -1], state[0])
-    torch.testing.assert_close(read.state_NS, torch.cat(state, dim=-1))
+    encoded = ours(tokens_NT)
+    torch.testing.assert_close(encoded.outputs_NTF[:, -1], state[0])
+    torch.testing.assert_close(encoded.state_NS, torch.cat(state, dim=-1))
 
 
-def test_reverse_reads_the_turned_sentence_and_squash_bounds_the_words(tokens_NT):
+def test_reverse_encodes_the_reversed_sentence_and_squash_applies_tanh_to_the_words(tokens_NT):
     plain, reverse, squash = encoder(), encoder(reverse=True), encoder(squash=True)
     torch.testing.assert_close(reverse(tokens_NT).state_NS, plain(tokens_NT.flip(1)).state_NS)
     x_NTE = squash.words(tokens_NT).tanh()

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from captioner.commands import main
-from captioner.commands.options.search import CONSTRAINTS, METHOD
+from captioner.commands.options.search import search_options
 from captioner.config import Config
 from captioner.errors import UserError
 from captioner.inference.char_lm import Writer
@@ -195,8 +195,8 @@ def test_the_command_writes_and_scores(model, capsys, tmp_path):
         (["--score", "gone.txt"], "There is no text at gone.txt"),
         (["--search", "beam", "--beam", "2", "--n-best", "3"], "3 captions need a beam of 3"),
         (["--search", "exact"], "Exact search has no meaning for a text"),
-        (["--banned_words", "the?"], "has never seen '?'"),
-        (["--banned_words", "th", "--prompt", "the"], "holds a string that is forbidden"),
+        (["--banned-words", "the?"], "has never seen '?'"),
+        (["--banned-words", "th", "--prompt", "the"], "holds a string that is forbidden"),
         (["--min-length", "3"], "--min-length 3. Did you mean --max-length"),
     ],
 )
@@ -219,9 +219,9 @@ def test_every_option_has_a_flag_here_or_a_reason_why_not(model, capsys):
     with pytest.raises(SystemExit):
         main("sample", ["--help"])
     help_text = capsys.readouterr().out
-    for option in METHOD + CONSTRAINTS:
+    for option in search_options():
         assert (option.flag in help_text.split()) != (option.key in SENTENCE_ONLY), option.flag
-    assert set(SENTENCE_ONLY) <= {option.key for option in METHOD + CONSTRAINTS}
+    assert set(SENTENCE_ONLY) <= {option.key for option in search_options()}
     for key, why in SENTENCE_ONLY.items():
         with pytest.raises(UserError, match=f"search.{key} has no meaning for a text: {why}"):
             check_text_rules({"name": "beam", key: 3})

@@ -64,7 +64,7 @@ def nll_page(file, text):
 
 
 PAGES = pytest.mark.parametrize(
-    ("write", "places"), [(samples_page, 16), (tree_page, 6), (nll_page, 3)], ids=lambda value: str(value)
+    ("write", "places"), [(samples_page, 16), (tree_page, 6), (nll_page, 3)], ids=["samples", "tree", "nll"]
 )
 
 

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from nltk.translate.bleu_score import sentence_bleu
 
 from captioner.metrics.diversity import diversity, novel_share, self_bleu
 
@@ -23,7 +24,6 @@ def test_longer_ngrams_are_counted_over_all_captions():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_self_bleu_equals_nltk(seed):
-    sentence_bleu = pytest.importorskip("nltk.translate.bleu_score").sentence_bleu
     rng = random.Random(seed)
     # Every caption has n-grams in common with another: nltk warns of orders without a match.
     captions = [[*rng.choices("abc", k=rng.randint(0, 9)), *"wxyz"] for _ in range(rng.randint(2, 14))]

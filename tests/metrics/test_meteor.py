@@ -1,4 +1,4 @@
-"""METEOR through its Java program: published values, and a stand-in for the talk between the processes."""
+"""METEOR through its Java program: published values, and a stand-in for its program."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ import pytest
 from captioner.errors import UserError
 from captioner.metrics import meteor as meteor_module
 from captioner.metrics.meteor import METEOR_JAR, meteor
+from captioner.metrics.scores import score_captions
 from captioner.metrics.tokenization.java import JavaMissingError, java_command
 
 STAND_IN = """
@@ -36,6 +37,15 @@ def test_more_captions_than_a_pipe_holds(monkeypatch):
     found = meteor(candidates, [[["a", "b"], ["c"] * 20]] * 9000)
     assert found.per_image == [float(i % 3) for i in range(9000)]
     assert found.score == 9000 * (22 + 1 + 1)
+
+
+def test_it_runs_only_when_it_is_asked_for(monkeypatch):
+    stand_in(monkeypatch, STAND_IN)
+    texts = {3: "x x", 5: "y"}, {3: ["a"], 5: ["b c", "d"]}
+    scores = score_captions(*texts, metrics=["meteor", "rouge_l"])
+    assert scores.as_dict() == {"rouge_l": 0, "meteor": 1 + 2 + 2 + 1 + 1}
+    assert [one["meteor"] for one in scores.per_image.values()] == [2, 0]
+    assert "meteor" not in score_captions(*texts).as_dict()
 
 
 def test_a_program_that_stops_is_answered_in_a_sentence(monkeypatch):

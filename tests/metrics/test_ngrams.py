@@ -37,7 +37,7 @@ def test_counts_and_keys(seed):
     vocabulary, words, lengths = as_integers(texts)
     ngrams = count_ngrams(words, lengths, len(vocabulary))
     for order, (grams, spelling) in enumerate(zip(ngrams, spelled(ngrams, vocabulary), strict=True), 1):
-        rows = zip(grams.sentence.tolist(), grams.gram.tolist(), grams.times.tolist(), strict=True)
+        rows = zip(grams.sentence.tolist(), grams.gram.tolist(), grams.counts.tolist(), strict=True)
         assert {(i, spelling[gram]): times for i, gram, times in rows} == counted_one_by_one(texts, order)
         assert len(set(spelling)) == len(spelling)
         assert (np.diff(grams.keys) > 0).all()
@@ -50,7 +50,7 @@ def test_keys_too_large_to_carry_their_place_are_sorted_alike():
     small, large = count_ngrams(words, lengths, len(vocabulary)), count_ngrams(words, lengths, 1 << 57)
     assert len(large[2].keys) == 27  # so the keys of order 4 just fit
     for one, other in zip(small, large, strict=True):
-        for name in ("gram", "sentence", "times"):
+        for name in ("gram", "sentence", "counts"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
@@ -61,7 +61,11 @@ def test_what_candidate_and_reference_have_in_common(seed):
     candidates = texts[: len(texts) - 1 : 4]
     corpus = encode(candidates, groups)
     for order in range(4):
-        grams, said, truth = corpus.ngrams[order], corpus.said[order], corpus.truth[order]
+        grams, said, truth = (
+            corpus.ngrams[order],
+            corpus.candidate_entries[order],
+            corpus.reference_entries[order],
+        )
         assert (grams.gram[said] == grams.gram[truth]).all()
         assert (grams.sentence[said] == corpus.candidate[corpus.image[grams.sentence[truth]]]).all()
         expected = sum(

@@ -1,10 +1,12 @@
-"""What searches are tested against: small models, and all sentences there are, scored by other means."""
+"""Referees of searches: small models, and all possible sentences, scored by teacher forcing."""
 
 import itertools
 import math
 from typing import NamedTuple
 
+import pytest
 import torch
+from transformer import Transformer, options
 
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, DecoderStep
 from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
@@ -22,11 +24,17 @@ class Letters:
         return [number for letter in word for number in VOCABULARY.spell(letter)]
 
 
-def make(name: str = "show_attend_tell", cell: str = "lstm", seed: int = 0, gain: float = 1.0) -> Decoder:
+def make(
+    name: str = "show_attend_tell", cell: str | None = "lstm", seed: int = 0, gain: float = 1.0
+) -> Decoder:
     """A decoder with weights large enough for every word to depend on all before it."""
     torch.manual_seed(seed)
-    config = {"name": name, "cell": {"name": cell, "hidden_dim": 6}, "embed_dim": 5}
-    decoder = DECODERS.build(config, feature_dim=F, num_locations=L, vocab_size=V).double().eval()
+    if name == "transformer":
+        decoder = Transformer(F, V, embed_dim=5)
+    else:
+        config = {"name": name, **options(cell, hidden_dim=6), "embed_dim": 5}
+        decoder = DECODERS.build(config, feature_dim=F, num_locations=L, vocab_size=V)
+    decoder = decoder.double().eval()
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=gain)
     return decoder
@@ -103,3 +111,17 @@ EXAMPLE = Traced({A: 0.5, BB: 0.3, C: 0.2}, {A: {EOS: 0.6, BB: 0.4}, BB: {EOS: 0
 def said(hypothesis) -> tuple[int, ...]:
     """A hypothesis as a sentence, with its end if it has one."""
     return (*hypothesis.tokens, EOS) if hypothesis.finished else tuple(hypothesis.tokens)
+
+
+def assert_alike(found, expected) -> None:
+    """The same sentences with the same scores, in the same order but for sentences of equal score.
+
+    Two batches of different shapes differ in the last bits, and then in the order of ties.
+    """
+    assert [h.score for h in found] == pytest.approx([h.score for h in expected], abs=1e-5)
+    known = {(said(h), h.group): h for h in expected}
+    for h in found:
+        other = known.get((said(h), h.group), h)  # beyond the last place, where that is tied
+        assert h.score == pytest.approx(other.score, abs=1e-5)
+        assert h.word_log_probs == pytest.approx(other.word_log_probs, abs=1e-5)
+        assert h.proven == other.proven

@@ -1,21 +1,32 @@
 """Beam search against all sentences there are, each scored by teacher forcing."""
 
-import itertools
 import math
 
 import pytest
 import torch
-from referees import BB, EXAMPLE, WORDS, A, C, Markov, forced, forced_all, make, pictures, said, sentences
+from referees import (
+    BB,
+    EXAMPLE,
+    WORDS,
+    A,
+    C,
+    Markov,
+    assert_alike,
+    forced,
+    forced_all,
+    make,
+    pictures,
+    said,
+    sentences,
+)
+from transformer import EVERY, NAMES
 
-from captioner.cells.base import CELLS
-from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.beam import Beam
 from captioner.search.greedy import Greedy
 from captioner.vocabulary import EOS, UNK
 
 T = 3
-EVERY = list(itertools.product(sorted(DECODERS), sorted(CELLS)))
 DIVISORS = {
     "none": lambda length: 1.0,
     "mean": lambda length: length,
@@ -75,7 +86,7 @@ def test_a_finished_sentence_stays_until_better_ones_push_it_out():
     assert Beam(4, "mean", max_length=4)(Markov(), EXAMPLE.table())[0][0].tokens == [A, BB]
 
 
-@pytest.mark.parametrize("name", sorted(set(DECODERS) - {"language_model"}))  # blind: no image differs
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"language_model"}))  # blind: no image differs
 def test_images_that_leave_the_batch_at_different_times_do_not_mix(name):
     decoder, features_BLF = make(name, seed=1), 3 * pictures(9)
     search = Beam(4, max_length=12)
@@ -89,8 +100,7 @@ def test_images_that_leave_the_batch_at_different_times_do_not_mix(name):
         pytest.fail("no bias was found that ends sentences at different times")
     for b in range(9):
         alone = search(decoder, features_BLF[b : b + 1], n_best=4)[0]
-        assert [h.tokens for h in together[b]] == [h.tokens for h in alone]
-        assert [h.score for h in together[b]] == pytest.approx([h.score for h in alone], abs=1e-5)
+        assert_alike(together[b], alone)
 
 
 @pytest.mark.parametrize("rule", sorted(DIVISORS))
@@ -98,7 +108,8 @@ def test_asking_for_one_gives_the_first_of_many(rule):
     decoder, features_BLF = make(seed=3), pictures(6)
     one = Beam(4, rule, max_length=9)(decoder, features_BLF, n_best=1)
     many = Beam(4, rule, max_length=9)(decoder, features_BLF, n_best=4)
-    assert [found[0].tokens for found in one] == [found[0].tokens for found in many]
+    for found, first in zip(one, many, strict=True):
+        assert_alike(found, first[:1])
 
 
 def test_greedy_takes_the_most_probable_word_and_equals_a_beam_of_one():

@@ -88,7 +88,7 @@ def test_rules_about_repeats_give_way_where_nothing_else_is_left():
         ({"required_words": ["b"], "banned_words": ["b"]}, "forbidden as well"),
         (
             {"prefix": ["ca", "b"], "banned_words": ["ab"], "vocabulary": Letters()},
-            "a string that is forbidden",
+            "prefix holds a string that is forbidden",
         ),
         ({"min_length": 5, "max_length": 5}, "ask for 5 words; with the end that is more than max_length, 5"),
         ({"required_words": ["a", "b", "c"], "prefix": ["b", "b"], "max_length": 4}, "ask for 4 words"),

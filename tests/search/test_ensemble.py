@@ -8,7 +8,7 @@ from referees import BB, BOS, EXAMPLE, A, C, Markov, Traced, make, pictures, sai
 
 from captioner.errors import UserError
 from captioner.search.beam import Beam
-from captioner.search.ensemble import Ensemble
+from captioner.search.stepping.ensemble import Ensemble
 from captioner.vocabulary import EOS
 
 OTHER = Traced({A: 0.1, BB: 0.2, C: 0.7}, {A: {EOS: 1.0}, BB: {EOS: 1.0}, C: {EOS: 0.5, C: 0.5}})

@@ -1,13 +1,13 @@
-"""What holds for every registered search, with every registered decoder and cell."""
+"""Properties of every registered search, with every decoder and cell."""
 
 import itertools
 
 import pytest
 import torch
-from referees import BB, UNKNOWN, VOCABULARY, A, C, V, forced, make, pictures, said
+from referees import BB, UNKNOWN, VOCABULARY, A, C, V, assert_alike, forced, make, pictures, said
+from transformer import EVERY as DECODERS_AND_CELLS
+from transformer import NAMES
 
-from captioner.cells.base import CELLS
-from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES, Search, best
 from captioner.search.trace import SearchTrace
@@ -24,10 +24,7 @@ METHODS = [
     *((name, OPTIONS.get(name, {})) for name in sorted(SEARCHES)),
     ("sample", {"seed": 5, "replacement": False}),
 ]
-EVERY = [
-    (name, cell, *method)
-    for name, cell, method in itertools.product(sorted(DECODERS), sorted(CELLS), METHODS)
-]
+EVERY = [(*decoder, *method) for decoder, method in itertools.product(DECODERS_AND_CELLS, METHODS)]
 
 
 def build(method: str, options: dict, **more: object) -> Search:
@@ -45,15 +42,11 @@ def test_images_of_a_batch_get_what_they_get_alone(name, cell, method, options):
     together = search(decoder, features_BLF, n_best(method))
     for b in range(3):
         (alone,) = search(decoder, features_BLF[b : b + 1], n_best(method))
-        assert [said(h) for h in together[b]] == [said(h) for h in alone]
-        for one, other in zip(together[b], alone, strict=True):
-            assert one.score == pytest.approx(other.score, abs=1e-5)
-            assert one.word_log_probs == pytest.approx(other.word_log_probs, abs=1e-5)
-            assert (one.group, one.proven) == (other.group, other.proven)
+        assert_alike(together[b], alone)
 
 
 @pytest.mark.parametrize(("method", "options"), METHODS)
-@pytest.mark.parametrize("name", sorted(DECODERS))
+@pytest.mark.parametrize("name", NAMES)
 def test_scores_alphas_and_words_belong_together(name, method, options):
     decoder, features_BLF = make(name, seed=2), pictures(3)
     for b, found in enumerate(build(method, options)(decoder, features_BLF, n_best(method))):

@@ -1,4 +1,4 @@
-"""Print answers, as text and as JSON."""
+"""Answers as lines of text and as JSON."""
 
 import json
 from typing import TYPE_CHECKING
@@ -8,15 +8,15 @@ if TYPE_CHECKING:
 
 
 def as_text(reply: "Reply", with_question: bool, with_name: bool) -> str:
-    """Return a line an answer, the most probable first, with its probability.
+    """Return a line for each answer, the most probable first, with its probability.
 
     Args:
-        reply: the answers.
-        with_question: whether the question comes before them.
-        with_name: whether the question comes with the name of its image.
+        reply: the answers to a question.
+        with_question: whether a line with the question comes first.
+        with_name: whether that line names the image too.
 
     Returns:
-        Lines of text.
+        Lines of text, without a last line end.
     """
     lines = [reply.question.question] if with_question else []
     if with_name:
@@ -25,7 +25,7 @@ def as_text(reply: "Reply", with_question: bool, with_name: bool) -> str:
 
 
 def as_json(reply: "Reply") -> str:
-    """Return one JSON object."""
+    """Return one JSON object on one line."""
     answers = [{"answer": one.text, "probability": one.probability} for one in reply.answers]
     about = {"image": reply.question.name, "question": reply.question.question, "answers": answers}
     return json.dumps(about, ensure_ascii=False)

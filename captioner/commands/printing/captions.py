@@ -1,4 +1,4 @@
-"""Print captions, as text and as JSON."""
+"""Captions as lines of text and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -
     """Return the caption; or several, a line each, with their log-probabilities.
 
     Args:
-        captioned: the captions of an image.
-        with_name: whether the image's name comes first.
-        with_words: whether every caption is followed by its words, each with its log-probability.
+        captioned: an image and its captions.
+        with_name: whether the name of the image comes first.
+        with_words: whether each caption is followed by its words with their log-probabilities.
 
     Returns:
-        One or several lines.
+        Lines of text, without a last line end.
     """
     name = f"{captioned.name}: " if with_name else ""
     if len(captioned.captions) == 1 and not with_words:
@@ -27,12 +27,12 @@ def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -
         lines.append(f"{caption.log_prob:8.2f}  {_marked(caption)}")
         if with_words:
             words = [*caption.words, "<eos>"] if caption.finished else caption.words
-            lines.append(" " * 10 + words_with_log_probs(words, caption.word_log_probs))
+            lines.append(" " * 10 + with_log_probs(words, caption.word_log_probs))
     return "\n".join(lines)
 
 
-def words_with_log_probs(words: Sequence[str], log_probs: Sequence[float]) -> str:
-    """Return words, each followed by its log-probability."""
+def with_log_probs(words: Sequence[str], log_probs: Sequence[float]) -> str:
+    """Return words on one line, each with its log-probability."""
     return "  ".join(f"{word} {log_prob:.2f}" for word, log_prob in zip(words, log_probs, strict=True))
 
 
@@ -55,5 +55,5 @@ def as_json(captioned: "Captioned") -> str:
 
 
 def _marked(caption: "Caption") -> str:
-    """Return the sentence, with dots where it was cut."""
+    """Return the sentence, with dots where it was cut at the maximal length."""
     return caption.text if caption.finished else f"{caption.text} ..."

@@ -1,4 +1,4 @@
-"""Accuracy of choosing, as the evaluation of Visual7W (Zhu et al., 2016) has it, of every question."""
+"""Accuracy of multiple choice, as the evaluation of Visual7W computes it (Zhu et al., 2016)."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class Truth(NamedTuple):
 
 
 class ChoiceScores(NamedTuple):
-    """Shares of questions that were answered rightly."""
+    """Shares of questions with the right answer."""
 
     overall: float
     per_type: dict[str, float]
@@ -23,28 +23,35 @@ class ChoiceScores(NamedTuple):
     num_unanswered: int
 
     def as_dict(self) -> dict[str, float]:
-        """`accuracy`, `accuracy_what`, ..."""
+        """Return the shares under their names in logs: `accuracy`, `accuracy_what`, ..."""
         kinds = {f"accuracy_{kind}": share for kind, share in sorted(self.per_type.items())}
         return {"accuracy": self.overall, **kinds}
 
 
 def choice_accuracy(chosen: Mapping[int, str], truth: Mapping[int, Truth]) -> ChoiceScores:
-    """Right is what equals the answer but for the case of letters.
+    """Compute the share of questions whose chosen answer is the right one, whatever the case of letters.
 
     The official script divides by the number of answers given; here a question without one is wrong.
+
+    Args:
+        chosen: an answer to each question, by question id; some may be missing.
+        truth: the right answer of every question.
+
+    Returns:
+        The share of all questions, and by type.
 
     Raises:
         UserError: there is no question, or an answer to none of them.
     """
     if not truth:
         raise UserError("There is no question to score an answer to.")
-    if strangers := chosen.keys() - truth.keys():
-        raise UserError(f"There is no question {min(strangers)}: are these answers of another split?")
-    asked = Counter(one.question_type for one in truth.values())
+    if unknown := chosen.keys() - truth.keys():
+        raise UserError(f"There is no question {min(unknown)}: are these answers of another split?")
+    totals = Counter(one.question_type for one in truth.values())
     right = Counter(
         truth[question_id].question_type
         for question_id, answer in chosen.items()
         if answer.lower() == truth[question_id].answer.lower()
     )
-    per_type = {kind: right[kind] / number for kind, number in asked.items()}
-    return ChoiceScores(right.total() / len(truth), per_type, dict(asked), len(truth) - len(chosen))
+    per_type = {kind: right[kind] / number for kind, number in totals.items()}
+    return ChoiceScores(right.total() / len(truth), per_type, dict(totals), len(truth) - len(chosen))

@@ -7,16 +7,16 @@ from captioner.metrics.answers.answer_sets import is_set, set_accuracy
 from captioner.metrics.answers.vqa_accuracy import AnswerScores, HumanAnswers, compare, vqa_accuracy
 
 AnswersAre = Literal["annotator_answers", "set"]
-"""Opinions of people, some of whom may be wrong; or parts that make the one right answer together."""
+"""Answers of several annotators, some of whom may be wrong; or words that form the right answer together."""
 
 
 class Measure(NamedTuple):
-    """How answers are scored.
+    """A way to score answers.
 
     Attributes:
-        name: what it is called.
-        score: (an answer to each question, what people answered, both by question id) to scores.
-        soft_score: (an answer, what people answered) to what it is soft_score, 0 to 1.
+        name: for logs and tables.
+        score: (predictions, annotator answers, both by question id) to scores.
+        soft_score: (an answer, annotator answers) to its soft score, 0 to 1.
     """
 
     name: str
@@ -24,11 +24,11 @@ class Measure(NamedTuple):
     soft_score: Callable[[str, Sequence[str]], float]
 
 
-def _opinion_worth(said: str, people: Sequence[str]) -> float:
-    return compare(said, people).accuracy
+def _vqa_soft_score(answer: str, annotator_answers: Sequence[str]) -> float:
+    return compare(answer, annotator_answers).accuracy
 
 
 MEASURES: Mapping[AnswersAre, Measure] = {
-    "annotator_answers": Measure("VQA accuracy", vqa_accuracy, _opinion_worth),
+    "annotator_answers": Measure("VQA accuracy", vqa_accuracy, _vqa_soft_score),
     "set": Measure("accuracy of answer sets", set_accuracy, is_set),
 }

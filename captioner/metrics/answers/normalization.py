@@ -1,6 +1,6 @@
-"""When two answers are the same to the evaluation of VQA: its rules for marks, case, numbers, articles.
+"""Normalization of answers by the VQA evaluation: its rules for punctuation, case, numbers and articles.
 
-Equal to the official script of March 2021, quirks included; each is said where it is.
+Equal to the official script of March 2021, quirks included; a comment names each.
 """
 
 import re
@@ -17,8 +17,8 @@ _TO_TEN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 _NUMBERS = {"none": "0"} | {word: str(number) for number, word in enumerate(_TO_TEN)}
 _ARTICLES = {"a", "an", "the"}
 
-# What is known with one of its apostrophes missing. The script also has i'm, i've and i'd've, with a capital
-# that no word has when they are looked up, so that these stay as they are.
+# Words that are recognised with one of their apostrophes missing. The script also has i'm, i've and i'd've,
+# with a capital that no word has when the table is searched, so that these stay as they are.
 _CONTRACTIONS = """
 ain't aren't can't couldn't couldn't've could've didn't doesn't don't hadn't hadn't've hasn't haven't
 he'd he'd've he's how'd how'll how's isn't it'd it'd've it'll ma'am mightn't mightn't've might've
@@ -38,14 +38,14 @@ CONTRACTIONS: Mapping[str, str] = {
 
 
 class Change(NamedTuple):
-    """What a rule made of an answer."""
+    """A rule that changed an answer, and the text after it."""
 
     rule: str
     text: str
 
 
 def one_line(answer: str) -> str:
-    r"""Line ends and tabs as spaces, none of them at the ends; done to every answer before all else.
+    r"""Replace line ends and tabs by spaces and strip the answer: the first step for every answer.
 
     >>> one_line("two\tdogs \n")
     'two dogs'
@@ -54,9 +54,9 @@ def one_line(answer: str) -> str:
 
 
 def _punctuation(text: str) -> str:
-    """Each mark leaves a space where it stood between letters, and nothing where a space is beside it.
+    """Replace each mark by a space where it stands between letters; remove it where a space is beside it.
 
-    The space is looked for in the text as it came in, anywhere the mark stands in it, and a comma between
+    The space is searched in the text as it came in, at any place where the mark stands, and a comma between
     digits takes the spaces of every mark away.
     """
     has_comma_in_number = _COMMA_IN_NUMBER.search(text) is not None
@@ -69,7 +69,7 @@ def _punctuation(text: str) -> str:
 
 
 def _periods(text: str) -> str:
-    """Without the first 32 periods that no digit follows."""
+    """Remove the first 32 periods that no digit follows."""
     return _PERIOD.sub("", text, count=_PERIODS_DROPPED)
 
 
@@ -88,9 +88,9 @@ RULES: Mapping[str, Callable[[str], str]] = {
 }
 
 
-@lru_cache(maxsize=1 << 18)  # people give the same few answers again and again
+@lru_cache(maxsize=1 << 18)  # annotators give the same few answers again and again
 def normalise(answer: str, without: str = "") -> str:
-    """An answer by all rules in order, or all but one.
+    """Apply all rules to an answer in order, or all but the one named.
 
     >>> normalise("The T-shirt."), normalise("2:50 p.m."), normalise("1,000-2,000"), normalise("None")
     ('t shirt', '2:50 pm', '10002000', '0')
@@ -103,7 +103,7 @@ def normalise(answer: str, without: str = "") -> str:
 
 @lru_cache(maxsize=1 << 18)
 def changes(answer: str) -> tuple[Change, ...]:
-    """The rules that change an answer, in order, each with what it makes of it.
+    """Return the rules that change an answer, in order, each with the text after it.
 
     >>> changes("dogs.")
     (Change(rule='periods', text='dogs'),)

@@ -1,7 +1,8 @@
 """VQA accuracy, open-ended and multiple choice (Antol et al., 2015; Goyal et al., 2017).
 
-An answer is compared with those of each nine of the ten people: it is soft_score min(1, equal answers / 3), and
-the ten of these are averaged. So 1, 2, 3 or more than 3 people of ten make 0.3, 0.6, 0.9 or 1.
+An answer is compared with those of each nine of the ten annotators: its soft score is
+min(1, equal answers / 3), and the ten soft scores are averaged. So 1, 2, 3 or more than 3 annotators of ten
+give 0.3, 0.6, 0.9 or 1.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ VERSIONS: Mapping[Version, str] = {
 
 
 class HumanAnswers(NamedTuple):
-    """What people answered to a question, and the classes it is counted in."""
+    """Annotator answers to a question, and the classes in which it is counted."""
 
     answers: Sequence[str]
     question_type: str = ""
@@ -29,10 +30,16 @@ class HumanAnswers(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """An answer and those of people as they are compared, and the accuracy, 0 to 1."""
+    """An answer and the annotators' as they are compared.
 
-    said: str
-    people: list[str]
+    Attributes:
+        prediction: the answer.
+        annotator_answers: those of the annotators.
+        accuracy: the soft score, 0 to 1.
+    """
+
+    prediction: str
+    annotator_answers: list[str]
     accuracy: float
 
 
@@ -45,75 +52,102 @@ class AnswerScores(NamedTuple):
     per_question: dict[int, float]
 
 
-def compare(said: str, people: Sequence[str], version: Version = "official", without: str = "") -> Compared:
-    """What becomes of an answer and of those of people, and how they agree; `without` leaves one rule out."""
-    said, tidy = one_line(said), [one_line(answer) for answer in people]
+def compare(
+    prediction: str, annotator_answers: Sequence[str], version: Version = "official", without: str = ""
+) -> Compared:
+    """Normalise an answer and those of annotators, and compute the soft score.
+
+    Args:
+        prediction: the answer.
+        annotator_answers: those of all annotators of the question.
+        version: a key of `VERSIONS`.
+        without: one rule of `RULES` to leave out.
+
+    Returns:
+        The answers as they are compared, and the accuracy.
+    """
+    prediction, tidy = one_line(prediction), [one_line(answer) for answer in annotator_answers]
     if version == "pre_2021":
-        said = normalise(said, without)
-        if len(set(people)) > 1:
-            people = [RULES["periods"](RULES["punctuation"](answer)) for answer in people]
+        prediction, compared = normalise(prediction, without), list(annotator_answers)
+        if len(set(compared)) > 1:
+            compared = [RULES["periods"](RULES["punctuation"](answer)) for answer in compared]
     elif version == "lenient" or len(set(tidy)) > 1:
-        said, people = normalise(said, without), [normalise(answer, without) for answer in tidy]
+        prediction, compared = normalise(prediction, without), [normalise(answer, without) for answer in tidy]
     else:
-        people = tidy
-    return Compared(said, list(people), _agreement(tuple(answer == said for answer in people)))
+        compared = tidy
+    return Compared(prediction, compared, _soft_score(tuple(answer == prediction for answer in compared)))
 
 
 @lru_cache(maxsize=1 << 12)
-def _agreement(is_equal: tuple[bool, ...]) -> float:
-    """The mean over people of what the answer is soft_score to the others.
+def _soft_score(is_equal: tuple[bool, ...]) -> float:
+    """Compute the mean over annotators of the soft score that the others give.
 
-    Added up in the order of the people, as the script does, so that figures round alike to the last digit.
+    Added up in the order of the annotators, as the script does, so that figures round alike to the last
+    digit.
     """
     num_equal = sum(is_equal)
     return sum(min(1.0, (num_equal - own) / 3) for own in is_equal) / len(is_equal)
 
 
 def vqa_accuracy(
-    said: Mapping[int, str], truth: Mapping[int, HumanAnswers], version: Version = "official"
+    predictions: Mapping[int, str], truth: Mapping[int, HumanAnswers], version: Version = "official"
 ) -> AnswerScores:
-    """The scores of an answer to each question, by question id.
+    """Compute VQA accuracy.
+
+    Args:
+        predictions: an answer to each question, by question id.
+        truth: the annotators' answers, by question id.
+        version: a key of `VERSIONS`.
+
+    Returns:
+        Accuracies in per cent.
 
     Raises:
-        UserError: there are no questions, the questions answered are not those of `truth`, or nobody
+        UserError: there are no questions, the questions answered are not those of `truth`, or no annotator
             answered one of these.
+
+    Source: the official evaluation, github.com/GT-Vision-Lab/VQA, of March 2021.
     """
-    require_same_questions(said, truth)
+    require_same_questions(predictions, truth)
     accuracies = {
-        question_id: compare(said[question_id], human.answers, version).accuracy
-        for question_id, human in truth.items()
+        question_id: compare(predictions[question_id], annotated.answers, version).accuracy
+        for question_id, annotated in truth.items()
     }
     return average_accuracies(accuracies, truth)
 
 
 def average_accuracies(accuracies: Mapping[int, float], truth: Mapping[int, HumanAnswers]) -> AnswerScores:
-    """Accuracies of questions, 0 to 1, as scores overall and by class."""
+    """Average accuracies of questions, 0 to 1, over all of them and by class."""
     return AnswerScores(
         overall=_percent(accuracies.values()),
-        per_question_type=_by_class(accuracies, {key: human.question_type for key, human in truth.items()}),
-        per_answer_type=_by_class(accuracies, {key: human.answer_type for key, human in truth.items()}),
+        per_question_type=_by_class(accuracies, {key: one.question_type for key, one in truth.items()}),
+        per_answer_type=_by_class(accuracies, {key: one.answer_type for key, one in truth.items()}),
         per_question={question_id: round(100 * value, 2) for question_id, value in accuracies.items()},
     )
 
 
-def require_same_questions(said: Collection[int], truth: Mapping[int, HumanAnswers]) -> None:
-    """Refuse answers to other questions than those asked, or to one that nobody else answered.
+def require_same_questions(predictions: Collection[int], truth: Mapping[int, HumanAnswers]) -> None:
+    """Refuse answers to other questions than those asked, or to one that no annotator answered.
+
+    Args:
+        predictions: ids of the questions that are answered.
+        truth: the annotators' answers, by question id.
 
     Raises:
-        UserError: says how many are missing or were not asked, and one of them.
+        UserError: with how many are missing or were not asked, and the id of one.
     """
     if not truth:
         raise UserError("There are no questions to score.")
     for problem, ids in (
-        ("have no answer", set(truth).difference(said)),
-        ("are answered that were not asked", set(said).difference(truth)),
+        ("have no answer", set(truth).difference(predictions)),
+        ("are answered that were not asked", set(predictions).difference(truth)),
     ):
         if ids:
             raise UserError(
                 f"{len(ids):,} of {len(truth):,} questions {problem}, such as question {min(ids)}."
             )
-    if alone := [question_id for question_id, human in truth.items() if not human.answers]:
-        raise UserError(f"Nobody answered question {alone[0]}: it cannot be scored.")
+    if bare := [question_id for question_id, one in truth.items() if not one.answers]:
+        raise UserError(f"Nobody answered question {bare[0]}: it cannot be scored.")
 
 
 def _by_class(accuracies: Mapping[int, float], class_of: Mapping[int, str]) -> dict[str, float]:
@@ -129,18 +163,18 @@ def _percent(accuracies: Iterable[float]) -> float:
 
 
 class Explanation(NamedTuple):
-    """Why an answer got its accuracy.
+    """The reasons for an answer's accuracy.
 
     Attributes:
-        said: the answer as it was given.
+        prediction: the answer as it was given.
         changes: the rules that changed it; none where it is compared as it is.
-        compared: what was compared, and the accuracy.
-        is_unanimous: all people gave the same answer, so that nothing is normalised.
-        lenient: the accuracy if it were all the same.
-        decisive: rules without which the accuracy would be another, and that one.
+        compared: the answers as they are compared, and the accuracy.
+        is_unanimous: all annotators gave the same answer, so that nothing is normalised.
+        lenient: the accuracy if answers were normalised all the same.
+        decisive: rules without which the accuracy would differ, and that accuracy.
     """
 
-    said: str
+    prediction: str
     changes: tuple[Change, ...]
     compared: Compared
     is_unanimous: bool
@@ -148,18 +182,22 @@ class Explanation(NamedTuple):
     decisive: dict[str, float]
 
 
-def explain(said: str, people: Sequence[str]) -> Explanation:
-    """Which of the official rules changed what."""
-    compared = compare(said, people)
-    tidy = {one_line(answer) for answer in people}
+def explain(prediction: str, annotator_answers: Sequence[str]) -> Explanation:
+    """Find which of the official rules change an answer, and which decide its accuracy."""
+    compared = compare(prediction, annotator_answers)
+    tidy = {one_line(answer) for answer in annotator_answers}
     is_unanimous = len(tidy) == 1
-    at_work = {change.rule for answer in (one_line(said), *tidy) for change in changes(answer)}
-    others = {rule: compare(said, people, without=rule).accuracy for rule in RULES if rule in at_work}
+    at_work = {change.rule for answer in (one_line(prediction), *tidy) for change in changes(answer)}
+    others = {
+        rule: compare(prediction, annotator_answers, without=rule).accuracy
+        for rule in RULES
+        if rule in at_work
+    }
     return Explanation(
-        said=said,
-        changes=() if is_unanimous else changes(one_line(said)),
+        prediction=prediction,
+        changes=() if is_unanimous else changes(one_line(prediction)),
         compared=compared,
         is_unanimous=is_unanimous,
-        lenient=compare(said, people, "lenient").accuracy,
+        lenient=compare(prediction, annotator_answers, "lenient").accuracy,
         decisive={rule: value for rule, value in others.items() if value != compared.accuracy},
     )

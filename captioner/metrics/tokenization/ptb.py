@@ -1,10 +1,10 @@
-"""Captions to tokens as the coco-caption evaluation does it, in Python.
+"""Penn Treebank tokenization of captions as the coco-caption evaluation does it, in Python.
 
 The rule is the Penn Treebank tokenizer of Stanford CoreNLP 3.4.1, lower-cased, with a fixed list of marks
 dropped. Brackets are not on that list in the form in which they come out (`-lrb-`), and neither are runs
-such as `!!`: both stay, because published scores were computed with them. That tokenizer reads on into the
-next caption to tell whether `plan B.` ends a sentence; here what follows is taken to begin with `A`, as most
-captions do.
+such as `!!`: both stay, because published scores were computed with them. That tokenizer reads into the
+next caption to decide whether `plan B.` ends a sentence; here the next caption is taken to begin with `A`, as
+most captions do.
 """
 
 import re
@@ -76,7 +76,7 @@ _TOKEN = re.compile(
 )
 _ENDS_WITH_PERIOD = re.compile(rf"[a-z] | {_ABBREVIATION} | {_STATE}", re.VERBOSE)
 
-# What was compared with the Java tokenizer and never differed: a run of these, with white space between.
+# Forms that were compared with the Java tokenizer and never differed: a run of these, white space between.
 _WORD = "(?:[a-zß-öø-ÿ]+(?:-[a-zß-öø-ÿ]+)*|[a-z]+/[a-z]+)"
 _AUXILIARY = "ai|are|ca|could|did|do|does|had|has|have|is|might|must|need|should|was|were|wo|would"
 _SURE = re.compile(
@@ -100,7 +100,7 @@ class Tokenized(NamedTuple):
 
 
 def tokenize(caption: str) -> list[str]:
-    """The tokens of a caption, lower-cased, clitics split off, punctuation dropped. May be empty.
+    """Tokenize a caption: lower-cased, clitics split off, punctuation dropped. The result may be empty.
 
     >>> tokenize("A man doesn't pet his dog's (wet) fur by St. J.")
     ['a', 'man', 'does', "n't", 'pet', 'his', 'dog', "'s", '-lrb-', 'wet', '-rrb-', 'fur', 'by', 'st.', 'j']
@@ -109,9 +109,9 @@ def tokenize(caption: str) -> list[str]:
 
 
 def tokenize_with_doubt(caption: str) -> Tokenized:
-    """The same, and whether it is certain that the Java tokenizer gives these tokens.
+    """Tokenize a caption, and say whether the Java tokenizer is certain to give the same tokens.
 
-    Most captions with odd punctuation are tokenized rightly too; it is only not promised.
+    Most captions with odd punctuation are tokenized as by Java too; it is only not certain.
 
     >>> [tokenize_with_doubt(caption).is_sure for caption in ("A dog's ball.", "Turn @ 5 o'clock")]
     [True, False]
@@ -122,7 +122,7 @@ def tokenize_with_doubt(caption: str) -> Tokenized:
 
 
 def _plain_words(caption: str) -> list[str]:
-    """The short way for nearly all captions: letters and commas up to a last period; empty for the others."""
+    """Tokenize letters and commas up to a last period, which most captions are; empty for others."""
     body = caption.strip().lower()
     letters = body.replace(",", " ").removesuffix(".")
     words = letters.split()
@@ -134,6 +134,7 @@ def _plain_words(caption: str) -> list[str]:
 
 
 def _lexed(caption: str) -> list[str]:
+    """Tokenize any caption by the regular expression."""
     tokens: list[str] = []
     for token in _TOKEN.findall(caption.translate(_SUBSTITUTES)):
         token = token.lower()

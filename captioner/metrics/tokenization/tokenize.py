@@ -1,4 +1,4 @@
-"""Many captions to tokens: by the tokenizer in Python, and by Java where that one is not sure."""
+"""Tokenization of many captions: in Python, and by Java where that one is not sure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,10 +11,12 @@ TOKENIZERS = ("auto", "python", "java")
 
 
 class TokenizedCaptions(NamedTuple):
-    """Tokens of captions, and how they were made.
+    """Tokens of captions, and the tokenizer that gave them.
 
-    `tokenizer` is what ran: "python", "java", or "python and java", Java for the `num_unsure` captions that
-    the tokenizer in Python is not sure of.
+    Attributes:
+        tokens: of each caption.
+        tokenizer: "python", "java", or "python and java", Java for the captions that Python is not sure of.
+        num_unsure: how many captions that are.
     """
 
     tokens: list[list[str]]
@@ -23,12 +25,15 @@ class TokenizedCaptions(NamedTuple):
 
 
 def tokenize_all(captions: Sequence[str], tokenizer: str = "python") -> TokenizedCaptions:
-    """Tokens of each caption.
+    """Tokenize captions.
 
     Args:
         captions: any texts, empty ones too.
         tokenizer: "python", whose tokens for captions it is not sure of are only most probably Java's;
             "auto" gives those to Java where Java is installed; "java" gives it all captions.
+
+    Returns:
+        The tokens of each caption, and which tokenizer ran.
 
     Raises:
         UserError: no such tokenizer, or "java" where Java is not installed.

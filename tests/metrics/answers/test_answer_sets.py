@@ -1,4 +1,4 @@
-"""Scores of sets: by hand, by brute force on a given likeness, and on WordNet's where it is installed."""
+"""Scores of sets: by hand, by brute force on given similarities, and on WordNet's where it is installed."""
 
 import itertools
 from random import Random
@@ -9,7 +9,7 @@ from captioner.errors import UserError
 from captioner.metrics.answers.answer_sets import (
     answer_list,
     set_accuracy,
-    wordnet_likeness,
+    wordnet_similarity,
     wups,
     wups_scores,
 )
@@ -20,7 +20,7 @@ WORDS = ["chair", "stool", "desk", "table", "lamp"]
 ALIKE = {frozenset(pair): 0.3 + 0.07 * number for number, pair in enumerate(itertools.combinations(WORDS, 2))}
 
 
-def likeness(word, other):
+def similarity(word, other):
     return ALIKE[frozenset((word, other))]
 
 
@@ -39,7 +39,7 @@ def brute_force(said, right, threshold):
     def m(word, other):
         if word == other:
             return 1.0
-        alike = likeness(word, other)
+        alike = similarity(word, other)
         return alike * 0.1 if alike < threshold else alike
 
     left = right_ = 1.0
@@ -56,20 +56,20 @@ def test_wups_by_brute_force(threshold):
     for _ in range(200):
         said, right = (rng.choices(WORDS, k=rng.randint(1, 4)) for _ in range(2))
         expected = brute_force(said, right, threshold)
-        assert wups(said, right, likeness, threshold) == pytest.approx(expected, abs=1e-12)
+        assert wups(said, right, similarity, threshold) == pytest.approx(expected, abs=1e-12)
 
 
-def test_wups_of_equal_sets_is_1_and_of_silence_0():
-    assert wups(["lamp", "desk"], ["desk", "lamp"], likeness, 0.9) == 1
-    assert wups([], ["desk"], likeness, 0.0) == 0
+def test_wups_of_equal_sets_is_1_and_of_no_answer_0():
+    assert wups(["lamp", "desk"], ["desk", "lamp"], similarity, 0.9) == 1
+    assert wups([], ["desk"], similarity, 0.0) == 0
     assert wups(["desk"], ["lamp"], lambda *_: 0.9, 0.9) == 0.9
     right = HumanAnswers(["desk"])
-    scores = wups_scores({1: "desk", 2: "table"}, {1: right, 2: right}, likeness)
-    alike = likeness("desk", "table")
+    scores = wups_scores({1: "desk", 2: "table"}, {1: right, 2: right}, similarity)
+    alike = similarity("desk", "table")
     assert scores == pytest.approx({0.9: 50 * (1 + alike / 10), 0.0: 50 * (1 + alike)}, abs=0.005)
 
 
-def test_without_its_data_wordnet_is_told_to_be_missing(monkeypatch):
+def test_without_its_data_there_is_no_wordnet(monkeypatch):
     from nltk import corpus
 
     class Missing:
@@ -77,11 +77,11 @@ def test_without_its_data_wordnet_is_told_to_be_missing(monkeypatch):
             raise LookupError("Resource wordnet not found")
 
     monkeypatch.setattr(corpus, "wordnet", Missing())
-    assert wordnet_likeness() is None
+    assert wordnet_similarity() is None
 
 
 def test_a_taxonomy_by_hand(monkeypatch):
-    """The largest likeness over the meanings as nouns; 0 where a word has none."""
+    """The largest similarity over the meanings as nouns; 0 where a word has none."""
     from nltk import corpus
 
     class Meaning:
@@ -102,14 +102,14 @@ def test_a_taxonomy_by_hand(monkeypatch):
             return [Meaning(place) for place in {"bank": (0, 1), "shore": (2,), "zzz": ()}[word]]
 
     monkeypatch.setattr(corpus, "wordnet", Taxonomy())
-    found = wordnet_likeness()
+    found = wordnet_similarity()
     assert found("bank", "shore") == found("shore", "bank") == 0.75
     assert found("bank", "zzz") == 0
     assert found("shore", "shore") == 0
 
 
 def test_wordnet_itself():
-    found = wordnet_likeness()
+    found = wordnet_similarity()
     if found is None:
         pytest.skip("nltk has no WordNet here")
     assert found("dog", "cat") == pytest.approx(6 / 7)
@@ -121,14 +121,14 @@ def test_answers_apart():
     assert answer_list(" book,  tape_dispenser ,,") == ["book", "tape_dispenser"]
 
 
-def test_mistakes_are_said():
+def test_mistakes_are_refused():
     with pytest.raises(UserError, match="1 of 1 questions have no answer"):
         set_accuracy({}, {1: HumanAnswers(["desk"])})
     with pytest.raises(UserError, match="Nobody answered question 1"):
-        wups_scores({1: "desk"}, {1: HumanAnswers([])}, likeness)
+        wups_scores({1: "desk"}, {1: HumanAnswers([])}, similarity)
 
 
-def test_the_measure_of_opinions_and_of_sets():
+def test_the_measure_of_annotator_answers_and_of_sets():
     annotator_answers, sets = MEASURES["annotator_answers"], MEASURES["set"]
     truth = {1: HumanAnswers(["red", "blue"])}
     assert annotator_answers.soft_score("red", ["red"] * 2 + ["blue"] * 8) == pytest.approx(0.6)

@@ -1,4 +1,4 @@
-"""VQA accuracy: against the loop over the people as the rules tell it, a closed form, and counts by hand."""
+"""VQA accuracy: against a loop over annotators, a closed form, and counts by hand."""
 
 from copy import deepcopy
 from random import Random
@@ -34,12 +34,12 @@ def leave_one_out(said, people):
     said = said.replace("\n", " ").replace("\t", " ").strip()
     if any(answer != tidy[0] for answer in tidy):
         tidy, said = [normalise(answer) for answer in tidy], normalise(said)
-    soft_score = []
+    soft_scores = []
     for person in range(len(tidy)):
         others = tidy[:person] + tidy[person + 1 :]
         equal = [other for other in others if other == said]
-        soft_score.append(min(1, len(equal) / 3))
-    return sum(soft_score) / len(soft_score)
+        soft_scores.append(min(1, len(equal) / 3))
+    return sum(soft_scores) / len(soft_scores)
 
 
 def random_questions(count):
@@ -117,7 +117,7 @@ def test_which_rule_changed_what():
     assert explain("dog", people).changes == ()
 
 
-def test_mistakes_are_said():
+def test_mistakes_are_refused():
     truth = {1: HumanAnswers(["a"] * 10), 2: HumanAnswers(["b"] * 10), 4: HumanAnswers([])}
     with pytest.raises(UserError, match="2 of 3 questions have no answer, such as question 1"):
         vqa_accuracy({4: "a"}, truth)

@@ -10,9 +10,9 @@ from captioner.metrics.text.edit_distance import edit_distance, matches
 
 
 def pairs(number, alphabet="abc", longest=9):
-    chance = random.Random(7)
+    rng = random.Random(7)
     return [
-        tuple("".join(chance.choices(alphabet, k=chance.randint(0, longest))) for _ in range(2))
+        tuple("".join(rng.choices(alphabet, k=rng.randint(0, longest))) for _ in range(2))
         for _ in range(number)
     ]
 

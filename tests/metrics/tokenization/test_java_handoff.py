@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from captioner.errors import UserError
-from captioner.metrics import java as java_module
+from captioner.metrics.tokenization import java as java_module
 from captioner.metrics.tokenization.java import (
     TOKENIZER_JAR,
     JavaMissingError,

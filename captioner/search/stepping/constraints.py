@@ -1,7 +1,7 @@
-"""Which words may come next.      N rows, T words so far with <bos>, V vocabulary, M words to be said."""
+"""Constraints on the next word.      N rows, T words so far with <bos>, V vocabulary, M required words."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,34 +10,11 @@ from captioner.errors import UserError
 from captioner.vocabulary import EOS, PAD
 
 
-class WordIds(Protocol):
-    """What words are looked up in: a `Vocabulary`; or an `Alphabet`, where a word is a string of symbols."""
-
-    def spell(self, word: str, /) -> list[int]:
-        """The numbers of what it is made of.
-
-        Raises:
-            UserError: it is unknown.
-        """
-
-
-def word_ids(words: Sequence[str], lexicon: WordIds | None) -> list[list[int]]:
-    """Each of the words, in numbers.
-
-    Raises:
-        UserError: the model does not have it.
-    """
-    if not words:
-        return []
-    if lexicon is None:
-        raise UserError(f"The words {', '.join(words)} cannot be looked up: the search has no vocabulary.")
-    return [lexicon.spell(word) for word in words]
-
-
 class Constraints(NamedTuple):
-    """The rules of `Search`, in numbers of words. They depend on the words said so far and on no more.
+    """The constraints of `Search`, in token ids. They depend on the words so far and on nothing else.
 
-    Of `forbidden` words none is said, of `strings` (two words or more) not the last one after all the others.
+    None of the `forbidden` words may occur; of `strings` (two words or more) not the last one after all the
+    others.
     """
 
     forbidden: list[int]
@@ -51,16 +28,16 @@ class Constraints(NamedTuple):
     no_repeat_ngram: int
 
     def check(self) -> None:
-        """Refuse rules that contradict each other.
+        """Refuse constraints that contradict each other.
 
         Raises:
             UserError: says which.
         """
         if clash := set(self.forbidden) & {*self.prefix, *self.required_words}:
-            raise UserError(f"{len(clash)} of the words that must be said are forbidden as well.")
+            raise UserError(f"{len(clash)} of the required words are forbidden as well.")
         starts = [self.prefix[start:] for start in range(len(self.prefix))]
         if any(start[: len(string)] == string for string in self.strings for start in starts):
-            raise UserError("What must be said first holds a string that is forbidden.")
+            raise UserError("The prefix holds a string that is forbidden.")
         needed = max(self.min_length, len(self.prefix) + len(set(self.required_words) - set(self.prefix)))
         if needed >= self.max_length:
             raise UserError(
@@ -71,20 +48,22 @@ class Constraints(NamedTuple):
     def forbid(self, logits_NV: Tensor, tokens_NT: Tensor) -> None:
         """Set the logits of words that may not come next to -inf, in place.
 
-        `tokens_NT` are the words so far from <bos> on; shorter rows have <pad> before it.
+        Args:
+            logits_NV: of the next word.
+            tokens_NT: the words so far from <bos> on; shorter rows have <pad> before it.
         """
         logits_NV.index_fill_(1, _on(logits_NV, self.forbidden), -torch.inf)
         for *before, last in self.strings:
             if len(before) < tokens_NT.shape[1]:
-                said_N = (tokens_NT[:, -len(before) :] == _on(tokens_NT, before)).all(dim=1)
-                logits_NV[:, last].masked_fill_(said_N, -torch.inf)
+                same_N = (tokens_NT[:, -len(before) :] == _on(tokens_NT, before)).all(dim=1)
+                logits_NV[:, last].masked_fill_(same_N, -torch.inf)
         length_N = None
         if self.min_length or self.required_words or self.prefix:
             length_N = (tokens_NT != PAD).sum(dim=1) - 1
         if self.min_length and length_N is not None:
             logits_NV[:, EOS].masked_fill_(length_N < self.min_length, -torch.inf)
         if self.required_words and length_N is not None:
-            self._say_what_must_be_said(logits_NV, tokens_NT, length_N)
+            self._require_words(logits_NV, tokens_NT, length_N)
         if self.prefix and length_N is not None:
             prefix_P = _on(tokens_NT, self.prefix)
             word_N1 = prefix_P[length_N.clamp_max(len(self.prefix) - 1)].unsqueeze(1)
@@ -95,12 +74,12 @@ class Constraints(NamedTuple):
             logits_NV.masked_fill_(softly_NV & something_left_N1, -torch.inf)
 
     def missing_NM(self, tokens_NT: Tensor) -> Tensor:
-        """Which of the words that must be said have not been."""
+        """Return which of the required words, in ascending order, are missing."""
         required_M = _on(tokens_NT, sorted(set(self.required_words)))
         return ~(tokens_NT.unsqueeze(2) == required_M).any(dim=1)
 
-    def _say_what_must_be_said(self, logits_NV: Tensor, tokens_NT: Tensor, length_N: Tensor) -> None:
-        """No end before; and nothing else where there is room for nothing else."""
+    def _require_words(self, logits_NV: Tensor, tokens_NT: Tensor, length_N: Tensor) -> None:
+        """Forbid the end before all required words, and any other word where only they have room."""
         missing_NM = self.missing_NM(tokens_NT)
         missing_N = missing_NM.sum(dim=1)
         logits_NV[:, EOS].masked_fill_(missing_N > 0, -torch.inf)
@@ -110,7 +89,7 @@ class Constraints(NamedTuple):
 
     @staticmethod
     def _only(logits_NV: Tensor, rows_N: Tensor, words_NM: Tensor, which_NM: Tensor | None = None) -> None:
-        """In the rows chosen leave these words and no other."""
+        """Allow in the chosen rows these words and no other."""
         left_NM = logits_NV.gather(1, words_NM)
         if which_NM is not None:
             left_NM = left_NM.masked_fill(~which_NM, -torch.inf)
@@ -118,7 +97,7 @@ class Constraints(NamedTuple):
         logits_NV.copy_(torch.where(rows_N.unsqueeze(1), alone_NV, logits_NV))
 
     def _repeats_and_endings(self, tokens_NT: Tensor, V: int) -> Tensor:
-        """What the rules against repeats and bad endings would forbid."""
+        """The words that the rules against repeats and bad endings forbid."""
         forbidden_NV = torch.zeros(len(tokens_NT), V, dtype=torch.bool, device=tokens_NT.device)
         if not self.allow_repeat:
             forbidden_NV.scatter_(1, tokens_NT[:, -1:], True)
@@ -128,10 +107,10 @@ class Constraints(NamedTuple):
         n, T = self.no_repeat_ngram, tokens_NT.shape[1]
         if n and n <= T:
             following_NW = tokens_NT[:, n - 1 :]
-            said_NW = torch.ones_like(following_NW, dtype=torch.bool)
+            same_NW = torch.ones_like(following_NW, dtype=torch.bool)
             for back in range(1, n):  # the words before each, against the last words of the row
-                said_NW &= tokens_NT[:, n - 1 - back : T - back] == tokens_NT[:, T - back, None]
-            rows_W, places_W = said_NW.nonzero(as_tuple=True)
+                same_NW &= tokens_NT[:, n - 1 - back : T - back] == tokens_NT[:, T - back, None]
+            rows_W, places_W = same_NW.nonzero(as_tuple=True)
             forbidden_NV[rows_W, following_NW[rows_W, places_W]] = True
         return forbidden_NV
 

@@ -8,19 +8,20 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from captioner.errors import UserError
-from captioner.metrics.bleu import bleu_of, corpus_statistics, total
-from captioner.metrics.cider_d import corpus_cider_d
+from captioner.metrics.base import build_metrics
 from captioner.metrics.document_frequencies import DocumentFrequencies
 from captioner.metrics.ngrams import Tokens, encode
-from captioner.metrics.rouge_l import rouge_l
 
 
 class CaptionScore(Metric):
-    """BLEU, ROUGE-L and CIDEr-D of all images seen, by the names bleu1 ... bleu4_no_bp, rouge_l, cider_d.
+    """All caption metrics that are on by default, of all images that were passed to `update`.
 
     BLEU and CIDEr-D are scores of a corpus and no mean over batches or processes. So the state is the
-    captions themselves, as text, and an image that a padded sampler hands out twice counts once, with the
-    caption that came first. CIDEr-D weighs n-grams by `frequencies`, or by the references of those images.
+    captions themselves, as text, and an image that a padded sampler yields twice counts once, with the
+    caption that came first.
+
+    Args:
+        frequencies: document frequencies for CIDEr-D; None takes those of the images' references.
     """
 
     is_differentiable = False
@@ -30,7 +31,7 @@ class CaptionScore(Metric):
 
     def __init__(self, frequencies: DocumentFrequencies | None = None) -> None:
         super().__init__()
-        self.frequencies = frequencies
+        self.metrics = build_metrics(frequencies=frequencies)
         self.add_state("records", default=[], dist_reduce_fx="cat")
         self.reset()
 
@@ -43,7 +44,13 @@ class CaptionScore(Metric):
     def update(
         self, image_ids: Sequence[int], candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     ) -> None:
-        """Take in images with a candidate and one or more references each, as tokens."""
+        """Add images to the state.
+
+        Args:
+            image_ids: of each image.
+            candidates: the tokens of a caption for each image.
+            references: the tokens of one or more captions for each image.
+        """
         rows = zip(image_ids, candidates, references, strict=True)
         lines = "".join(json.dumps([int(image_id), *texts]) + "\n" for image_id, *texts in rows)
         if lines:
@@ -51,10 +58,13 @@ class CaptionScore(Metric):
             self.records.append(record.to(self.device))
 
     def compute(self) -> dict[str, Tensor]:
-        """The scores.
+        """Compute the scores.
+
+        Returns:
+            Each figure under its name in logs, a scalar in double precision.
 
         Raises:
-            UserError: no image was seen.
+            UserError: there was no image.
         """
         # After gathering, the state is one tensor in place of a list.
         records = self.records if isinstance(self.records, Tensor) else torch.cat(self.records)
@@ -65,20 +75,8 @@ class CaptionScore(Metric):
         if not by_image:
             raise UserError("There are no captions to score.")
         pairs = [by_image[image_id] for image_id in sorted(by_image)]
-        figures = _figures([said for said, _ in pairs], [truth for _, truth in pairs], self.frequencies)
+        corpus = encode([caption for caption, _ in pairs], [group for _, group in pairs])
+        figures = {
+            name: one for metric in self.metrics for name, one in metric.measure(corpus).figures.items()
+        }
         return {name: torch.tensor(figure, dtype=torch.float64) for name, figure in figures.items()}
-
-
-def _figures(
-    candidates: Sequence[Tokens],
-    references: Sequence[Sequence[Tokens]],
-    frequencies: DocumentFrequencies | None,
-) -> dict[str, float]:
-    corpus = encode(candidates, references)
-    statistics = total([corpus_statistics(corpus)])
-    figures: dict[str, float] = {}
-    for suffix, brevity_penalty in (("", True), ("_no_bp", False)):
-        scores = bleu_of(statistics, brevity_penalty)
-        figures |= {f"bleu{order}{suffix}": scores[order - 1] for order in range(1, 5)}
-    cider = float(corpus_cider_d(corpus, frequencies).mean())
-    return figures | {"rouge_l": rouge_l(candidates, references), "cider_d": cider}

@@ -11,9 +11,9 @@ import torch
 from torch.utils.data import DistributedSampler
 
 from captioner.errors import UserError
-from captioner.metrics.accumulate import CaptionScore
 from captioner.metrics.bleu import bleu
 from captioner.metrics.cider_d import cider_d
+from captioner.metrics.distributed.accumulate import CaptionScore
 from captioner.metrics.document_frequencies import DocumentFrequencies
 from captioner.metrics.rouge_l import rouge_l
 
@@ -21,6 +21,7 @@ NUM_IMAGES, PROCESSES = 7, 2
 NAMES = [f"bleu{order}{suffix}" for suffix in ("", "_no_bp") for order in range(1, 5)] + [
     "rouge_l",
     "cider_d",
+    "distinct",
 ]
 
 
@@ -47,6 +48,7 @@ def expected(frequencies=None):
     candidates, references = corpus()
     scores = [*bleu(candidates, references)[:4], *bleu(candidates, references, brevity_penalty=False)[:4]]
     scores += [rouge_l(candidates, references), cider_d(candidates, references, frequencies).score]
+    scores.append(len(set(map(tuple, candidates))) / NUM_IMAGES)
     return dict(zip(NAMES, scores, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Several models read as one.      N rows, L locations, V vocabulary."""
+"""Several models decoded as one.      N rows, L locations, V vocabulary."""
 
 import math
 from collections.abc import Sequence
@@ -8,16 +8,22 @@ from torch import Tensor
 
 from captioner.decoders.base import DecoderStart, DecoderStep
 from captioner.errors import UserError
-from captioner.search.base import StepModel
+from captioner.search.stepping.policy import StepModel
 from captioner.tree import Tree
 
 
 class Ensemble:
     """The mean of the members' probabilities at every word; searched like a decoder.
 
-    `start` takes a tuple of features, one for each member, who may each have another encoder; or one
-    features_BLF for all. The vocabulary is common. Where all members look at equally many places, the
-    ensemble's attention is the mean of theirs.
+    `start` takes a tuple of features, one for each member, since encoders may differ; or one features_BLF for
+    all. The vocabulary is common. Where all members attend to equally many locations, the ensemble's
+    attention is the mean of theirs.
+
+    Args:
+        members: decoders, or ensembles.
+
+    Raises:
+        UserError: there are none.
     """
 
     def __init__(self, members: Sequence[StepModel]) -> None:
@@ -26,13 +32,22 @@ class Ensemble:
         self.members = tuple(members)
 
     def start(self, features: Tree) -> DecoderStart:
-        """The members' memories and states, side by side."""
+        """Return the members' memories and states, side by side."""
         given = (features,) * len(self.members) if isinstance(features, Tensor) else features
         started = [member.start(own) for member, own in zip(self.members, given, strict=True)]
         return DecoderStart(tuple(one.memory for one in started), tuple(one.state for one in started))
 
     def step(self, tokens_N: Tensor, state: Tree, memory: Tree) -> DecoderStep:
-        """The logarithm of the mean probability."""
+        """Compute the logarithm of the mean probability.
+
+        Args:
+            tokens_N: the words, K rows for each of the B images.
+            state: of each member.
+            memory: of each member.
+
+        Returns:
+            Log-probabilities as logits, the members' states, and their mean attention weights.
+        """
         steps = [
             member.step(tokens_N, own, its)
             for member, own, its in zip(self.members, state, memory, strict=True)
