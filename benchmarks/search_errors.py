@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.errors import UserError
-from captioner.evaluation.caption import split_of
+from captioner.evaluation.caption_split import split_of
 from captioner.images import ImageSource
 from captioner.inference.caption import Captioner
 from captioner.inference.caption_results import Caption

@@ -84,7 +84,7 @@ class FromDisk:
 
 
 class StoredFeatures(Protocol):
-    """What `FromStore` needs of a feature store."""
+    """A feature store, as `FromStore` uses it."""
 
     def __contains__(self, key: object) -> bool:
         """Return whether there are features of an image."""

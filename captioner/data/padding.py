@@ -9,7 +9,7 @@ from captioner.vocabulary import PAD
 
 
 def pad(captions: Sequence[Sequence[Sequence[int]]], captions_per_image: int) -> Tensor:
-    """Numbers of words as tokens_BKT."""
+    """Return token ids, `captions_per_image` sequences of each image, as tokens_BKT, padded with `<pad>`."""
     longest = max((len(caption) for own in captions for caption in own), default=2)
     tokens_BKT = torch.full((len(captions), captions_per_image, max(longest, 2)), PAD)
     for b, own in enumerate(captions):

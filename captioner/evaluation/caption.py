@@ -9,11 +9,10 @@ from captioner.config import Component
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionSource
 from captioner.data.captions.coco import write_coco_results
 from captioner.data.captions.scenes import Scenes
-from captioner.data.splits import first_rows, rows_of
 from captioner.errors import UserError
 from captioner.evaluation.base import EVALUATIONS, Evaluation, unreadable_notes, write_results
+from captioner.evaluation.caption_split import CaptionSplit, split_of
 from captioner.evaluation.scene_metrics import attention_on_objects, share_true
-from captioner.images import ImageSource
 from captioner.inference.caption import Captioner
 from captioner.inference.caption_results import Captioned
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
@@ -25,20 +24,6 @@ from captioner.metrics.tokenization.tokenize import tokenize_all
 
 DRAWN_SAMPLES = 12
 RANKED_BY = "cider_d"  # of the samples page
-
-
-class CaptionSplit(NamedTuple):
-    """The images of a split and the captions that people wrote.
-
-    Attributes:
-        images: sources by path.
-        image_ids: ids by path.
-        references: captions by id.
-    """
-
-    images: list[tuple[str, ImageSource]]
-    image_ids: dict[str, int]
-    references: dict[int, list[str]]
 
 
 class CaptionResults(NamedTuple):
@@ -112,26 +97,6 @@ def evaluate(
     columns |= {"shuffled": results.shuffled} if results.shuffled else {}
     columns |= {f"oracle@{size}": one for size, one in results.oracle.items()}
     return Evaluation(f"{len(texts)} pictures", columns, _files(output), unreadable_notes(problems))
-
-
-def split_of(source: CaptionSource, split: str, limit: int | None) -> CaptionSplit:
-    """Return a split of a data set, or the first images of it.
-
-    Args:
-        source: the data set.
-        split: the name of the split.
-        limit: the number of images; all by default.
-
-    Returns:
-        Images and references.
-
-    Raises:
-        UserError: there is no such split.
-    """
-    rows = first_rows(rows_of(source.tables(), split), limit)
-    ids = dict(zip(rows["path"][:], rows["image_id"][:], strict=True))
-    references = dict(zip(rows["image_id"][:], rows["captions"][:], strict=True))
-    return CaptionSplit([(path, source.image(split, path)) for path in ids], ids, references)
 
 
 def _without_alphas(captioned: Captioned) -> Captioned:

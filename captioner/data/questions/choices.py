@@ -15,12 +15,18 @@ class MultipleChoiceQuestion(NamedTuple):
     question_id: int
     question: str
     choices: list[str]
-    boxes: list[list[float]]  # x, y, width and height in pixels, where choices are places; else empty
-    right: int  # which of the choices; -1 where that is not known
+    boxes: list[list[float]]  # x, y, width and height in pixels, where choices are boxes; else empty
+    right: int  # index of the right choice; -1 where it is not known
 
 
 def questions_by_path(rows: "Dataset") -> dict[str, list[MultipleChoiceQuestion]]:
-    """All questions about each picture, by its path.
+    """Group questions by their image.
+
+    Args:
+        rows: rows of a question source.
+
+    Returns:
+        The questions about each image, by its path.
 
     Raises:
         UserError: a question has no choices.
@@ -41,7 +47,18 @@ def questions_by_path(rows: "Dataset") -> dict[str, list[MultipleChoiceQuestion]
 def in_order(
     question_id: int, question: str, choices: Sequence[str], boxes: Sequence[list[float]], answer: str = ""
 ) -> MultipleChoiceQuestion:
-    """A question with choices that came in any order; each has a box, or none has."""
+    """Make a question whose choices are sorted, by their boxes if they have some.
+
+    Args:
+        question_id: its id.
+        question: its text.
+        choices: the choices in any order.
+        boxes: the box of each choice, or none.
+        answer: the right choice; empty where it is not known.
+
+    Returns:
+        The question.
+    """
     ordered = sorted(zip(boxes or [[]] * len(choices), choices, strict=True))
     texts = [choice for _, choice in ordered]
     right = texts.index(answer) if answer in texts else -1

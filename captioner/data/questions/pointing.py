@@ -1,4 +1,4 @@
-"""Make batches of pointing questions, for training and evaluation."""
+"""Make batches of questions whose choices are boxes, for training and evaluation."""
 
 from collections.abc import Mapping, Sequence
 

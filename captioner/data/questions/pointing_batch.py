@@ -1,6 +1,6 @@
-"""Questions whose choices are places, as batches.
+"""Batches of questions whose choices are boxes.
 
-B pictures, K questions a picture, C boxes a question, T time, L locations, F feature.
+B images, K questions an image, C boxes a question, T time, L locations, F feature.
 """
 
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ from captioner.vocabulary import BOS, PAD, Vocabulary
 
 
 class PointingBatch(NamedTuple):
-    """Pictures with K questions each, and C boxes for each question.
+    """Images with K questions each, and C boxes for each question.
 
-    Questions are `<bos>` words `<bos>`, filled up with `<pad>`. The pictures with the longest
-    questions come first.
+    Questions are `<bos>` words `<bos>`, padded with `<pad>`. The images with the longest questions come
+    first.
     """
 
     pictures: Tensor  # images_BCHW, or features_BLF
     tokens_BKT: Tensor
     question_ids_BK: Tensor
-    right_BK: Tensor  # which box; -1 where that is not known, or there is no question
-    boxes_BKC4: Tensor  # left, top, right, bottom as parts of what the encoder sees
+    right_BK: Tensor  # index of the right box; -1 where it is not known, or there is no question
+    boxes_BKC4: Tensor  # left, top, right, bottom in units of the side of the encoder's view
     box_mask_BKC: Tensor  # whether there is such a box
 
     @property
     def mask_BKT(self) -> Tensor:
-        """The last word of each question."""
+        """True at the last token of each question."""
         words_BKT = self.tokens_BKT != PAD
         return words_BKT & (words_BKT.cumsum(-1) == words_BKT.sum(-1, keepdim=True))
 
@@ -51,7 +51,13 @@ NOTHING = PointingQuestion([], -1, -1, [])
 
 
 class PointingQuestionEncoder:
-    """Questions in a model's words, cut at `max_words`, and boxes where an encoder sees them."""
+    """Encode questions as token ids, and boxes in the coordinates of an encoder's view.
+
+    Args:
+        vocabulary: the words.
+        max_words: words a question is cut at.
+        preprocessing: the transform of the encoder.
+    """
 
     def __init__(self, vocabulary: Vocabulary, max_words: int, preprocessing: Preprocessing) -> None:
         self.vocabulary = vocabulary
@@ -59,18 +65,26 @@ class PointingQuestionEncoder:
         self.preprocessing = preprocessing
 
     def question(self, asked: MultipleChoiceQuestion) -> PointingQuestion:
-        """A question; its boxes in pixels."""
+        """Return a question as token ids, its boxes in pixels."""
         words = self.vocabulary.encode(tokenize(asked.question))[: self.max_words]
         return PointingQuestion([BOS, *words, BOS], asked.question_id, asked.right, asked.boxes)
 
     def in_encoder_view(self, question: PointingQuestion, picture_size: tuple[int, int]) -> PointingQuestion:
-        """Its boxes as parts of what the encoder sees of a picture."""
+        """Return a question with its boxes in units of the side of the encoder's view."""
         boxes = [box_in_encoder_view(box, picture_size, self.preprocessing) for box in question.boxes]
         return question._replace(boxes=boxes)
 
 
 def pointing_batch(pictures: Tensor, questions: Sequence[Sequence[PointingQuestion]]) -> PointingBatch:
-    """Pictures with their questions; what one has fewer of than another is filled up."""
+    """Stack the questions about images to a batch; missing questions and boxes are padded.
+
+    Args:
+        pictures: images_BCHW, or features_BLF.
+        questions: the questions about each image, with boxes in the encoder's view.
+
+    Returns:
+        The batch.
+    """
     B = len(questions)
     K = max(map(len, questions), default=0)
     C = max((len(q.boxes) for own in questions for q in own), default=0)

@@ -1,6 +1,6 @@
-"""Questions with choices in words as batches of sentences.
+"""Batches of questions whose choices are texts: a sentence for each choice.
 
-B pictures, K sentences a picture, T time, L locations, F feature.
+B images, K sentences an image, T time, L locations, F feature.
 """
 
 from collections.abc import Sequence
@@ -16,39 +16,39 @@ from captioner.vocabulary import BOS, EOS, PAD, Vocabulary
 
 
 class TellingBatch(NamedTuple):
-    """Pictures with K sentences each: `<bos>` question `<bos>` answer `<eos>`, filled up with `<pad>`.
+    """Images with K sentences each: `<bos>` question `<bos>` answer `<eos>`, padded with `<pad>`.
 
-    A sentence for every choice of every question about a picture; in training for the right ones alone. The
-    pictures with the longest sentences come first.
+    There is a sentence for every choice of every question about an image; in training for the right choices
+    alone. The images with the longest sentences come first.
     """
 
     pictures: Tensor  # images_BCHW, or features_BLF
     tokens_BKT: Tensor
-    starts_BK: Tensor  # the place of the second <bos>
+    starts_BK: Tensor  # position of the second <bos>
     question_ids_BK: Tensor
-    choices_BK: Tensor  # which of the question's choices; -1 where a picture has fewer sentences
+    choices_BK: Tensor  # index of the choice; -1 where an image has fewer sentences
     right_BK: Tensor
 
     @property
     def inputs_BKT(self) -> Tensor:
-        """The words that are read."""
+        """The input tokens."""
         return self.tokens_BKT[:, :, :-1]
 
     @property
     def targets_BKT(self) -> Tensor:
-        """The words to be said after them."""
+        """The target tokens: the inputs, shifted by one."""
         return self.tokens_BKT[:, :, 1:]
 
     @property
     def mask_BKT(self) -> Tensor:
-        """Where a word of an answer, or its end, is to be said."""
+        """True where the target is a token of the answer, or its `<eos>`."""
         targets_BKT = self.targets_BKT
         times_T = torch.arange(targets_BKT.shape[2], device=targets_BKT.device)
         return (targets_BKT != PAD) & (times_T >= self.starts_BK.unsqueeze(-1))
 
 
 class Sentence(NamedTuple):
-    """A question with one of its choices."""
+    """A question with one of its choices, as token ids."""
 
     tokens: list[int]
     start: int
@@ -61,9 +61,12 @@ NOTHING = Sentence([], 0, -1, -1, False)
 
 
 class TellingQuestionEncoder:
-    """Questions with their answers as sentences of a model's words.
+    """Encode questions with their choices as sentences.
 
-    Questions are cut at `max_words`, answers at `max_answer_words` (None: not at all), where they then end.
+    Args:
+        vocabulary: the words.
+        max_words: words a question is cut at.
+        max_answer_words: words an answer is cut at, which ends there; None for no limit.
     """
 
     def __init__(self, vocabulary: Vocabulary, max_words: int, max_answer_words: int | None) -> None:
@@ -72,7 +75,7 @@ class TellingQuestionEncoder:
         self.max_answer_words = max_answer_words
 
     def sentences(self, asked: MultipleChoiceQuestion, right_only: bool = False) -> list[Sentence]:
-        """A sentence for every choice, or for the right one."""
+        """Return a sentence for every choice, or for the right one alone."""
         question = self.vocabulary.encode(tokenize(asked.question))[: self.max_words]
         found = []
         for choice, text in enumerate(asked.choices):
@@ -84,7 +87,15 @@ class TellingQuestionEncoder:
 
 
 def telling_batch(pictures: Tensor, sentences: Sequence[Sequence[Sentence]]) -> TellingBatch:
-    """Pictures with their sentences; one that has fewer than another is filled up."""
+    """Stack the sentences about images to a batch; missing sentences are padded.
+
+    Args:
+        pictures: images_BCHW, or features_BLF.
+        sentences: the sentences about each image.
+
+    Returns:
+        The batch.
+    """
     K = max(map(len, sentences), default=0)
     filled = [[*own, *[NOTHING] * (K - len(own))] for own in sentences]
     numbers = [[one[1:] for one in own] for own in filled]
