@@ -1,5 +1,6 @@
-"""Adding a component takes one file a room and no list to edit: one of each kind, tried through the commands."""
+"""A new component is one file a room, without a list to edit: one of each kind, tried by the commands."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +31,6 @@ def added(tmp_path_factory):
 
     def run(code):
         environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "XDG_CACHE_HOME": str(folder / "cache")}
-        import os
-
         done = subprocess.run(
             [sys.executable, "-c", setup + code],
             cwd=folder,

@@ -2,6 +2,7 @@
 
 import ast
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_no_class_name_is_used_twice():
 @pytest.mark.parametrize("folder", sorted({file.parent for file in FILES}), ids=lambda f: f.name)
 def test_no_two_files_of_a_folder_differ_by_an_ending(folder):
     stems = sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
-    alike = [(one, other) for one, other in zip(stems, stems[1:], strict=False) if other.startswith(one)]
+    alike = [(one, other) for one, other in pairwise(stems) if other.startswith(one)]
     assert [pair for pair in alike if len(pair[1]) - len(pair[0]) <= 3] == []
 
 

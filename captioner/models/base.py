@@ -29,11 +29,14 @@ class Model(nn.Module, ABC):
         sources: the registry of the data sets that the model is trained on.
         default_search: how sentences are generated where the config does not say.
         not_inherited: beginnings of the names of tensors that another model does not start from.
+        has_one_hot_input: whether words are columns of a matrix, so that models of other words cannot start
+            from this one.
     """
 
     sources: ClassVar[Registry[Any]]
     default_search: ClassVar[Component] = {"name": "beam", "beam_size": 3}
     not_inherited: ClassVar[tuple[str, ...]] = ()
+    has_one_hot_input: bool = False
 
     def __init__(self, config: Config, vocabulary: Vocabulary) -> None:
         super().__init__()

@@ -49,6 +49,7 @@ class CharLanguageModel(Model):
         decoder = DECODERS.build(config.decoder, feature_dim=0, vocab_size=len(vocabulary), endless=True)
         assert isinstance(decoder, LanguageModel)
         self.decoder = decoder
+        self.has_one_hot_input = decoder.symbols is None
         self.prompt_state = PromptState(decoder, self.line_feed) if prompt_state == "carried" else None
         self.text: dict[str, Any] = {}
 

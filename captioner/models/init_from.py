@@ -50,6 +50,11 @@ def init_from(model: Model, folder: Path) -> CopiedWeights:
         raise UserError(
             f"{folder} holds a model for the task {theirs}: the task {ours} cannot start from it."
         )
+    if model.has_one_hot_input and trained.vocabulary.words != model.vocabulary.words:
+        raise UserError(
+            f"{folder} knows other symbols, and the model to train reads them one-hot: give decoder.embed_dim "
+            "to both, so that a symbol has a vector that can be copied."
+        )
     source, target = (_inherited(one) for one in (trained, model))
     _check_same_names(folder, set(source), set(target))
     labels, trained_labels = model.row_labels(), trained.row_labels()

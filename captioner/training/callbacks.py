@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from captioner.models.folder import save_model
-from captioner.training.schedules import better_mode
+from captioner.training.optimization.schedules import better_mode
 from captioner.training.task import Task
 
 RESUME_FILE = "last.ckpt"

@@ -7,8 +7,8 @@ from captioner.models.base import check_model
 from captioner.models.folder import read_card
 from captioner.search.base import SEARCHES
 from captioner.training.objectives.base import OBJECTIVES
-from captioner.training.optimizers import OPTIMIZERS
-from captioner.training.schedules import SCHEDULES
+from captioner.training.optimization.optimizers import OPTIMIZERS
+from captioner.training.optimization.schedules import SCHEDULES
 
 
 def check_components(config: Config) -> None:

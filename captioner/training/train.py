@@ -24,7 +24,7 @@ from captioner.training.callbacks import RESUME_FILE, Interrupted, KeepBest, Sto
 from captioner.training.check import check_components
 from captioner.training.data_module import DataModule
 from captioner.training.loggers import SampleTable, make_loggers
-from captioner.training.schedules import better_mode
+from captioner.training.optimization.schedules import better_mode
 from captioner.training.task import Task, task_class
 
 OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs"}
@@ -165,7 +165,7 @@ def _describe(task: Task[Any], data: TrainingData[Any], folder: Path) -> None:
     """Print data and model on standard error."""
     trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
     total = sum(p.numel() for p in task.parameters())
-    part = "head" if task.config.head else "decoder"
+    part = next((name for name in ("head", "decoder") if getattr(task.config, name)), "task")
     lines = [
         *task.describe(data),
         f"{part:10} {getattr(task.config, part)['name']}; {trained:,} of {total:,} parameters are trained",

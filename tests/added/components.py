@@ -36,7 +36,9 @@ class MyWord(NamedTuple):
 class MyDecoder(RecurrentDecoder):
     """The image is the first state."""
 
-    def __init__(self, feature_dim: int, vocab_size: int, cell: CellConfig = None, embed_dim: int = 8) -> None:
+    def __init__(
+        self, feature_dim: int, vocab_size: int, cell: CellConfig = None, embed_dim: int = 8
+    ) -> None:
         super().__init__()
         self.vocab_size = vocab_size
         self.words = nn.Embedding(vocab_size, embed_dim)

@@ -99,5 +99,5 @@ def test_a_text_that_is_too_short_is_refused(tmp_path):
 def test_a_model_of_another_task_is_refused(text, monkeypatch):
     captioner = SimpleNamespace(config=Config(task={"name": "caption"}, data={}))
     monkeypatch.setattr(gradient_measurement, "load_model", lambda folder: captioner)
-    with pytest.raises(UserError, match="^folder holds a model for the task caption, not char_lm.$"):
+    with pytest.raises(UserError, match=r"^folder holds a model for the task caption, not char_lm\.$"):
         measure_gradient_flow(Path("folder"), [], text, SETUP)

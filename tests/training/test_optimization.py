@@ -13,8 +13,8 @@ from captioner.data.captions.batches import CaptionData
 from captioner.data.captions.scenes import Scenes
 from captioner.training.caption import CaptionTask
 from captioner.training.data_module import DataModule
-from captioner.training.optimizers import OPTIMIZERS
-from captioner.training.schedules import SCHEDULES, better_mode
+from captioner.training.optimization.optimizers import OPTIMIZERS
+from captioner.training.optimization.schedules import SCHEDULES, better_mode
 from captioner.vocabulary import PAD
 
 pytestmark = [

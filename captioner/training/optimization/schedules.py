@@ -8,7 +8,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau, S
 
 from captioner.registry import Registry
 
-SCHEDULES: Registry[dict[str, Any]] = Registry("schedule", "captioner.training.schedules")
+SCHEDULES: Registry[dict[str, Any]] = Registry("schedule", "captioner.training.optimization.schedules")
 """Functions that return Lightning's description of a scheduler: the scheduler, and when it steps."""
 
 

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from captioner.encoders.base import Encoder
 from captioner.registry import Registry
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", "captioner.training.optimizers")
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", "captioner.training.optimization.optimizers")
 OPTIMIZERS.register("adagrad")(torch.optim.Adagrad)
 OPTIMIZERS.register("adam")(torch.optim.Adam)
 OPTIMIZERS.register("adamw")(torch.optim.AdamW)
