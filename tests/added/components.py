@@ -118,7 +118,7 @@ class MySource(CaptionSource):
 
     def tables(self):
         rows = [
-            {"image_id": number, "path": name, "captions": [f"all is {name}"]}
+            {"image_id": number, "path": name, "captions": [f"here is all {name}"]}
             for number, name in enumerate([*COLOURS] * self.copies)
         ]
         return {split: table(rows) for split in ("train", "val", "test")}
@@ -182,7 +182,7 @@ from captioner.data.captions.batches import CaptionData
 from captioner.training.loss import Loss
 from captioner.training.task import TASKS, Task
 
-LAST = 3  # the place of the colour in <bos> all is COLOUR <eos>
+LAST = 4  # the place of the colour in <bos> here is all COLOUR <eos>
 
 
 @TASKS.register("my_task")
