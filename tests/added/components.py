@@ -118,7 +118,7 @@ class MySource(CaptionSource):
 
     def tables(self):
         rows = [
-            {"image_id": number, "path": name, "captions": [f"here is all {name}"]}
+            {"image_id": number, "path": name, "captions": [f"{name} is all there is"]}
             for number, name in enumerate([*COLOURS] * self.copies)
         ]
         return {split: table(rows) for split in ("train", "val", "test")}
@@ -182,12 +182,12 @@ from captioner.data.captions.batches import CaptionData
 from captioner.training.loss import Loss
 from captioner.training.task import TASKS, Task
 
-LAST = 4  # the place of the colour in <bos> here is all COLOUR <eos>
+FIRST = 1  # the place of the colour after <bos>
 
 
 @TASKS.register("my_task")
 class MyTask(Task):
-    """The last word of a caption is the class of its image."""
+    """The first word of a caption is the class of its image."""
 
     def __init__(self, model, smoothing: float = 0.0) -> None:
         super().__init__(model)
@@ -212,12 +212,12 @@ class MyTask(Task):
 
     def loss(self, batch):
         logits_BV = self.model(self.model.features(batch.pictures))
-        loss = F.cross_entropy(logits_BV, batch.tokens_BKT[:, 0, LAST], label_smoothing=self.smoothing)
+        loss = F.cross_entropy(logits_BV, batch.tokens_BKT[:, 0, FIRST], label_smoothing=self.smoothing)
         return Loss(loss, {}, len(logits_BV))
 
     def update_metrics(self, batch):
         found_B = self.model(self.model.features(batch.pictures)).argmax(dim=1)
-        self.right += (found_B == batch.tokens_BKT[:, 0, LAST]).tolist()
+        self.right += (found_B == batch.tokens_BKT[:, 0, FIRST]).tolist()
 
     def compute_metrics(self):
         right, self.right = self.right, []
