@@ -13,8 +13,8 @@ from captioner.images import ImageSource, UnreadableImage, load_image
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-NUM_THREADS = max(4, min(16, os.cpu_count() or 1))
-"""More than cores, since disks wait; Pillow decodes outside the interpreter's lock."""
+NUM_THREADS = max(2, min(16, os.cpu_count() or 1))
+"""As many as there are cores: Pillow decodes outside the interpreter's lock."""
 
 
 class ReadImage(NamedTuple, Generic[Key, Value]):
@@ -44,14 +44,17 @@ def read_batches(
     images: Iterable[tuple[Key, ImageSource]],
     transform: Callable[[Key, Image.Image], Value],
     batch_size: int,
+    ahead: bool = True,
 ) -> Iterator[list[ReadImage[Key, Value]]]:
-    """Decode and transform images batch by batch; the next batch is read while this one is used.
+    """Decode and transform images batch by batch.
 
     Args:
         images: sources of images, each with a key that names it; taken from the iterable as they are needed,
             so that a long list of encoded images need not be in memory at once.
         transform: the work to do on the key and the decoded RGB image; it runs in the reading thread.
         batch_size: images of a batch; the last one may have fewer.
+        ahead: whether the next batch is read while this one is used. A model that computes on all cores of a
+            CPU is slowed down by it more than reading is hidden.
 
     Yields:
         Batches of entries, in order; `problem` is set where an image cannot be read.
@@ -66,13 +69,13 @@ def read_batches(
 
     remaining = iter(images)
     with ThreadPoolExecutor(NUM_THREADS) as pool:
-        ahead: list[list[Future[ReadImage[Key, Value]]]] = []
+        pending: list[list[Future[ReadImage[Key, Value]]]] = []
         try:
             while batch := list(islice(remaining, batch_size)):
-                ahead.append([pool.submit(read, key, source) for key, source in batch])
-                if len(ahead) == 2:
-                    yield [future.result() for future in ahead.pop(0)]
-            for last in ahead:
+                pending.append([pool.submit(read, key, source) for key, source in batch])
+                if len(pending) > ahead:
+                    yield [future.result() for future in pending.pop(0)]
+            for last in pending:
                 yield [future.result() for future in last]
         finally:
             pool.shutdown(cancel_futures=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from captioner.device import lstm_kernel_computes_in, rows_at_once
-from captioner.search.stepping.scores import normaliser
+from captioner.search.stepping.policy import normaliser
 
 
 def test_a_cpu_computes_what_its_cache_holds_and_other_devices_everything(monkeypatch):

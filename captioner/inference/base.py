@@ -80,7 +80,7 @@ class ImagePredictor(Predictor[ImageModelT]):
     def read(
         self, images: Sequence[tuple[str, ImageSource]], batch_size: int
     ) -> Iterator[list[ReadImage[str, EncoderInput]]]:
-        """Read images in threads, one batch ahead; each is decoded and resized once.
+        """Read images in threads; each is decoded and resized once.
 
         Args:
             images: sources of images with their names.
@@ -96,7 +96,8 @@ class ImagePredictor(Predictor[ImageModelT]):
                 blank = EncoderInput((0, 0), Image.new("RGB", (1, 1)), ())
                 yield [ReadImage(name, blank, None) for name, _ in images[start : start + batch_size]]
             return
-        yield from read_batches(images, _transform([one.preprocessing for one in encoders]), batch_size)
+        transform = _transform([one.preprocessing for one in encoders])
+        yield from read_batches(images, transform, batch_size, ahead=self.model.device.type != "cpu")
 
     @property
     def models(self) -> Sequence[ImageModel]:

@@ -172,7 +172,7 @@ class Search(ABC):
         Returns:
             As a call; sentences that have not ended are cut where they are.
         """
-        from captioner.search.stepping.collect import collect
+        from captioner.search.stepping.state import collect
 
         return collect(state, n_best)
 

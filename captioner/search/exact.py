@@ -50,8 +50,8 @@ class Exact(Search):
         from captioner.search.stepping.advance import run, start
         from captioner.search.stepping.beam_policy import BeamPolicy
         from captioner.search.stepping.branch_and_bound import BranchAndBound
-        from captioner.search.stepping.collect import collect
         from captioner.search.stepping.length_penalty import LengthPenalty
+        from captioner.search.stepping.state import collect
 
         if n_best < 1:
             raise UserError(f"{n_best} captions cannot be asked for.")

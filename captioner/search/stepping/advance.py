@@ -19,8 +19,7 @@ from captioner.search.stepping.beam_state import (
 from captioner.search.stepping.beam_tracer import BeamTracer
 from captioner.search.stepping.constraints import Constraints
 from captioner.search.stepping.intervene import intervene
-from captioner.search.stepping.policy import Policy, StepModel
-from captioner.search.stepping.scores import as_scores, check_scores, normaliser
+from captioner.search.stepping.policy import Policy, StepModel, as_scores, check_scores, normaliser
 from captioner.search.stepping.state import NextWord, SearchSetup, SearchState
 from captioner.search.trace import SearchTrace, TraceEvent
 from captioner.tree import Tree, first_leaf, repeat_rows, select_rows
@@ -65,7 +64,8 @@ def advance(state: SearchState, interventions: Sequence[Intervention] = ()) -> S
     Raises:
         UserError: see `Search.advance`.
     """
-    state = intervene(state, interventions)
+    if interventions:
+        state = intervene(state, interventions)
     choices: list[GroupChoice] = []
     state, selection = _choose(state, None if state.tracer is None else choices)
     if state.tracer is not None:

@@ -12,8 +12,7 @@ from torch import Tensor
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.stepping.constraints import Constraints
 from captioner.search.stepping.length_penalty import LengthPenalty
-from captioner.search.stepping.policy import StepModel
-from captioner.search.stepping.scores import as_scores, check_scores, normaliser
+from captioner.search.stepping.policy import StepModel, as_scores, check_scores, normaliser
 from captioner.search.trace import Candidate, SearchTrace, TraceEvent
 from captioner.tree import Tree, first_leaf, map_tree, select_rows
 from captioner.vocabulary import BOS, EOS, PAD
