@@ -50,11 +50,7 @@ def init_from(model: Model, folder: Path) -> CopiedWeights:
         raise UserError(
             f"{folder} holds a model for the task {theirs}: the task {ours} cannot start from it."
         )
-    if model.has_one_hot_input and trained.vocabulary.words != model.vocabulary.words:
-        raise UserError(
-            f"{folder} knows other symbols, and the model to train reads them one-hot: give decoder.embed_dim "
-            "to both, so that a symbol has a vector that can be copied."
-        )
+    _check_same_input(folder, trained, model)
     source, target = (_inherited(one) for one in (trained, model))
     _check_same_names(folder, set(source), set(target))
     labels, trained_labels = model.row_labels(), trained.row_labels()
@@ -106,6 +102,14 @@ def _copy_rows(
     if pairs:
         new, old = (torch.tensor(column, device=target.device) for column in zip(*pairs, strict=True))
         target[new] = source.to(target.device)[old]
+
+
+def _check_same_input(folder: Path, trained: Model, model: Model) -> None:
+    if model.has_one_hot_input and trained.vocabulary.words != model.vocabulary.words:
+        raise UserError(
+            f"{folder} knows other symbols, and the model to train reads them one-hot: give both a "
+            "decoder.embed_dim, so that each symbol has a vector to copy."
+        )
 
 
 def _check_same_names(folder: Path, source: set[str], target: set[str]) -> None:

@@ -216,3 +216,17 @@ def test_a_folder_that_cannot_be_started_from_is_refused_by_training(
     with pytest.raises(UserError, match=message):
         training.train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_one_hot_symbols_are_columns_and_need_the_same_alphabet(tmp_path):
+    folder = save_tiny(tiny_config("char_lm", tmp_path / "data", "decoder.embed_dim=null"), tmp_path)
+    trained = load_model(folder)
+    same = fresh(trained)
+    init_from(same, folder)
+    assert torch.equal(same.decoder.cell.layers[0].input.weight, trained.decoder.cell.layers[0].input.weight)
+    turned = [*SPECIAL, *reversed(trained.vocabulary.words[len(SPECIAL) :])]
+    model = fresh(trained, words=turned)
+    before = tensors(model)
+    with pytest.raises(UserError, match=r"reads them one-hot: give both a decoder\.embed_dim"):
+        init_from(model, folder)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in tensors(model).items())
