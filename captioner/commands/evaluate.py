@@ -3,7 +3,7 @@
   python scripts/evaluate.py
   python scripts/evaluate.py --model runs/caption/20250101-120000/model --split test --beam 5
   python scripts/evaluate.py --search diverse --beam 20 --groups 10 --n-best 20
-  python scripts/evaluate.py --data name=coco --data folder=~/coco --data val=val2014 --split val --limit 100
+  python scripts/evaluate.py --data name=coco --data folder=~/coco --data train=null --split val --limit 100
   python scripts/evaluate.py --task vqa --blank
   python scripts/evaluate.py --task char-lm --windows 256
   python scripts/evaluate.py --task char-lm --data path=another.txt --split val
