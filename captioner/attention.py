@@ -70,10 +70,22 @@ class AdditiveAttention(nn.Module):
         Returns:
             context_NF and alphas_NL.
         """
+        scores_BKL = self.scores(prepared_BLA, self.query(h_NH))
+        return weighted_mean(scores_BKL.softmax(dim=-1), features_BLF)
+
+    def scores(self, prepared_BLA: Tensor, query_NA: Tensor) -> Tensor:
+        """Compute e_l of every query and location.
+
+        Args:
+            prepared_BLA: keys, from `prepare`.
+            query_NA: W_h h, K of each image.
+
+        Returns:
+            scores_BKL, up to a constant that is the same for all keys.
+        """
         B, _, A = prepared_BLA.shape
-        query_BKA = self.activation.prepare(self.query(h_NH).view(B, -1, A))
-        scores_BKL = fused_scores(prepared_BLA, query_BKA, self.score.weight.squeeze(0), self.activation)
-        return _weighted_mean(scores_BKL.softmax(dim=-1), features_BLF)
+        query_BKA = self.activation.prepare(query_NA.view(B, -1, A))
+        return fused_scores(prepared_BLA, query_BKA, self.score.weight.squeeze(0), self.activation)
 
 
 class LocatedAttention(nn.Module):
@@ -115,9 +127,10 @@ class LocatedAttention(nn.Module):
         """
         B, L = keys_BL.shape
         scores_BKL = (keys_BL.unsqueeze(1) + self.query(h_NH).view(B, -1, L)).tanh()
-        return _weighted_mean(scores_BKL.softmax(dim=-1), features_BLF)
+        return weighted_mean(scores_BKL.softmax(dim=-1), features_BLF)
 
 
-def _weighted_mean(alphas_BKL: Tensor, features_BLF: Tensor) -> Attended:
+def weighted_mean(alphas_BKL: Tensor, features_BLF: Tensor) -> Attended:
+    """Compute sum_l alpha_l a_l of every row; return the weights with it."""
     alphas_BKL = alphas_BKL.to(features_BLF.dtype)
     return Attended(torch.bmm(alphas_BKL, features_BLF).flatten(0, 1), alphas_BKL.flatten(0, 1))
