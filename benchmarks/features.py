@@ -18,6 +18,7 @@ from captioner.encoders.base import Encoder
 from captioner.encoders.feature_store import FeatureStore
 from captioner.encoders.store_builder import open_store
 from captioner.encoders.vgg import VGG
+from captioner.encoders.views import View
 from captioner.images import load_image
 
 WANTED = 10
@@ -62,7 +63,7 @@ def main() -> None:
         keys = [path.name for path in paths]
         store = open_store(
             encoder,
-            list(zip(keys, paths, strict=True)),
+            [View(key, path) for key, path in zip(keys, paths, strict=True)],
             Path(folder),
             batch_size=options.batch_size,
             device=options.device,

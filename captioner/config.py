@@ -25,10 +25,14 @@ Component = dict[str, Any]
 
 @dataclass(config=STRICT)
 class VocabularyConfig:
-    """Which words the vocabulary has: those seen at least `min_count` times, at most `max_size` of them."""
+    """Which words the vocabulary has: those seen at least `min_count` times, at most `max_size` of them.
+
+    With `extend`, the words of the model that training starts from come first.
+    """
 
     min_count: int = 5
     max_size: int | None = None
+    extend: bool = False
 
 
 @dataclass(config=STRICT)
@@ -36,13 +40,17 @@ class TrainingConfig:
     """How batches are made and when to stop.
 
     A batch holds `batch_size` images with `captions_per_image` captions each, cut at `max_words`. `init_from`
-    is the folder of a trained model to start from.
+    is the folder of a trained model to start from. With `augment`, every epoch takes new random crops of the
+    training images, also mirrored ones with `flip`. With `views`, features of so many versions of each
+    training image are stored, the whole image and random crops, and every epoch takes one of them.
     """
 
     batch_size: int = 16
     captions_per_image: int = 5
     max_words: int = 30
     augment: bool = False
+    flip: bool = False
+    views: int | None = None
     num_workers: int = 0
     monitor: str = "val/bleu4"
     patience: int | None = None
@@ -79,7 +87,27 @@ class Config:
         return str(OmegaConf.to_yaml(OmegaConf.create(TypeAdapter(Config).dump_python(self))))
 
 
-def load(file: Path, overrides: Sequence[str] = ()) -> Config:
+MODEL_PARTS = ("task", "encoder", "text_encoder", "decoder", "head", "search")
+"""What a trained model gives to the config of a run that starts from it."""
+
+
+def model_options(folder: Path) -> dict[str, Any]:
+    """Read the parts of a trained model from its config.
+
+    Args:
+        folder: the model folder.
+
+    Returns:
+        The options of each part.
+
+    Raises:
+        UserError: the folder has no config.
+    """
+    config = load(folder / "config.yaml")
+    return {part: getattr(config, part) for part in MODEL_PARTS if getattr(config, part)}
+
+
+def load(file: Path, overrides: Sequence[str] = (), parts: Mapping[str, Any] | None = None) -> Config:
     """Read a YAML file and change it by `key=value` pairs (`decoder.cell.hidden_dim=256`).
 
     Setting a component's `name` to another one drops the options the file gave to the former one.
@@ -88,6 +116,7 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Config:
     Args:
         file: the YAML file.
         overrides: changes, `key=value` each.
+        parts: components that take the place of the file's, and keys that are added to its mappings.
 
     Returns:
         The config.
@@ -103,6 +132,8 @@ def load(file: Path, overrides: Sequence[str] = ()) -> Config:
         raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(base, DictConfig):
         raise UserError(f"{file} must hold keys and values, such as 'seed: 0'.")
+    for key, value in (parts or {}).items():
+        base[key] = OmegaConf.merge(base.get(key, {}), value) if key == "training" else value
     changes = parse_overrides(overrides)
     _start_afresh(base, changes)
     try:

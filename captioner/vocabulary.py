@@ -55,6 +55,10 @@ class Vocabulary:
         frequent = sorted((w for w, n in counts.items() if n >= min_count), key=lambda w: (-counts[w], w))
         return cls([*SPECIAL, *frequent[:max_size]])
 
+    def extended(self, other: "Vocabulary") -> "Vocabulary":
+        """Return a vocabulary of these words, with those of another one that are new behind them."""
+        return Vocabulary([*self.words, *(word for word in other.words if word not in self._numbers)])
+
     def encode(self, words: Iterable[str]) -> list[int]:
         """Return the numbers of the words; an unknown word is `<unk>`."""
         return [self._numbers.get(word, UNK) for word in words]

@@ -1,5 +1,6 @@
 """Read the images of a data set: from disk, or as stored features.      B images, L locations, F feature."""
 
+import random
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from captioner.encoders.views import view_key
 from captioner.image_reader import read_images
 from captioner.images import Preprocessing
 
@@ -51,15 +53,22 @@ class FromDisk:
         split: the split of the images.
         preprocessing: the transform of the encoder.
         augment: whether to take a random crop instead of the centre.
+        flip: whether to mirror half of the crops.
     """
 
     def __init__(
-        self, source: ImageSourceOfSplit, split: str, preprocessing: Preprocessing, augment: bool
+        self,
+        source: ImageSourceOfSplit,
+        split: str,
+        preprocessing: Preprocessing,
+        augment: bool,
+        flip: bool = False,
     ) -> None:
         self.source = source
         self.split = split
         self.preprocessing = preprocessing
         self.augment = augment
+        self.flip = flip
         self.unreadable: dict[str, str] = {}
 
     def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ImagesRead:
@@ -79,7 +88,7 @@ class FromDisk:
 
     def _pixels(self, key: tuple[str, int], image: Image.Image) -> Tensor:
         if self.augment:
-            return self.preprocessing.augmented(image, torch.Generator().manual_seed(key[1]))
+            return self.preprocessing.augmented(image, torch.Generator().manual_seed(key[1]), self.flip)
         return self.preprocessing(image)
 
 
@@ -94,15 +103,27 @@ class StoredFeatures(Protocol):
 
 
 class FromStore:
-    """Features of images, computed once by a frozen encoder and read from a feature store."""
+    """Features of images, computed once by frozen layers and read from a feature store.
 
-    def __init__(self, store: StoredFeatures) -> None:
+    Args:
+        store: the features.
+        views: how many views there are of each image, of which one is drawn at each reading.
+        flip: whether views may be mirrored.
+    """
+
+    def __init__(self, store: StoredFeatures, views: int = 1, flip: bool = False) -> None:
         self.store = store
+        self.views = views
+        self.flip = flip
 
     def read(self, paths: Sequence[str], seeds: Sequence[int]) -> ImagesRead:
         """See `ImageInput`; gives features_BLF."""
         good = [place for place, path in enumerate(paths) if path in self.store]
-        return ImagesRead(good, self.store.read([paths[place] for place in good]))
+        keys = [
+            view_key(paths[place], random.Random(seeds[place]).randrange(self.views), self.flip)
+            for place in good
+        ]
+        return ImagesRead(good, self.store.read(keys))
 
 
 class NoImages:

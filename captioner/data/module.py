@@ -12,6 +12,8 @@ from captioner.data.loader import Batch, Batches, ResumableLoader
 from captioner.data.splits import rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
+from captioner.encoders.views import view_of
+from captioner.errors import UserError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -127,7 +129,8 @@ class ImageData(TrainingData[Batch]):
             seed: seed of order, captions and crops.
         """
         self.encoder, self.training, self.seed = encoder, training, seed
-        if encoder is None:
+        _check_views(training)
+        if encoder is None or training.views is not None:
             return
         if not encoder.is_frozen:
             why = "the encoder is trained"
@@ -150,15 +153,22 @@ class ImageData(TrainingData[Batch]):
         """
         if self.encoder is None:
             return rows, NoImages()
-        augment = self.training.augment
-        if augment or not self.encoder.is_frozen:
-            return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment=train and augment)
-        from captioner.encoders.store_builder import open_store  # only a frozen encoder's features are stored
+        training, paths = self.training, rows["path"][:]
+        if training.views is None and (training.augment or not self.encoder.is_frozen):
+            augment = train and training.augment
+            return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment, training.flip)
+        # Imported here: only the features of frozen layers are stored.
+        from captioner.encoders.store_builder import open_store
 
-        paths = rows["path"][:]
-        listed = [(path, self.source.image(split, path)) for path in dict.fromkeys(paths)]
-        store = open_store(self.encoder, listed, self.cache, device=best_device())
-        return rows.select([i for i, path in enumerate(paths) if path in store]), FromStore(store)
+        numbers = range(training.views or 1) if train else [0]
+        views = [
+            view_of(path, self.source.image(split, path), number, training.flip)
+            for path in dict.fromkeys(paths)
+            for number in numbers
+        ]
+        store = open_store(self.encoder.frozen_part(), views, self.cache, device=best_device())
+        readable = [i for i, path in enumerate(paths) if path in store]
+        return rows.select(readable), FromStore(store, len(numbers), training.flip)
 
     def setup(self) -> None:
         """Make the samples of training and validation."""
@@ -176,3 +186,14 @@ class ImageData(TrainingData[Batch]):
         """Return the first rows of a split."""
         rows = self.table(split)
         return list(rows.select(range(min(count, len(rows)))))
+
+
+def _check_views(training: TrainingConfig) -> None:
+    if training.views is not None and training.views < 1:
+        raise UserError(f"training.views must be at least 1, not {training.views}.")
+    if training.views is not None and training.augment:
+        raise UserError(
+            "training.augment takes new crops in every epoch and training.views stores some: choose one."
+        )
+    if training.flip and not (training.augment or (training.views or 1) > 1):
+        raise UserError("training.flip mirrors random crops: it needs training.augment or training.views=2.")

@@ -6,10 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from captioner.errors import UserError
 from captioner.images import Preprocessing
 from captioner.registry import Registry
+
+CPU_BATCH = 2
+"""Images that a CPU encodes at once: the maps of more do not stay in its cache."""
 
 
 class ParameterGroup(NamedTuple):
@@ -27,11 +32,13 @@ class Encoder(nn.Module, ABC):
         grid: rows and columns of the locations, L = rows * columns; (1, 1) for a whole-image feature.
         preprocessing: from a picture to `images_BCHW`; the same in training, evaluation and inference, and
             stored in the model folder.
+        pretrained: whether it was made with trained weights.
     """
 
     feature_dim: int
     grid: tuple[int, int]
     preprocessing: Preprocessing
+    pretrained: bool = True
 
     @abstractmethod
     def forward(self, images_BCHW: Tensor) -> Tensor:
@@ -45,6 +52,33 @@ class Encoder(nn.Module, ABC):
     def is_frozen(self) -> bool:
         """Whether training changes no parameter, so that features may be computed once and stored."""
         return not any(group.parameters for group in self.trained_groups())
+
+    @torch.no_grad()
+    def encode(self, images_BCHW: Tensor) -> Tensor:
+        """Compute features_BLF of normalised images without a gradient, a few at a time on a CPU."""
+        at_once = CPU_BATCH if images_BCHW.device.type == "cpu" else max(1, len(images_BCHW))
+        return torch.cat([self(part) for part in torch.split(images_BCHW, at_once)])
+
+    def frozen_part(self) -> "Encoder":
+        """Return the layers before the first that training changes, as an encoder of their own.
+
+        Its features may be stored; `forward_from` computes the rest.
+
+        Returns:
+            The encoder itself where it is frozen.
+
+        Raises:
+            UserError: the encoder cannot be divided.
+        """
+        if self.is_frozen:
+            return self
+        raise UserError(
+            "This encoder cannot store what its trained layers are given: set training.views=null."
+        )
+
+    def forward_from(self, features_BLF: Tensor) -> Tensor:
+        """Compute features_BLF from those of the frozen part."""
+        return features_BLF
 
     def fingerprint(self) -> str:
         """Hash everything the features depend on: weights, layer (by them and the grid), preprocessing."""

@@ -7,14 +7,11 @@ import torch
 from torch import Tensor
 
 from captioner.encoders.base import Encoder
+from captioner.encoders.views import View
 from captioner.errors import UserError
 from captioner.image_reader import read_batches
-from captioner.images import ImageSource
 
 LARGEST = torch.finfo(torch.float16).max
-
-KeyedImages = Sequence[tuple[str, ImageSource]]
-"""Images, each with the key that names it."""
 
 
 class EncodedBatch(NamedTuple):
@@ -26,14 +23,14 @@ class EncodedBatch(NamedTuple):
 
 
 def encoded_batches(
-    encoder: Encoder, images: KeyedImages, batch_size: int, device: torch.device
+    encoder: Encoder, views: Sequence[View], batch_size: int, device: torch.device
 ) -> Iterator[EncodedBatch]:
     """Compute features in float32; the next batch of images is read meanwhile.
 
     Args:
         encoder: the encoder, put on `device` in evaluation mode.
-        images: the images to encode.
-        batch_size: images at a time.
+        views: the images to encode.
+        batch_size: images that are written at a time.
         device: the device of the encoder.
 
     Yields:
@@ -43,15 +40,16 @@ def encoded_batches(
         UserError: a feature is beyond what 16 bits hold.
     """
     encoder.to(device).eval()
-    for batch in read_batches(images, lambda _, image: encoder.preprocessing(image), batch_size):
-        pixels = {one.key: one.value for one in batch if one.value is not None}
+    images = [(view, view.source) for view in views]
+    for batch in read_batches(images, lambda v, image: v.pixels(encoder.preprocessing, image), batch_size):
+        pixels = {one.key.key: one.value for one in batch if one.value is not None}
         rows = _rows(encoder, pixels, device) if pixels else b""
-        yield EncodedBatch(list(pixels), rows, {one.key: one.problem for one in batch if one.problem})
+        yield EncodedBatch(list(pixels), rows, {one.key.key: one.problem for one in batch if one.problem})
 
 
 @torch.inference_mode()
 def _rows(encoder: Encoder, pixels: dict[str, Tensor], device: torch.device) -> bytes:
-    features_BLF = encoder(torch.stack(list(pixels.values())).to(device)).float().cpu()
+    features_BLF = encoder.encode(torch.stack(list(pixels.values())).to(device)).float().cpu()
     largest_B = features_BLF.abs().flatten(1).amax(dim=1)
     if not (largest_B <= LARGEST).all():
         worst = int((largest_B <= LARGEST).logical_not().nonzero()[0])

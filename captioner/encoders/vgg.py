@@ -100,6 +100,7 @@ class VGG(Encoder):
             resize_size=resize_size or (round(image_size * 8 / 7) if resize == "crop" else None),
             **standardisation(weights, published),
         )
+        self.pretrained = weights is not None or weights_file is not None
         self._fill(stored_weights(weights, weights_file, published, _torchvision_names(depth, batch_norm)))
         freeze(self.layers[: self._num_frozen])
         self.train()

@@ -27,10 +27,11 @@ class ImageModel(Model):
             self.encoder.preprocessing = Preprocessing.from_dict(card["preprocessing"])
 
     def features(self, pictures: Tensor) -> Tensor:
-        """Return features_BLF of images_BCHW; features_BLF that were stored are returned as they are."""
-        if pictures.ndim == 3:
+        """Compute features_BLF of images_BCHW, or of the stored features of the encoder's frozen part."""
+        if self.encoder is None:
             return pictures
-        assert self.encoder is not None
+        if pictures.ndim == 3:
+            return self.encoder.forward_from(pictures)
         features_BLF: Tensor = self.encoder(pictures)
         return features_BLF
 
@@ -45,7 +46,7 @@ class ImageModel(Model):
         """
         if self.encoder is None:
             return torch.zeros(len(pixels), 0, 0, device=self.device)
-        return self.features(torch.stack(pixels).to(self.device))
+        return self.encoder.encode(torch.stack(pixels).to(self.device))
 
     def describe_encoder(self) -> str:
         """Return a line on the shape of the features."""

@@ -9,7 +9,10 @@ from PIL import Image
 from pillow_calls import count_pillow_calls
 
 from captioner.data.captions.base import CaptionSource
-from captioner.data.images import FromDisk, NoImages
+from captioner.data.images import FromDisk, FromStore, NoImages
+from captioner.encoders.store_builder import open_store
+from captioner.encoders.vgg import VGG
+from captioner.encoders.views import View, view_of
 from captioner.images import Preprocessing
 
 PREPROCESSING = Preprocessing(12, "crop", 15)
@@ -66,3 +69,42 @@ def test_no_images_are_read_for_a_model_without_any(paths, work):
     found = NoImages().read(paths, range(5))
     assert (found.good, found.pictures.shape) == ([0, 1, 2, 3, 4], (5, 0, 0))
     assert work == {"open": 0, "resize": 0}
+
+
+def test_half_of_the_random_crops_are_mirrored_if_asked_for(paths):
+    plain = FromDisk(Files(), "train", PREPROCESSING, augment=True).read(paths[:1] * 40, range(40)).pictures
+    flipped = (
+        FromDisk(Files(), "train", PREPROCESSING, True, flip=True).read(paths[:1] * 40, range(40)).pictures
+    )
+    mirrored = [torch.equal(one, other.flip(2)) for one, other in zip(plain, flipped, strict=True)]
+    same = [torch.equal(one, other) for one, other in zip(plain, flipped, strict=True)]
+    assert [a or b for a, b in zip(mirrored, same, strict=True)] == [True] * 40
+    assert 10 < sum(mirrored) < 30
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_stored_views_are_the_whole_image_and_fixed_random_crops(paths, tmp_path, flip):
+    torch.manual_seed(1)
+    encoder = VGG(11, width=0.04, layer="conv1_1", weights=None, image_size=32, resize="squash").eval()
+    views = [view_of(path, path, number, flip) for path in paths for number in range(3)]
+    store = open_store(encoder, views, tmp_path / "store")
+    assert len({view.key for view in views}) == len(store) == 15
+    reader = FromStore(store, views=3, flip=flip)
+    drawn = [reader.read(paths[1:2], [seed]).pictures[0] for seed in range(30)]
+    with Image.open(paths[1]) as image, torch.no_grad():
+        whole_LF = encoder(encoder.preprocessing(image).unsqueeze(0))[0]
+    kinds = {one.sum().item(): one for one in drawn}
+    assert len(kinds) == 3
+    assert sum(torch.allclose(one, whole_LF, atol=1e-2) for one in kinds.values()) == 1
+    again = reader.read(paths[1:2], [17]).pictures[0]
+    assert torch.equal(again, drawn[17]), "the view depends on the seed alone"
+    assert torch.equal(FromStore(store).read(paths[1:2], [17]).pictures[0], store.read(paths[1:2])[0])
+
+
+def test_crops_of_a_view_are_crops_of_the_image(paths):
+    with Image.open(paths[0]) as image:
+        whole = View("a", paths[0]).pixels(PREPROCESSING, image)
+        crops = [view_of("a", paths[0], number, flip=False).pixels(PREPROCESSING, image) for number in (1, 2)]
+        assert torch.equal(whole, PREPROCESSING(image))
+        assert not torch.equal(crops[0], crops[1])
+        assert torch.equal(crops[0], view_of("a", paths[0], 1, flip=False).pixels(PREPROCESSING, image))

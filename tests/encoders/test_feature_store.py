@@ -16,8 +16,9 @@ from pillow_calls import count_pillow_calls
 
 from captioner.encoders import store_builder
 from captioner.encoders.feature_store import FeatureStore
-from captioner.encoders.store_builder import open_store
+from captioner.encoders.store_builder import open_store as open_views
 from captioner.encoders.vgg import VGG
+from captioner.encoders.views import View
 from captioner.errors import UserError
 from captioner.images import load_image
 
@@ -38,6 +39,10 @@ def pictures(tmp_path):
         Image.fromarray(random.integers(0, 256, (40, 50 + number, 3), dtype=np.uint8)).save(path)
         listed.append((f"key{number * 5 % 11}", path))
     return listed
+
+
+def open_store(encoder, pictures, *rest, **options):
+    return open_views(encoder, [View(*one) for one in pictures], *rest, **options)
 
 
 def straight(encoder, pictures, keys):
@@ -113,6 +118,7 @@ KILLED = """
     from pathlib import Path
     from captioner.encoders.vgg import VGG
     from captioner.encoders.store_builder import open_store
+    from captioner.encoders.views import View
 
     torch.manual_seed(7)
     encoder = VGG(11, width=0.125, layer="conv3_1", weights=None, image_size=32)
@@ -126,7 +132,7 @@ KILLED = """
         return through(images_BCHW)
 
     encoder.forward = forward
-    pictures = [(f"key{n * 5 % 11}", Path(sys.argv[1]) / f"{n}.png") for n in range(11)]
+    pictures = [View(f"key{n * 5 % 11}", Path(sys.argv[1]) / f"{n}.png") for n in range(11)]
     open_store(encoder, pictures, Path(sys.argv[2]), batch_size=2)
 """
 

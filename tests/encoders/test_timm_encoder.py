@@ -174,7 +174,7 @@ def test_fingerprints_tell_layers_and_pooling_apart(tmp_path):
         ({"arguments": {"pad_tipe": "same"}}, "cannot make resnet18"),
         ({"fine_tune_from": "layer3"}, "'layer3' to fine-tune from up to layer2"),
         ({"learning_rate": 0.1}, "fine_tune_from"),
-        ({"pretrained": True, "weights_file": "x.pth"}, "not both"),
+        ({"pretrained": True, "weights_file": "x.pth"}, "not from two of them"),
         ({"weights_file": "nowhere.pth"}, "no weights file nowhere.pth"),
         (
             {"model": "vit_tiny_patch16_224", "layer": "blocks.0", "image_size": 64},

@@ -1,0 +1,72 @@
+"""Cut timm's models at a layer: what runs before it, and nothing behind it.
+
+B batch, L locations, F feature.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+POOLED = "pooled"  # name of timm's own vector of a whole picture, the input of its classifier
+
+
+def outermost(names: list[str]) -> list[str]:
+    """Leave out modules inside of others, of names in the order in which modules run."""
+    kept: list[str] = []
+    for name in names:
+        if not kept or not name.startswith(f"{kept[-1]}."):
+            kept.append(name)
+    return kept
+
+
+class LayerReached(Exception):  # noqa: N818 (no error: it stops the model at a layer and carries its output)
+    """Raised by a hook: carries the output of the layer."""
+
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+
+def stop_here(_module: nn.Module, _inputs: Any, output: Any) -> None:
+    """Stop the model with the output of this layer, as a forward hook.
+
+    Args:
+        _module: the layer.
+        _inputs: of the layer.
+        output: of the layer.
+
+    Raises:
+        LayerReached: always.
+    """
+    raise LayerReached(output)
+
+
+def patches(net: nn.Module, tokens_BLF: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """Leave out class and register tokens.
+
+    Args:
+        net: the model that made the tokens.
+        tokens_BLF: all of them.
+
+    Returns:
+        The tokens of patches, and their rows and columns; one row where the model does not give its grid.
+    """
+    grid = getattr(getattr(net, "patch_embed", None), "grid_size", None)
+    prefix = int(getattr(net, "num_prefix_tokens", 0))
+    rows, columns = (int(side) for side in grid) if grid else (1, tokens_BLF.shape[1] - prefix)
+    if tokens_BLF.shape[1] == rows * columns + prefix:
+        tokens_BLF = tokens_BLF[:, prefix:]
+    elif tokens_BLF.shape[1] != rows * columns:  # merged tokens, whose grid the model does not give
+        rows, columns = 1, tokens_BLF.shape[1]
+    return tokens_BLF, (rows, columns)
+
+
+def remove_uncalled(net: nn.Module, layer: str, called: list[str]) -> None:
+    """Replace every module that did not run by an identity, at every level of the path to `layer`."""
+    parents = [".".join(layer.split(".")[:depth]) for depth in range(layer.count(".") + 1)]
+    for parent_name in parents if layer != POOLED else []:
+        parent = net.get_submodule(parent_name)
+        for name, _ in list(parent.named_children()):
+            path = f"{parent_name}.{name}".lstrip(".")
+            if not any(ran == path or ran.startswith(f"{path}.") for ran in called):
+                setattr(parent, name, nn.Identity())
