@@ -34,9 +34,13 @@ class Flickr8k(CaptionSource):
     Args:
         folder: holds the text files.
         images: the folder of photos; by default `images/` or `Flicker8k_Dataset/` in `folder`.
+        held_out: so many photos of the training list, evenly spaced, become the split `val`, and the official
+            development photos the split `dev`: so all choices can be made without the photos that are
+            reported on. 0: the development photos are `val`.
     """
 
-    def __init__(self, folder: str, images: str | None = None) -> None:
+    def __init__(self, folder: str, images: str | None = None, held_out: int = 0) -> None:
+        self.held_out = held_out
         self.folder = Path(folder).expanduser().resolve()
         self.images = None if images is None else Path(images).expanduser().resolve()
 
@@ -55,12 +59,15 @@ class Flickr8k(CaptionSource):
         lists = {split: self.folder / file for split, file in LISTS.items() if (self.folder / file).is_file()}
         if not lists:
             raise UserError(f"There is none of {', '.join(LISTS.values())} in {self.folder}. {ADVICE}")
+        names = {split: _names(file, captions) for split, file in lists.items()}
+        if self.held_out:
+            names = _hold_out(names, self.held_out)
         return {
             split: table(
                 CaptionRow(image_id=ids[name], path=str(photos / name), captions=captions[name])
-                for name in _names(file, captions)
+                for name in listed
             )
-            for split, file in lists.items()
+            for split, listed in names.items()
         }
 
     def _photos(self) -> Path:
@@ -92,3 +99,17 @@ def _names(file: Path, known: Mapping[str, object]) -> list[str]:
             f"{file} lists {len(strangers)} photos without captions in {CAPTIONS}, first {strangers[0]}."
         )
     return names
+
+
+def _hold_out(names: dict[str, list[str]], count: int) -> dict[str, list[str]]:
+    """Move training photos to `val`, and what was `val` to `dev`."""
+    train = names.get("train", [])
+    if not 0 < count < len(train):
+        raise UserError(f"{count} photos cannot be held out of {len(train)} for training.")
+    held = {train[number * len(train) // count] for number in range(count)}
+    splits = {
+        "train": [name for name in train if name not in held],
+        "val": [name for name in train if name in held],
+    }
+    rest = {"dev" if split == "val" else split: own for split, own in names.items() if split != "train"}
+    return splits | rest

@@ -76,3 +76,22 @@ def test_the_official_counts(shared_data: Path) -> None:
     assert all(Path(path).is_file() for rows in tables.values() for path in rows["path"])
     # The one photo that the official file misspells.
     assert not any(path.endswith(".jpg.1") for rows in tables.values() for path in rows["path"])
+
+
+def test_photos_held_out_of_training_take_the_place_of_the_development_photos(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(10)]
+    (tmp_path / "images").mkdir()
+    (tmp_path / "Flickr8k.token.txt").write_text("".join(f"{name}#0\tA dog .\n" for name in names))
+    (tmp_path / "Flickr_8k.trainImages.txt").write_text("\n".join(names[:7]))
+    (tmp_path / "Flickr_8k.devImages.txt").write_text("\n".join(names[7:9]))
+    (tmp_path / "Flickr_8k.testImages.txt").write_text(names[9])
+    tables = Flickr8k(str(tmp_path), held_out=2).tables()
+    found = {split: [Path(path).name for path in rows["path"]] for split, rows in tables.items()}
+    assert found == {
+        "train": ["1.jpg", "2.jpg", "4.jpg", "5.jpg", "6.jpg"],
+        "val": ["0.jpg", "3.jpg"],
+        "dev": ["7.jpg", "8.jpg"],
+        "test": ["9.jpg"],
+    }
+    with pytest.raises(UserError, match="7 photos cannot be held out of 7 for training"):
+        Flickr8k(str(tmp_path), held_out=7).tables()
