@@ -23,7 +23,7 @@ import numpy as np
 from captioner.metrics.bleu import bleu_of, bleu_scores, corpus_statistics, total
 from captioner.metrics.cider_d import corpus_cider_d
 from captioner.metrics.ngrams import encode
-from captioner.metrics.reward import CiderReward
+from captioner.metrics.reward import CaptionReward
 from captioner.metrics.rouge_l import sentence_rouge_l
 from captioner.metrics.tokenization.ptb import tokenize
 
@@ -121,7 +121,7 @@ def show(name: str, seconds: list[float], rest: str) -> None:
 
 def time_rewards(candidates: list[list[str]], groups: Groups) -> None:
     start = time.process_time()
-    reward = CiderReward(dict(enumerate(groups)))
+    reward = CaptionReward(dict(enumerate(groups)))
     prepared = time.process_time() - start
     times = []
     for first in range(0, len(groups) - 99, 100):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from captioner.config import Component, from_mapping, load
+from captioner.encoders.weight_packages import check_package
 from captioner.errors import UserError
 from captioner.models.base import Model, build_model
 from captioner.vocabulary import Vocabulary
@@ -22,7 +24,9 @@ FORMAT_VERSION = 2
 WEIGHTS, CONFIG, WORDS, CARD = "model.safetensors", "config.yaml", "vocabulary.json", "card.json"
 
 
-def save_model(model: Model, folder: Path, card: dict[str, Any]) -> None:
+def save_model(
+    model: Model, folder: Path, card: dict[str, Any], weights: Mapping[str, Tensor] | None = None
+) -> None:
     """Write a model folder; an older one of that name is replaced as a whole, never half.
 
     Args:
@@ -30,11 +34,13 @@ def save_model(model: Model, folder: Path, card: dict[str, Any]) -> None:
         folder: where.
         card: where the model comes from (data, split, scores); the format, the versions of what computes, and
             what the model needs to remember are added.
+        weights: the tensors to write; None: the model's.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     new.chmod(0o755)
-    save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, new / WEIGHTS)
+    tensors = model.state_dict() if weights is None else weights
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, new / WEIGHTS)
     (new / CONFIG).write_text(model.config.to_yaml(), encoding="utf-8")
     model.vocabulary.save(new / WORDS)
     packages = ("torch", "torchvision", "pytorch-lightning", "captioner")
@@ -110,15 +116,39 @@ def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Mod
     values = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
     assert isinstance(values, dict)
     config = from_mapping({str(k): v for k, v in values.items()} | (changes or {}), str(folder / CONFIG))
-    config.encoder = without_weight_files(config.encoder)
+    package = card.get("encoder_package")
+    if package is None:
+        config.encoder = without_weight_files(config.encoder)
+    else:
+        check_package(package["name"], package["sha256"])
     model = build_model(config, Vocabulary.load(folder / WORDS), card)
+    weights = read_weights(folder)
+    if package is not None:  # what the folder leaves out is as the package has it
+        encoder = {key: value for key, value in model.state_dict().items() if key.startswith("encoder.")}
+        weights = encoder | weights
     try:
-        model.load_state_dict(read_weights(folder))
+        model.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise UserError(f"{folder / WEIGHTS} does not fit {CONFIG}: {first}") from None
     model.load_card(card)
     return model.eval()
+
+
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """Read the words of a model folder.
+
+    Args:
+        folder: the model folder.
+
+    Returns:
+        Its words.
+
+    Raises:
+        UserError: as `read_card`.
+    """
+    read_card(folder)
+    return Vocabulary.load(folder / WORDS)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -141,5 +171,5 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def without_weight_files(encoder: Component) -> Component:
     """Return an encoder's options without the source of its weights, which the model folder holds."""
-    origins = {"weights": None, "weights_file": None, "pretrained": False}
+    origins = {"weights": None, "weights_file": None, "weights_package": None, "pretrained": False}
     return {key: origins.get(key, value) for key, value in encoder.items()}

@@ -8,13 +8,18 @@ from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.data.captions.batches import CaptionBatch, CaptionData
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
+from captioner.metrics.tokenization.ptb import tokenize
 from captioner.models.caption import CaptionModel
+from captioner.models.folder import read_vocabulary
 from captioner.search.base import SEARCHES
 from captioner.training.gather import gather_from_all_processes
 from captioner.training.objectives.base import SentenceBatch
 from captioner.training.sentence_task import SentenceTask
 from captioner.training.task import TASKS
 from captioner.vocabulary import UNK
+
+ENOUGH_TO_SEE = 100_000
+"""Photographs below which an encoder does not learn to see from nothing; ImageNet has 1.3 million."""
 
 
 @TASKS.register("caption")
@@ -39,10 +44,14 @@ class CaptionTask(SentenceTask[CaptionModel]):
         source = CAPTION_SOURCES.build(config.data)
         data = CaptionData(source, source.tables(), cache / "features")
         vocabulary = data.vocabulary(config.vocabulary.min_count, config.vocabulary.max_size)
+        if config.vocabulary.extend and config.training.init_from is not None:
+            vocabulary = read_vocabulary(Path(config.training.init_from).expanduser()).extended(vocabulary)
         task = cls.from_config(config, vocabulary)
         data.connect(task.model.encoder, vocabulary, config.training, config.seed)
         task.references = data.references("val")
-        task.objective.set_references(data.references("train"))
+        if task.objective.rewards_samples:
+            truth = data.references("train").items()
+            task.objective.set_references({key: list(map(tokenize, own)) for key, own in truth}, vocabulary)
         return task, data
 
     @classmethod
@@ -55,10 +64,24 @@ class CaptionTask(SentenceTask[CaptionModel]):
     def describe(self, data: CaptionData) -> list[str]:
         """Return lines on images, words and features."""
         sizes = ", ".join(f"{split} {len(rows):,}" for split, rows in data.tables.items())
-        return [
+        lines = [
             f"data       {self.config.data['name']}: pictures {sizes}; {len(self.vocabulary):,} words",
             self.model.describe_encoder(),
         ]
+        count = len(data.table("train"))
+        if self._sees_nothing_yet() and count < ENOUGH_TO_SEE:
+            lines.append(
+                f"warning    the encoder starts from random weights, and {count:,} pictures are too few to "
+                "learn to see photographs from. Fine-tune a captioner of photographs with --from photos, or "
+                "take a pretrained encoder (encoder.weights_package, encoder.weights)."
+            )
+        return lines
+
+    def _sees_nothing_yet(self) -> bool:
+        """Whether photographs are to be learnt by an encoder that nobody has trained before."""
+        config = self.config
+        drawn = config.data["name"] == "scenes"
+        return not (drawn or self.model.encoder.pretrained or config.training.init_from)
 
     def encode(self, batch: CaptionBatch) -> CaptionBatch:
         """Return the batch with features_BLF as its pictures."""
@@ -70,7 +93,7 @@ class CaptionTask(SentenceTask[CaptionModel]):
         """See `SentenceTask`."""
         if not len(batch.image_ids_B):
             return None
-        return SentenceBatch(batch.image_ids_B, self.model.features(batch.pictures), batch.tokens_BKT)
+        return SentenceBatch(batch.image_ids_B, batch.pictures, batch.tokens_BKT)
 
     def compute_metrics(self) -> dict[str, float]:
         """Return the scores of the captions, and say so where they have collapsed."""

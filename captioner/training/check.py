@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from captioner.config import Config
+from captioner.errors import UserError
 from captioner.models.base import check_model
 from captioner.models.folder import read_card
 from captioner.search.base import SEARCHES
-from captioner.training.objectives.base import OBJECTIVES
+from captioner.training.objectives.base import OBJECTIVES, objective_class
 from captioner.training.optimization.optimizers import OPTIMIZERS
 from captioner.training.optimization.schedules import SCHEDULES
 
@@ -26,7 +27,17 @@ def check_components(config: Config) -> None:
             SEARCHES.check(search)
     if config.objective:
         OBJECTIVES.check(config.objective)
+        _check_start(config)
     OPTIMIZERS.check(config.optimizer, facts=("params",))
     SCHEDULES.check(config.schedule, facts=("optimizer", "monitor", "total_updates"))
     if config.training.init_from is not None:
         read_card(Path(config.training.init_from).expanduser())
+
+
+def _check_start(config: Config) -> None:
+    objective = objective_class(config.objective)
+    if objective.rewards_samples and config.training.init_from is None:
+        raise UserError(
+            f"The objective {config.objective['name']} starts from a trained model: set "
+            "training.init_from=MODEL_FOLDER."
+        )

@@ -183,6 +183,7 @@ def _quiet() -> None:
         "isinstance.treespec, LeafSpec",
         "in eval mode",  # as a frozen encoder is
         "returned `None`",  # a batch of which no image could be read
+        "smaller than the logging interval",  # an epoch of a few batches
         "across ranks is zero",  # a text of which nothing is kept back
     ):
         warnings.filterwarnings("ignore", message=f".*{text}.*")

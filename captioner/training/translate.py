@@ -43,7 +43,11 @@ class TranslateTask(SentenceTask[TranslationModel]):
         task = cls.from_config(config, symbols.vocabulary)
         data.connect(symbols, config.training, config.seed)
         task.targets = data.tables["val"]["target"][:]
-        task.objective.set_references(dict(enumerate([text] for text in data.tables["train"]["target"][:])))
+        if task.objective.rewards_samples:
+            truth = enumerate(data.tables["train"]["target"][:])
+            task.objective.set_references(
+                {number: [symbols.split(text)] for number, text in truth}, symbols.vocabulary
+            )
         return task, data
 
     @classmethod

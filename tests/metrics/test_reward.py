@@ -11,7 +11,7 @@ from pycocoevalcap.cider.cider import Cider
 from captioner import metrics
 from captioner.errors import UserError
 from captioner.metrics.document_frequencies import DocumentFrequencies
-from captioner.metrics.reward import CiderReward
+from captioner.metrics.reward import CaptionReward
 from captioner.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
 WORDS = ["a", "red", "bus", "dog", "on", "the", "street"]
@@ -33,7 +33,7 @@ def test_rewards_equal_the_official_scores_of_the_images(seed):
     _, official = Cider().compute_score(texts, {image_id: [" ".join(one)] for image_id, one in said.items()})
     expected = dict(zip(truth, official.tolist(), strict=True))
     image_ids = [*rng.sample(list(truth), 5), 97, 97]
-    rewards = CiderReward(truth)(image_ids, [said[image_id] for image_id in image_ids])
+    rewards = CaptionReward(truth)(image_ids, [said[image_id] for image_id in image_ids])
     assert rewards == pytest.approx([expected[image_id] for image_id in image_ids], abs=1e-12)
     assert rewards.max() > 0
 
@@ -41,13 +41,13 @@ def test_rewards_equal_the_official_scores_of_the_images(seed):
 def test_different_captions_of_one_image():
     truth = references(20)
     group = truth[97]
-    rewards = CiderReward(truth)([97, 97, 97], [group[0], group[0][:1], ["nothing"]])
+    rewards = CaptionReward(truth)([97, 97, 97], [group[0], group[0][:1], ["nothing"]])
     assert rewards[0] > rewards[1] > rewards[2] == 0
 
 
 def test_numbers_are_read_with_the_vocabulary():
     truth, vocabulary = references(21), Vocabulary(["<pad>", "<bos>", "<eos>", "<unk>", *WORDS])
-    by_words, by_numbers = CiderReward(truth), CiderReward(truth, vocabulary=vocabulary)
+    by_words, by_numbers = CaptionReward(truth), CaptionReward(truth, vocabulary=vocabulary)
     numbers = [[BOS, 4, 5, 6, EOS, 7, PAD], [8, 9, UNK, 10]]
     words = [["a", "red", "bus"], ["on", "the", "<unk>", "street"]]
     assert by_numbers([90, 97], numbers).tolist() == by_words([90, 97], words).tolist()
@@ -57,12 +57,12 @@ def test_numbers_are_read_with_the_vocabulary():
 def test_frequencies_of_another_corpus():
     truth, other = references(22), DocumentFrequencies.count(list(references(23, 30).values()))
     said = [["a", "red", "dog"], ["on", "the", "street"]]
-    assert (CiderReward(truth, other)([90, 97], said) != CiderReward(truth)([90, 97], said)).any()
+    assert (CaptionReward(truth, other)([90, 97], said) != CaptionReward(truth)([90, 97], said)).any()
 
 
 def test_an_image_without_references_is_named():
     with pytest.raises(UserError, match="Image 5 has no reference"):
-        CiderReward(references(24))([90, 5], [["a"], ["a"]])
+        CaptionReward(references(24))([90, 5], [["a"], ["a"]])
 
 
 def test_scores_do_without_torch():

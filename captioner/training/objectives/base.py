@@ -5,13 +5,16 @@ B images, K sentences an image, T time, L locations, F feature.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
+from captioner.config import Component
 from captioner.decoders.base import Decoder
+from captioner.metrics.ngrams import Tokens
 from captioner.registry import Registry
 from captioner.training.loss import Loss
+from captioner.vocabulary import Vocabulary
 
 
 class SentenceBatch(NamedTuple):
@@ -26,10 +29,16 @@ class Objective(nn.Module, ABC):
     """A loss of a decoder on sentences. Subclasses are final; the constructor's arguments are its options.
 
     Validation always reports the plain cross-entropy: an objective is of training alone.
+
+    Attributes:
+        rewards_samples: whether sentences that the model generates are rewarded. Then `set_references` is
+            called before training, which must start from a trained model (`training.init_from`).
     """
 
-    def set_references(self, references: Mapping[int, Sequence[str]]) -> None:
-        """Keep the training references by id, for objectives that reward generated sentences by them."""
+    rewards_samples: ClassVar[bool] = False
+
+    def set_references(self, references: Mapping[int, Sequence[Tokens]], vocabulary: Vocabulary) -> None:
+        """Keep the tokens of the training references by id, and the words of the model."""
 
     @abstractmethod
     def forward(self, decoder: Decoder, batch: SentenceBatch, progress: float) -> Loss | None:
@@ -46,3 +55,20 @@ class Objective(nn.Module, ABC):
 
 
 OBJECTIVES: Registry[Objective] = Registry("objective", "captioner.training.objectives")
+
+
+def objective_class(config: Component) -> type[Objective]:
+    """Return the class of the objective that a config names.
+
+    Args:
+        config: the objective's.
+
+    Returns:
+        A subclass of `Objective`.
+
+    Raises:
+        UserError: there is no such objective.
+    """
+    found = OBJECTIVES[config["name"]]
+    assert isinstance(found, type)
+    return found
