@@ -7,6 +7,8 @@ from pathlib import Path
 from captioner.errors import UserError, nearest
 
 PACKAGE = Path(__file__).resolve().parent
+LAST = "last"
+MODEL_HELP = "last (the last one trained, the default), a model that `captioner models` lists, or a folder"
 
 
 def config_file(task: str) -> Path:
@@ -21,12 +23,32 @@ def config_file(task: str) -> Path:
     Raises:
         UserError: there is no such task.
     """
-    folder = next((f for f in (PACKAGE / "configs", PACKAGE.parent / "configs") if f.is_dir()), PACKAGE)
-    known = {file.stem: file for file in folder.glob("*.yaml")}
+    known = {file.stem: file for file in _configs().glob("*.yaml")}
     for name, file in known.items():
         if task_name(name) == task_name(task):
             return file
     raise UserError(f"There is no task {task!r}. {nearest(task, known)}")
+
+
+def fine_tune_file(task: str) -> Path:
+    """Return the config file to fine-tune a trained model with: the task's own where there is no other.
+
+    Args:
+        task: its name, with hyphens or underscores.
+
+    Returns:
+        The YAML file.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    usual = config_file(task)
+    own = usual.parent / "fine_tune" / usual.name
+    return own if own.is_file() else usual
+
+
+def _configs() -> Path:
+    return next((f for f in (PACKAGE / "configs", PACKAGE.parent / "configs") if f.is_dir()), PACKAGE)
 
 
 def task_name(typed: str) -> str:
@@ -79,3 +101,41 @@ def last_model(task: str) -> Path:
         UserError: there is none.
     """
     return last_run(Path("runs"), task_name(task), "model") / "model"
+
+
+def shipped_models() -> dict[str, Path]:
+    """Return the model folders that come with the package, by name."""
+    return {folder.name: folder for folder in sorted((PACKAGE / "shipped").glob("*")) if folder.is_dir()}
+
+
+def results_folder(model: Path) -> Path:
+    """Return where results of a model are written: beside it, or under `runs` for one of the package."""
+    return Path("runs") / model.name if model in shipped_models().values() else model.parent
+
+
+def trained_models(runs: Path) -> list[Path]:
+    """Return the model folders of all runs, the newest first."""
+    return sorted(runs.glob("*/*/model"), key=lambda path: -path.stat().st_mtime)
+
+
+def model_folder(name: str | Path, task: str) -> Path:
+    """Return a model folder by its name.
+
+    Args:
+        name: `last` for the newest run of the task, a model of `shipped_models`, or a folder.
+        task: its name, with hyphens or underscores.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    if str(name) == LAST:
+        return last_model(task)
+    if (shipped := shipped_models().get(str(name))) is not None:
+        return shipped
+    folder = Path(name).expanduser()
+    if not folder.exists():
+        raise UserError(f"There is no model {str(name)!r}. {nearest(str(name), [*shipped_models(), LAST])}")
+    return folder

@@ -7,16 +7,18 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
-from captioner.config import load
+from captioner.config import load, model_options
 from captioner.decoders.base import DECODERS
 from captioner.encoders.base import ENCODERS
 from captioner.models.base import build_model
 from captioner.models.folder import without_weight_files
 from captioner.search.base import SEARCHES
+from captioner.training.objectives.base import objective_class
 from captioner.training.train import check
 from captioner.vocabulary import SPECIAL, Vocabulary
 
-FILES = sorted((ROOT / "configs").rglob("*.yaml"))
+FILES = sorted(file for file in (ROOT / "configs").rglob("*.yaml") if file.parent.name != "fine_tune")
+FINE_TUNE = sorted((ROOT / "configs/fine_tune").glob("*.yaml"))
 ASKED = [file for file in FILES if load(file).task["name"] == "vqa"]
 
 
@@ -30,12 +32,26 @@ def test_there_are_configs():
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)
-def test_it_passes_the_check_of_training(file):
-    check(load(file))
+def test_it_passes_the_check_of_training(file, tiny_model):
+    check(load(file, start(file, tiny_model)))
+
+
+def start(file, tiny_model):
+    """Name a trained model where the objective must start from one."""
+    objective = load(file).objective
+    starts = bool(objective) and objective_class(objective).rewards_samples
+    return [f"training.init_from={tiny_model('caption')}"] if starts else []
+
+
+@pytest.mark.parametrize("file", FINE_TUNE, ids=name)
+def test_a_config_to_fine_tune_with_is_whole_with_the_parts_of_a_model(file, tiny_model):
+    config = load(file, ["data.folder=my_photos"], model_options(tiny_model(file.stem)))
+    check(config)
+    assert config.task["name"] == file.stem
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)
-def test_it_opens_with_what_it_is_and_its_command(file):
+def test_it_opens_with_what_it_is_and_its_command(file, tiny_model):
     lines = file.read_text(encoding="utf-8").splitlines()
     comment = lines[: lines.index("task:")]
     assert len(comment) > 2
@@ -46,7 +62,7 @@ def test_it_opens_with_what_it_is_and_its_command(file):
     option, value, *changes = command.split()
     expected = ("--config", name(file)) if file.parent.name == "recipes" else ("--task", file.stem)
     assert (option, value) == expected
-    check(load(file, changes))
+    check(load(file, [*changes, *start(file, tiny_model)]))
 
 
 def small(encoder):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.printing.answers import as_json, as_text
 from captioner.errors import UserError
-from captioner.paths import last_model
+from captioner.paths import LAST, MODEL_HELP, model_folder
 
 if TYPE_CHECKING:
     from captioner.inference.vqa import ImageQuestion, QuestionPredictor, Reply
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help="what to ask about it")
     parser.add_argument("--pairs", type=Path, metavar="FILE", help="pictures, each with a question")
     parser.add_argument("--choices", nargs="+", default=[], metavar="ANSWER", help="one of them is right")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
+    parser.add_argument("--model", default=LAST, metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("--task", default="vqa", help="the last model of this task (default: vqa)")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="answers a question (default: 5)")
     parser.add_argument(
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask, print, draw."""
     if arguments.top < 1:
         raise UserError(f"--top must be at least 1, not {arguments.top}.")
-    model: Path = arguments.model or last_model(arguments.task)
+    model = model_folder(arguments.model, arguments.task)
     questions = _questions(arguments)
     predictor = _predictor(model, arguments.top)
     if arguments.attention:

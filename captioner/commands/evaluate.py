@@ -26,7 +26,7 @@ from captioner.commands.options.search import add_search_arguments, search_chang
 from captioner.commands.printing.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
-from captioner.paths import last_model, task_name
+from captioner.paths import LAST, MODEL_HELP, model_folder, results_folder, task_name
 
 OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "windows_seed")
 """What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""
@@ -35,7 +35,7 @@ OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "wi
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     add = parser.add_argument
-    add("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
+    add("--model", default=LAST, metavar="MODEL", help=MODEL_HELP)
     add("--task", help="the last model of this task (default: caption)")
     add(
         "--data",
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print."""
     asked = task_name(arguments.task or "caption")
-    model: Path = arguments.model or last_model(asked)
+    model = model_folder(arguments.model, asked)
     from tqdm import tqdm
 
     from captioner.evaluation.base import EVALUATIONS
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise UserError(f"{flag} has no meaning for the task {task}.")
     split = arguments.split or known["split"].default
     data = {str(key): value for key, value in parse_overrides(arguments.data).items()} or None
-    output: Path = arguments.output or model.parent / f"evaluation-{split}"
+    output: Path = arguments.output or results_folder(model) / f"evaluation-{split}"
     progress = functools.partial(tqdm, leave=False)
     found = evaluate(model, output, split=split, data=data, progress=progress, **options)
     if arguments.json:

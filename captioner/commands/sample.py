@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import with_log_probs
 from captioner.errors import UserError
-from captioner.paths import last_model
+from captioner.paths import LAST, MODEL_HELP, model_folder
 from captioner.search.text_rules import SENTENCE_ONLY
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
+    parser.add_argument("--model", default=LAST, metavar="MODEL", help=MODEL_HELP)
     parser.add_argument(
         "--prompt", default="", metavar="TEXT", help="the beginning of the text (default: a new line)"
     )
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise UserError(f"--{option} goes with --score FILE.")
     if arguments.score and (changes or arguments.prompt or arguments.tree or arguments.words):
         raise UserError("--score reads a text that is there: options for writing one do not go with it.")
-    model: Path = arguments.model or last_model("char_lm")
+    model = model_folder(arguments.model, "char_lm")
     from captioner.inference.char_lm import Writer
 
     writer = Writer(model, changes, arguments.n_best)

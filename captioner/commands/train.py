@@ -3,7 +3,11 @@
   python scripts/train.py --task caption
   python scripts/train.py --task caption training.batch_size=16 trainer.max_epochs=3
   python scripts/train.py --task char-lm data.path=my_texts/
+  python scripts/train.py --task caption --from photos data.name=folder data.folder=my_photos
   python scripts/train.py --config configs/recipes/flickr8k_show_attend_tell.yaml data.folder=~/flickr8k
+
+--from fine-tunes a trained model: it keeps its encoder, its decoder and the words it knows, and learns new
+words.
 
 Any key of the config can be set by key=value; trainer.* goes to Lightning's Trainer. Ctrl-C stops after the
 update under way and leaves a usable model; --resume continues exactly there.
@@ -13,9 +17,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from captioner.config import load
+from captioner.config import Config, load, model_options
 from captioner.errors import UserError
-from captioner.paths import config_file, last_run, new_run, task_name
+from captioner.paths import config_file, fine_tune_file, last_run, model_folder, new_run, task_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("changes", nargs="*", metavar="key=value", help="a change to the config")
     parser.add_argument("--task", help="what to train: the name of a config, such as caption")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a config file of your own, or a recipe")
+    parser.add_argument(
+        "--from", dest="start", metavar="MODEL", help="fine-tune a trained model: photos, last or a folder"
+    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: runs/TASK/TIME)")
     parser.add_argument(
         "--resume",
@@ -39,9 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
     runs = Path("runs")
     resume: Path | None = arguments.resume
     if resume is not None:
-        if arguments.config or arguments.output or arguments.changes:
+        if arguments.config or arguments.output or arguments.changes or arguments.start:
             raise UserError(
-                "--resume continues the run as it was started: no config, changes or output with it."
+                "--resume continues the run as it was started: no config, changes, model or output with it."
             )
         task = task_name(arguments.task or "caption")
         folder = last_run(runs, task, "last.ckpt") if resume == Path() else resume
@@ -49,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         if not (arguments.config or arguments.task):
             raise UserError("Say what to train: --task caption, or --config FILE.")
-        config = load(arguments.config or config_file(arguments.task), arguments.changes)
+        config = _config(arguments)
         task = config.task.get("name", arguments.task)
         if arguments.task and task_name(arguments.task) != task:
             raise UserError(f"{arguments.config} is a config for the task {task}, not {arguments.task}.")
@@ -67,3 +74,12 @@ def run(arguments: argparse.Namespace) -> None:
         best = "" if result.best is None else f", best {config.training.monitor} {result.best:.3f}"
         print(f"\nTrained for {minutes:.1f} min{best}.")
     print(f"Model: {result.model}")
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    """Read the config of a task or a file; with --from, the parts of the model are those of a trained one."""
+    if arguments.start is None:
+        return load(arguments.config or config_file(arguments.task), arguments.changes)
+    folder = model_folder(arguments.start, arguments.task or "caption")
+    settings: Path = arguments.config or fine_tune_file(arguments.task or "caption")
+    return load(settings, arguments.changes, model_options(folder) | {"training": {"init_from": str(folder)}})

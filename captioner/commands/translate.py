@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.errors import UserError
-from captioner.paths import last_model
+from captioner.paths import LAST, MODEL_HELP, model_folder
 
 if TYPE_CHECKING:
     from captioner.inference.translate import Translated, Translation
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="what to translate")
     parser.add_argument("--file", type=Path, metavar="FILE", help="a text a line; - reads standard input")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the last)")
+    parser.add_argument("--model", default=LAST, metavar="MODEL", help=MODEL_HELP)
     parser.add_argument(
         "--attention",
         type=Path,
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     texts = _texts(arguments)
     if arguments.attention:
         check_drawing(arguments.attention, PICTURES)
-    model: Path = arguments.model or last_model("translate")
+    model = model_folder(arguments.model, "translate")
     from captioner.inference.translate import Translator
 
     translator = Translator(model, search_changes(arguments), arguments.n_best)

@@ -15,6 +15,7 @@ from captioner.images import ImageSource, Preprocessing, image_name
 from captioner.models.base import Model
 from captioner.models.folder import load_model, trained_task
 from captioner.models.image_model import ImageModel
+from captioner.paths import model_folder
 from captioner.registry import Registry
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -129,7 +130,7 @@ def load(folder: Path | str, **options: Any) -> Any:
     """Load a trained model, ready to use.
 
     Args:
-        folder: the model folder.
+        folder: the model folder, or the name of a model that comes with the package (photos).
         **options: of the task's predictor, such as `search` and `n_best`.
 
     Returns:
@@ -138,4 +139,5 @@ def load(folder: Path | str, **options: Any) -> Any:
     Raises:
         UserError: the folder holds no model, or the predictor has no such option.
     """
-    return PREDICTORS[trained_task(Path(folder))](Path(folder), **options)
+    found = model_folder(folder, "caption")
+    return PREDICTORS[trained_task(found)](found, **options)

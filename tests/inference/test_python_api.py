@@ -72,7 +72,7 @@ def test_a_folder_is_loaded_as_the_predictor_of_its_task(tiny_model, task):
 
 def test_options_reach_the_predictor(tiny_model):
     assert captioner.load(tiny_model("caption"), n_best=4, search={"max_length": 5}).search.max_length == 5
-    with pytest.raises(UserError, match="is not a model folder"):
+    with pytest.raises(UserError, match="There is no model"):
         captioner.load("gone")
     with pytest.raises(UserError, match="holds a model for the task caption, not vqa"):
         Answerer(tiny_model("caption"))

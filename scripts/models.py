@@ -1,0 +1,6 @@
+"""`captioner models`, run from a checkout."""
+
+from captioner.commands import main
+
+if __name__ == "__main__":
+    main("models")
