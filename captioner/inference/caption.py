@@ -6,13 +6,16 @@ from typing import Any, overload
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from captioner.errors import UserError
 from captioner.image_reader import ReadImage
 from captioner.images import ImageSource, UnreadableImage
 from captioner.inference.base import PREDICTORS, EncoderInput, ImagePredictor, named
 from captioner.inference.caption_results import Caption, Captioned
+from captioner.inference.confidence import read_confidence
 from captioner.models.caption import CaptionModel
+from captioner.models.folder import read_card
 from captioner.search.base import SEARCHES
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.override import override_search, search_settings
@@ -47,6 +50,7 @@ class Captioner(ImagePredictor[CaptionModel]):
             if other.vocabulary.words != self.model.vocabulary.words:
                 raise UserError(f"{folder} and {folders[0]} have different words: they make no ensemble.")
         self.n_best = n_best
+        self.confidence = None if self.others else read_confidence(self.folder, read_card(self.folder))
         self.search_config = override_search(self.model.config.search, search or {}, n_best)
         self.search = SEARCHES.build(self.search_config, vocabulary=self.model.vocabulary)
 
@@ -137,28 +141,33 @@ class Captioner(ImagePredictor[CaptionModel]):
     @torch.inference_mode()
     def _batch(self, batch: list[ReadImage[str, EncoderInput]], trace: SearchTrace | None) -> list[Captioned]:
         read = [one.value for one in batch if one.value is not None]
-        found = iter(self._search(read, trace) if read else ())
+        features = self._features(read) if read else ()
+        found = iter(self._search(features, trace) if read else ())
         captioned, number = [], 0
         for name, value, problem in batch:
             if value is None:
                 captioned.append(Captioned(name, [], None, problem))
                 continue
             events = trace.of_image(number) if trace else ()
-            captions = [self._caption(one) for one in next(found)]
-            captioned.append(Captioned(name, captions, value.view, None, events))
+            captions = [self._caption(one, features[0][number]) for one in next(found)]
+            unsure = self._is_unsure(captions[0].confidence)
+            captioned.append(Captioned(name, captions, value.view, None, events, unsure))
             number += 1
         return captioned
 
-    def _search(self, images: list[EncoderInput], trace: SearchTrace | None) -> list[list[Hypothesis]]:
-        features = tuple(
+    def _features(self, images: list[EncoderInput]) -> tuple[Tensor, ...]:
+        """features_BLF of each model."""
+        return tuple(
             model.encode_images([image.pixels[m] for image in images]) for m, model in enumerate(self.models)
         )
+
+    def _search(self, features: tuple[Tensor, ...], trace: SearchTrace | None) -> list[list[Hypothesis]]:
         if not self.others:
             return self.search(self.model.decoder, features[0], self.n_best, trace)
         ensemble: StepModel = Ensemble([model.decoder for model in self.models])
         return self.search(ensemble, features, self.n_best, trace)
 
-    def _caption(self, found: Hypothesis) -> Caption:
+    def _caption(self, found: Hypothesis, features_LF: Tensor) -> Caption:
         return Caption(
             self.model.vocabulary.decode(found.tokens),
             found.log_prob,
@@ -168,4 +177,8 @@ class Captioner(ImagePredictor[CaptionModel]):
             found.score,
             found.group,
             found.proven,
+            self.confidence(found.word_log_probs, features_LF) if self.confidence else None,
         )
+
+    def _is_unsure(self, confidence: float | None) -> bool:
+        return self.confidence is not None and (confidence or 0.0) < self.confidence.unsure_below

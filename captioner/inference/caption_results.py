@@ -20,6 +20,7 @@ class Caption(NamedTuple):
         score: what the search ranks by.
         group: of diverse beam search.
         proven: whether exact search has proven that no caption is better; None for other searches.
+        confidence: the probability that the caption is good, of a calibrated model; None of others.
     """
 
     words: list[str]
@@ -30,6 +31,7 @@ class Caption(NamedTuple):
     score: float
     group: int
     proven: bool | None
+    confidence: float | None = None
 
     @property
     def text(self) -> str:
@@ -46,6 +48,7 @@ class Captioned(NamedTuple):
         encoder_view: the part of the image that the encoder sees.
         problem: why the image could not be read, or None.
         events: what the search did, if it was traced.
+        unsure: whether the confidence of the best caption is low.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Captioned(NamedTuple):
     encoder_view: Image.Image | None
     problem: str | None
     events: Sequence[TraceEvent] = ()
+    unsure: bool = False
 
     @property
     def text(self) -> str:

@@ -8,20 +8,21 @@ from captioner.errors import UserError
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
-def check_drawing(file: Path, endings: Sequence[str] = ENDINGS) -> None:
+def check_drawing(file: Path, endings: Sequence[str] = ENDINGS, option: str = "--attention") -> None:
     """Refuse a file that could not be written, before a model is loaded.
 
     Args:
-        file: the value of `--attention`.
+        file: the value of the option.
         endings: those of the formats that can be drawn.
+        option: its name.
 
     Raises:
         UserError: its name has none of the endings that can be drawn, or its folder is not there.
     """
     if file.suffix.lower() not in endings:
-        raise UserError(f"--attention draws {', '.join(endings)} files, not {file}.")
+        raise UserError(f"{option} draws {', '.join(endings)} files, not {file}.")
     if not file.parent.is_dir():
-        raise UserError(f"--attention: there is no folder {file.parent}.")
+        raise UserError(f"{option}: there is no folder {file.parent}.")
 
 
 def numbered(file: Path, number: int, total: int) -> Path:

@@ -20,8 +20,10 @@ def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -
         Lines of text, without a last line end.
     """
     name = f"{captioned.name}: " if with_name else ""
+    unsure = "  (unsure)" if captioned.unsure else ""
     if len(captioned.captions) == 1 and not with_words:
-        return f"{name}{_marked(captioned.captions[0])}"
+        return f"{name}{_marked(captioned.captions[0])}{unsure}"
+    name += unsure.strip()
     lines = [name.rstrip()] if name else []
     for caption in captioned.captions:
         lines.append(f"{caption.log_prob:8.2f}  {_marked(caption)}")
@@ -48,10 +50,12 @@ def as_json(captioned: "Captioned") -> str:
             "finished": caption.finished,
             "group": caption.group,
             "proven": caption.proven,
+            "confidence": caption.confidence,
         }
         for caption in captioned.captions
     ]
-    return json.dumps({"image": captioned.name, "captions": captions}, ensure_ascii=False)
+    found = {"image": captioned.name, "captions": captions, "unsure": captioned.unsure}
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _marked(caption: "Caption") -> str:
