@@ -1,6 +1,7 @@
 """Caption your own pictures.
 
   python scripts/caption.py photo.jpg
+  python scripts/caption.py photo.jpg --model last
   python scripts/caption.py holiday/ --json > captions.jsonl
   python scripts/caption.py 'photos/*.png' --beam 5 --n-best 3
   python scripts/caption.py photo.jpg --attention attention.png
@@ -22,13 +23,14 @@ from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
-from captioner.paths import last_model
+from captioner.paths import LAST, model_folder, shipped_models
 
 if TYPE_CHECKING:
     from captioner.images import ImageSource
     from captioner.inference.caption import Captioner
     from captioner.inference.caption_results import Captioned
 
+PHOTOS = "photos"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 
 
@@ -37,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pictures", nargs="+", metavar="PHOTO", help="a file, a folder or a pattern")
     parser.add_argument(
         "--model",
-        type=Path,
         action="append",
-        metavar="DIR",
-        help="model folder (default: the last); several make an ensemble",
+        metavar="MODEL",
+        help="a model that `captioner models` lists, last (the last one trained), or a folder; several make "
+        "an ensemble (default: photos where it comes with the package, else the last)",
     )
     parser.add_argument(
         "--attention",
@@ -62,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Caption, print, draw."""
-    models: list[Path] = arguments.model or [last_model("caption")]
     files = find_pictures(arguments.pictures)
+    names: list[str] = arguments.model or [PHOTOS if PHOTOS in shipped_models() else LAST]
+    models = [model_folder(name, "caption") for name in names]
     if arguments.attention:
         check_drawing(arguments.attention)
     from captioner.inference.caption import Captioner
@@ -72,12 +75,15 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.attention:
         captioner.check_has_attention()
     images: list[tuple[str, ImageSource]] = [(str(file), file) for file in files]
-    unreadable = 0
+    unreadable, spoke = 0, False
     for number, captioned in enumerate(captioner.stream(images, trace=bool(arguments.tree)), start=1):
         if captioned.problem:
             unreadable += 1
             print(f"left out: {captioned.problem}", file=sys.stderr)
             continue
+        if not spoke:
+            print(f"model: {', '.join(names)}", file=sys.stderr)
+            spoke = True
         text = as_json(captioned) if arguments.json else as_text(captioned, len(files) > 1, arguments.words)
         print(text, flush=True)
         _draw(captioner, captioned, arguments, number, len(files))
