@@ -1,10 +1,10 @@
-"""The shipped captioner on photographs: how many a minute, where the time goes, and memory.
+"""A captioner on photographs: how many a minute, where the time goes, and memory.
 
-    python benchmarks/photos.py
-    python benchmarks/photos.py --images 10000 --folder my_photos
+    python benchmarks/photos.py --model DIR
+    python benchmarks/photos.py --model DIR --images 10000 --folder my_photos
 
 Captions the example photographs, or those of a folder, again and again as `captioner caption` does, with the
-model's own search (beam 5). Reading, encoder and search are timed inside of it; what is left is the rest of
+model's own search. Reading, encoder and search are timed inside of it; what is left is the rest of
 the command. The peak of memory is printed after every tenth of the photographs.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from captioner.commands.caption import find_pictures
 from captioner.inference.caption import Captioner
-from captioner.paths import model_folder
+from captioner.paths import MODEL_HELP, model_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = 800  # photographs a minute on two cores
@@ -50,7 +50,7 @@ def main() -> None:
     )
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--folder", default=str(ROOT / "examples/photos"))
-    parser.add_argument("--model", default="photos")
+    parser.add_argument("--model", default="last", help=MODEL_HELP)
     options = parser.parse_args()
     captioner = Captioner(model_folder(options.model, "caption"))
     files = list(islice(cycle(find_pictures([options.folder])), options.images))

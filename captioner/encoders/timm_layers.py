@@ -62,7 +62,13 @@ def patches(net: nn.Module, tokens_BLF: Tensor) -> tuple[Tensor, tuple[int, int]
 
 
 def remove_uncalled(net: nn.Module, layer: str, called: list[str]) -> None:
-    """Replace every module that did not run by an identity, at every level of the path to `layer`."""
+    """Replace every module that did not run by an identity, at every level of the path to a layer.
+
+    Args:
+        net: the model; it is changed.
+        layer: the name of the layer, or `pooled`.
+        called: names of the modules that ran.
+    """
     parents = [".".join(layer.split(".")[:depth]) for depth in range(layer.count(".") + 1)]
     for parent_name in parents if layer != POOLED else []:
         parent = net.get_submodule(parent_name)
