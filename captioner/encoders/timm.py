@@ -225,7 +225,7 @@ class Timm(Encoder):
         part.layer, part.pool, part._trained = first, False, []
         part.net.set_submodule(first, nn.Identity())
         part.net.get_submodule(first).register_forward_hook(stop_here)
-        part.requires_grad_(False).eval()
+        part.requires_grad_(False)
         remove_uncalled(part.net, first, part._probe())
         size = self.preprocessing.size
         images_BCHW, training = torch.rand(1, 3, size, size), self.training

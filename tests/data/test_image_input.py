@@ -1,5 +1,6 @@
 """Images of a batch: from disk, from a store, or none at all."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,18 @@ def test_crops_of_a_view_are_crops_of_the_image(paths):
         assert torch.equal(whole, PREPROCESSING(image))
         assert not torch.equal(crops[0], crops[1])
         assert torch.equal(crops[0], view_of("a", paths[0], 1, flip=False).pixels(PREPROCESSING, image))
+
+
+def test_views_are_mirrored_where_the_random_crop_of_their_key_is(paths):
+    mirrored = 0
+    with Image.open(paths[2]) as image:
+        for number in range(1, 9):
+            view = view_of("a", paths[2], number, flip=True)
+            seed = zlib.crc32(view.key.encode())
+            plain, flipped = (
+                PREPROCESSING.augmented(image, torch.Generator().manual_seed(seed), flip)
+                for flip in (False, True)
+            )
+            assert torch.equal(view.pixels(PREPROCESSING, image), flipped)
+            mirrored += not torch.equal(plain, flipped)
+    assert 0 < mirrored < 8

@@ -10,6 +10,7 @@ from captioner.decoders.show_tell import ShowTell
 from captioner.errors import UserError
 from captioner.metrics.cider_d import cider_d
 from captioner.metrics.document_frequencies import DocumentFrequencies
+from captioner.search.hypothesis import Hypothesis
 from captioner.training.objectives.base import OBJECTIVES, SentenceBatch
 from captioner.training.objectives.self_critical import END, SelfCritical
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
@@ -105,11 +106,23 @@ def test_the_mean_gradient_is_that_of_the_expected_reward(baseline):
     assert error < abs(slope) / 4, "the comparison tells something"
 
 
+def caption(size, first):
+    tokens = [len(SPECIAL) + (first + n) % len(WORDS) for n in range(size)]
+    return Hypothesis(tokens, 0.0, [], finished=size < T, alphas_TL=None, score=0.0)
+
+
 def test_the_loss_is_the_weighted_log_probability_of_the_samples():
     """Against a sum over words, with every sample scored by itself."""
     decoder, features_BLF = make(), torch.randn(2, 3, F, dtype=torch.double)
     scst = objective(samples=3, reward={"cider_d": 0.7, "bleu4": 2.0})
-    drawn = scst.sampling(decoder, features_BLF, 3)
+    lengths = [(0, 1, 1), (1, 3, 2)]  # the longest ones come last, and are scored first
+    drawn = [
+        [
+            Hypothesis([4 + (n + k) % 4 for n in range(size)], 0.0, [], size < T, None, 0.0)
+            for k, size in enumerate(own)
+        ]
+        for own in lengths
+    ]
     scst.sampling = lambda *_: drawn  # the same samples again
     found = scst(decoder, batch([8, 3], features_BLF), 0.0)
     total, words = 0.0, 0
