@@ -3,7 +3,7 @@
   python scripts/train.py --task caption
   python scripts/train.py --task caption training.batch_size=16 trainer.max_epochs=3
   python scripts/train.py --task char-lm data.path=my_texts/
-  python scripts/train.py --task caption --from photos data.name=folder data.folder=my_photos
+  python scripts/train.py --task caption --from last data.name=folder data.folder=my_photos
   python scripts/train.py --config configs/recipes/flickr8k_show_attend_tell.yaml data.folder=~/flickr8k
 
 --from fine-tunes a trained model: it keeps its encoder, its decoder and the words it knows, and learns new
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", help="what to train: the name of a config, such as caption")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a config file of your own, or a recipe")
     parser.add_argument(
-        "--from", dest="start", metavar="MODEL", help="fine-tune a trained model: photos, last or a folder"
+        "--from", dest="start", metavar="MODEL", help="fine-tune a trained model: last, or its folder"
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: runs/TASK/TIME)")
     parser.add_argument(
