@@ -228,7 +228,8 @@ class Timm(Encoder):
         part.requires_grad_(False)
         remove_uncalled(part.net, first, part._probe())
         size = self.preprocessing.size
-        images_BCHW, training = torch.rand(1, 3, size, size), self.training
+        images_BCHW = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        training = self.training
         self.eval()
         try:
             with torch.no_grad():

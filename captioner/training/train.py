@@ -102,7 +102,9 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     _quiet()
     task, data = task_class(config).prepare(config, cache_folder())
-    if config.training.init_from is not None and not resume:
+    if (
+        config.training.init_from is not None
+    ):  # a resumed run too: features are stored before its weights are read
         _init_from(task, Path(config.training.init_from).expanduser())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")

@@ -42,6 +42,22 @@ def test_self_critical_training_resumes_bit_for_bit(self_critical, tmp_path, mon
     assert any(float(row["train/reward_epoch"] or 0) > 0 for row in rows(tmp_path / "whole"))
 
 
+def test_a_resumed_run_reads_features_of_the_encoder_that_it_started_from(
+    self_critical, tmp_path, monkeypatch
+):
+    """A frozen encoder's weights are those of the trained model, not what the config makes."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    del self_critical.encoder["fine_tune_from"]
+    training.train(self_critical, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3)
+        training.train(self_critical, tmp_path / "parts")
+    training.train(load(tmp_path / "parts/config.yaml"), tmp_path / "parts", resume=True)
+    after, expected = (newest(tmp_path / name)["state_dict"] for name in ("parts", "whole"))
+    assert [name for name in expected if not torch.equal(after[name], expected[name])] == []
+    assert len(list((tmp_path / "cache/captioner/features").iterdir())) == 1, "one store"
+
+
 def test_self_critical_training_needs_a_model_to_start_from(self_critical, tmp_path):
     self_critical.training.init_from = None
     with pytest.raises(UserError, match=r"starts from a trained model: set training\.init_from"):

@@ -141,6 +141,19 @@ def test_the_loss_is_the_weighted_log_probability_of_the_samples():
     torch.testing.assert_close(float(found.loss.detach()), total / words)
 
 
+def test_the_greedy_baseline_is_written_without_dropout():
+    decoder, features_BLF = make(), torch.randn(7, 3, F, dtype=torch.double)
+    expected = [one[0].tokens for one in objective(baseline="greedy").greedy(decoder, features_BLF)]
+    decoder.dropout.p = 0.9
+    decoder.train()
+    scst, seen = objective(baseline="greedy"), []
+    rewards = scst._rewards
+    scst._rewards = lambda batch, found: (seen.append(found), rewards(batch, found))[1]
+    scst(decoder, batch([3] * 7, features_BLF), 0.0)
+    assert decoder.training
+    assert [one[0].tokens for one in seen[1]] == expected
+
+
 def test_a_caption_that_stops_in_the_middle_is_rewarded_less():
     reward = objective().reward
     whole, cut = reward([3, 3], [["a", "dog", "runs", END], ["a", "dog", "runs"]])

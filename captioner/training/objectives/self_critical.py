@@ -97,8 +97,9 @@ class SelfCritical(Objective):
         """
         features_BLF = batch.features_BLF
         drawn = self.sampling(decoder, features_BLF.detach(), self.samples)
+        greedy = self._greedy_captions(decoder, features_BLF.detach()) if self.baseline == "greedy" else None
         with ThreadPoolExecutor(1) as thread:
-            rewarding = thread.submit(self._advantages, decoder, batch, drawn)
+            rewarding = thread.submit(self._advantages, batch, drawn, greedy)
             log_probs_M, row_M = self._log_probs(decoder, features_BLF, drawn)
             advantages_N, rewards_N = rewarding.result()
         loss = -(advantages_N.to(log_probs_M)[row_M] * log_probs_M).mean()
@@ -126,15 +127,23 @@ class SelfCritical(Objective):
         image_M, sample_M, _ = mask_BST.nonzero(as_tuple=True)
         return log_probs_M, order_B[image_M] * self.samples + sample_M
 
+    def _greedy_captions(self, decoder: Decoder, features_BLF: Tensor) -> list[list[Hypothesis]]:
+        """What the model writes in use: without dropout."""
+        training = decoder.training
+        decoder.eval()
+        found = self.greedy(decoder, features_BLF)
+        decoder.train(training)
+        return found
+
     def _advantages(
-        self, decoder: Decoder, batch: SentenceBatch, drawn: list[list[Hypothesis]]
+        self, batch: SentenceBatch, drawn: list[list[Hypothesis]], greedy: list[list[Hypothesis]] | None
     ) -> tuple[Tensor, Tensor]:
         """Reward less baseline of every sample, and the reward."""
         rewards_BS = self._rewards(batch, drawn)
-        if self.baseline == "leave_one_out":
+        if greedy is None:
             others_BS = (rewards_BS.sum(dim=1, keepdim=True) - rewards_BS) / (self.samples - 1)
             return (rewards_BS - others_BS).flatten(), rewards_BS.flatten()
-        baseline_B1 = self._rewards(batch, self.greedy(decoder, batch.features_BLF.detach()))
+        baseline_B1 = self._rewards(batch, greedy)
         return (rewards_BS - baseline_B1).flatten(), rewards_BS.flatten()
 
     def _rewards(self, batch: SentenceBatch, found: list[list[Hypothesis]]) -> Tensor:
