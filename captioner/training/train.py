@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
 from captioner.config import Config
@@ -102,9 +103,10 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     _quiet()
     task, data = task_class(config).prepare(config, cache_folder())
-    if (
-        config.training.init_from is not None
-    ):  # a resumed run too: features are stored before its weights are read
+    if resume:  # Lightning reads the weights only after features of frozen layers are stored
+        stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        task.load_state_dict(stored["state_dict"])
+    elif config.training.init_from is not None:
         _init_from(task, Path(config.training.init_from).expanduser())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
