@@ -1,4 +1,4 @@
-"""Minimum Bayes risk: of many drawn sentences the one that agrees most with the others."""
+"""Minimum Bayes risk: of many sentences the one that agrees most with the others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from captioner.search.stepping.state import SearchState
 
 Sentence = tuple[str, ...]
+UtilityName = Literal["cider_d", "ngrams", "bleu"]
 Utility = Callable[[Sequence[Sentence], Sequence[Sentence]], list[float]]
 
 
@@ -25,16 +26,17 @@ class MinimumBayesRisk(SamplingSearch):
 
         score(y) = 1/n sum_i utility(y, y_i)        y_1 ... y_n drawn from the model
 
-    over the distinct y among the n `samples`. `utility` is CIDEr-D, with each sample as an image of its own
-    for the document frequencies, or the mean of the sentence's BLEU-1 to BLEU-4. Each sample counts against
-    itself too. Unfinished samples serve as references but are returned only if no sample finished.
+    over the distinct y among the n `samples`. `utility` is `cider_d`, with each sample as an image of its own
+    for the document frequencies; `ngrams`, CIDEr-D in which all n-grams weigh the same; or `bleu`, the mean
+    of the sentence's BLEU-1 to BLEU-4. Each sample counts against itself too. Unfinished samples serve as
+    references but are returned only if no sample finished.
 
     Source:
         Kumar and Byrne (2004); Eikema and Aziz (2020).
     """
 
     samples: int = option(32, "sentences to draw")
-    utility: Literal["cider_d", "bleu"] = option("cider_d", "how two sentences are compared")
+    utility: UtilityName = option("cider_d", "how two sentences are compared")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,15 +52,16 @@ class MinimumBayesRisk(SamplingSearch):
 
     def finish(self, state: "SearchState", n_best: int = 1) -> list[list[Hypothesis]]:
         """Rank the samples of a state by their expected utility; see `Search`."""
-        return [self._rank(samples)[:n_best] for samples in super().finish(state, self.samples)]
+        return [rank(found, self.utility)[:n_best] for found in super().finish(state, self.samples)]
 
-    def _rank(self, samples: list[Hypothesis]) -> list[Hypothesis]:
-        """The distinct sentences, that of the greatest expected utility first."""
-        distinct = list({(*h.tokens, h.finished): h for h in samples}.values())
-        candidates, references = ([tuple(map(str, h.tokens)) for h in some] for some in (distinct, samples))
-        scores = expected(UTILITIES[self.utility], candidates, references)
-        scored = [h._replace(score=score) for h, score in zip(distinct, scores, strict=True)]
-        return sorted(scored, key=lambda h: (not h.finished, -h.score))
+
+def rank(hypotheses: Sequence[Hypothesis], utility: UtilityName) -> list[Hypothesis]:
+    """Return the distinct sentences, finished ones first, that of the greatest expected utility first."""
+    distinct = list({(*h.tokens, h.finished): h for h in hypotheses}.values())
+    candidates, references = ([tuple(map(str, h.tokens)) for h in some] for some in (distinct, hypotheses))
+    scores = expected(UTILITIES[utility], candidates, references)
+    scored = [h._replace(score=score) for h, score in zip(distinct, scores, strict=True)]
+    return sorted(scored, key=lambda h: (not h.finished, -h.score))
 
 
 def expected(utility: Utility, candidates: Sequence[Sentence], references: Sequence[Sentence]) -> list[float]:
@@ -83,6 +86,15 @@ def _cider(candidates: Sequence[Sentence], references: Sequence[Sentence]) -> li
     return cider_d(candidates, [[reference] for reference in references]).per_image
 
 
+def _ngrams(candidates: Sequence[Sentence], references: Sequence[Sentence]) -> list[float]:
+    from captioner.metrics.cider_d import cider_d
+    from captioner.metrics.document_frequencies import DocumentFrequencies
+
+    # Of more than one image, none of which has any n-gram: log(images) is the weight of all.
+    frequencies = DocumentFrequencies.count([[()], [()]])
+    return cider_d(candidates, [[reference] for reference in references], frequencies).per_image
+
+
 def _bleu(candidates: Sequence[Sentence], references: Sequence[Sentence]) -> list[float]:
     from captioner.metrics.bleu import sentence_bleu
 
@@ -90,4 +102,4 @@ def _bleu(candidates: Sequence[Sentence], references: Sequence[Sentence]) -> lis
     return [sum(score[:4]) / 4 for score in scores]
 
 
-UTILITIES: dict[str, Utility] = {"cider_d": _cider, "bleu": _bleu}
+UTILITIES: dict[UtilityName, Utility] = {"cider_d": _cider, "ngrams": _ngrams, "bleu": _bleu}

@@ -82,7 +82,7 @@ def test_a_new_search_brings_its_flags(longest, capsys):
     with pytest.raises(SystemExit):
         parsed("--help")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "beam, diverse, exact, greedy, longest, mbr, sample" in shown
+    assert "beam, beam_mbr, diverse, exact, greedy, longest, mbr, sample" in shown
     assert "--part P longest: 100 % of something" in shown
     assert "--shape {tall,wide} longest: form of a word" in shown
     assert "--cache" not in shown
@@ -106,8 +106,8 @@ def test_every_flag_sets_its_own_option():
 
 def test_options_of_several_searches_are_explained_for_each():
     (beam,) = (one for one in search_options() if one.key == "beam_size")
-    assert (
-        beam.help == "beam, diverse: beam size; 1 is greedy; exact: size of the beam that search starts from"
+    assert beam.help == (
+        "beam, beam_mbr, diverse: beam size; 1 is greedy; exact: size of the beam that search starts from"
     )
 
 

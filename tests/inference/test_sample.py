@@ -104,7 +104,7 @@ def test_characters_have_their_log_probabilities_and_the_prompt_counts(model, wr
         assert text.log_prob == pytest.approx(sum(expected), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["greedy", "beam", "diverse", "sample", "mbr"])
+@pytest.mark.parametrize("name", ["greedy", "beam", "beam_mbr", "diverse", "sample", "mbr"])
 def test_forbidden_strings_are_written_nowhere_by_any_search(model, name):
     changes = {"seed": 1} if name in ("sample", "mbr") else {}
     (free,) = written(model, "the c", name=name, max_length=20, **changes)

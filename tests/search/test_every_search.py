@@ -19,6 +19,7 @@ OPTIONS = {
     "exact": {"max_steps": 30, "length_rule": "wu"},
     "diverse": {"beam_size": 4, "groups": 2, "length_rule": "mean"},
     "beam": {"beam_size": 4, "length_rule": "wu"},
+    "beam_mbr": {"beam_size": 4, "utility": "bleu"},
 }
 METHODS = [
     *((name, OPTIONS.get(name, {})) for name in sorted(SEARCHES)),

@@ -1,5 +1,8 @@
 """Minimum Bayes risk against its definition over samples drawn with the same seed."""
 
+import math
+from collections import Counter
+
 import pytest
 import torch
 from referees import make, pictures, said
@@ -7,6 +10,8 @@ from referees import make, pictures, said
 from captioner.errors import UserError
 from captioner.metrics.bleu import sentence_bleu
 from captioner.metrics.cider_d import cider_d
+from captioner.search.beam import Beam
+from captioner.search.beam_mbr import BeamMBR
 from captioner.search.mbr import MinimumBayesRisk, expected
 from captioner.search.sample import Sample
 from captioner.vocabulary import EOS
@@ -47,6 +52,29 @@ def test_cider_takes_its_frequencies_from_the_samples():
     )
     for text, score in zip(texts, scores, strict=True):
         assert score == pytest.approx(sum(cider_d([text] * 4, [[t] for t in texts]).per_image) / 4)
+
+
+def similarity(one: tuple, other: tuple) -> float:
+    """Ten times the mean over orders of the clipped cosine of n-gram counts, less for different lengths."""
+    total = 0.0
+    for order in range(1, 5):
+        c, r = (Counter(s[i : i + order] for i in range(len(s) - order + 1)) for s in (one, other))
+        norms = math.sqrt(sum(n * n for n in c.values()) * sum(n * n for n in r.values()))
+        total += sum(min(c[gram], n) * n for gram, n in r.items()) / norms if norms else 0.0
+    return 10 * total / 4 * math.exp(-((len(one) - len(other)) ** 2) / 72)
+
+
+def test_of_a_beam_it_is_the_sentence_that_agrees_most_with_all():
+    decoder, features_BLF = make(seed=3, gain=0.8), pictures(4)
+    beams = Beam(beam_size=7, max_length=8, length_rule="mean")(decoder, features_BLF, 7)
+    found = BeamMBR(beam_size=7, max_length=8, length_rule="mean")(decoder, features_BLF, 3)
+    for beam, chosen in zip(beams, found, strict=True):
+        texts = [tuple(h.tokens) for h in beam]
+        scores = {said(h): sum(similarity(tuple(h.tokens), text) for text in texts) / 7 for h in beam}
+        wanted = sorted((said(h) for h in beam), key=lambda s: (s[-1] != EOS, -scores[s]))[:3]
+        assert [said(h) for h in chosen] == wanted
+        assert [h.score for h in chosen] == pytest.approx([scores[s] for s in wanted])
+    assert [said(h[0]) for h in found] != [said(h[0]) for h in beams]
 
 
 def test_more_sentences_than_samples_are_refused():

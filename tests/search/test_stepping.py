@@ -31,6 +31,7 @@ STEPPED = [
     ("sample", {"top_p": 0.9}),  # on torch's global random state
     ("sample", {"seed": 5, "replacement": False}),
     ("mbr", {"seed": 4, "samples": 5}),
+    ("beam_mbr", {"beam_size": 4, "length_rule": "mean"}),
 ]
 
 
