@@ -89,6 +89,24 @@ class Registry(Generic[T]):
             raise UserError(f"{self.kind} needs a name. {nearest('', self)}")
         return name
 
+    def class_of(self, config: Mapping[str, Any]) -> type[T]:
+        """Return the class of the component that a config names.
+
+        Args:
+            config: `name`, and options.
+
+        Returns:
+            A subclass of T.
+
+        Raises:
+            UserError: it gives no name, or an unknown one.
+            TypeError: what is registered under the name is a function.
+        """
+        maker = self[self.name_in(config)]
+        if not isinstance(maker, type):
+            raise TypeError(f"{self.kind} {config['name']!r} is made by a function: it has no class.")
+        return maker
+
     def build(self, config: Mapping[str, Any], /, **facts: Any) -> T:
         """Build the component that a config names.
 

@@ -13,7 +13,7 @@ from captioner.encoders.base import ENCODERS
 from captioner.models.base import build_model
 from captioner.models.folder import without_weight_files
 from captioner.search.base import SEARCHES
-from captioner.training.objectives.base import objective_class
+from captioner.training.objectives.base import OBJECTIVES
 from captioner.training.train import check
 from captioner.vocabulary import SPECIAL, Vocabulary
 
@@ -39,7 +39,7 @@ def test_it_passes_the_check_of_training(file, tiny_model):
 def start(file, tiny_model):
     """Name a trained model where the objective must start from one."""
     objective = load(file).objective
-    starts = bool(objective) and objective_class(objective).rewards_samples
+    starts = bool(objective) and OBJECTIVES.class_of(objective).rewards_samples
     return [f"training.init_from={tiny_model('caption')}"] if starts else []
 
 

@@ -9,8 +9,7 @@ word.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -211,20 +210,3 @@ def _stack_padded(alphas: list[Tensor], mask_BKT: Tensor) -> Tensor:
 DECODERS: Registry[Decoder] = Registry("decoder", "captioner.decoders")
 FACTS = ("feature_dim", "num_locations", "vocab_size", "endless")
 """Constructor arguments supplied at build time."""
-
-
-def decoder_class(config: Mapping[str, Any]) -> type[Decoder]:
-    """Return the class of the decoder that a config names.
-
-    Args:
-        config: the decoder's.
-
-    Returns:
-        A subclass of `Decoder`.
-
-    Raises:
-        UserError: there is no such decoder.
-    """
-    found = DECODERS[config["name"]]
-    assert isinstance(found, type)
-    return found

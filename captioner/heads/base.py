@@ -8,7 +8,6 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from captioner.config import Component
 from captioner.heads.layers import Scores
 from captioner.registry import Registry
 
@@ -62,20 +61,3 @@ class Head(nn.Module, ABC):
 
 
 HEADS: Registry[Head] = Registry("head", "captioner.heads")
-
-
-def head_class(config: Component) -> type[Head]:
-    """Return the class of the head that a config names.
-
-    Args:
-        config: the head's.
-
-    Returns:
-        A subclass of `Head`.
-
-    Raises:
-        UserError: there is no such head.
-    """
-    found = HEADS[config.get("name", "")]
-    assert isinstance(found, type)
-    return found

@@ -109,9 +109,7 @@ def model_class(config: Config) -> type[Model]:
     Raises:
         UserError: there is no such task.
     """
-    found = MODELS[MODELS.name_in(config.task)]
-    assert isinstance(found, type)
-    return found
+    return MODELS.class_of(config.task)
 
 
 def check_model(config: Config) -> None:

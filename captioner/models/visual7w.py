@@ -13,7 +13,7 @@ from torch import Tensor
 from captioner.config import Config
 from captioner.data.questions.choices import MultipleChoiceQuestion
 from captioner.data.questions.telling_batch import TellingBatch, TellingQuestionEncoder, telling_batch
-from captioner.decoders.base import decoder_class
+from captioner.decoders.base import DECODERS
 from captioner.models.base import MODELS
 from captioner.models.multiple_choice import MultipleChoiceModel
 from captioner.vocabulary import PAD, Vocabulary
@@ -43,7 +43,7 @@ class TellingModel(MultipleChoiceModel):
     chooses_boxes = False
 
     def __init__(self, config: Config, vocabulary: Vocabulary, max_answer_words: int | None = None) -> None:
-        super().__init__(config, vocabulary, uses_image=decoder_class(config.decoder).uses_image)
+        super().__init__(config, vocabulary, uses_image=DECODERS.class_of(config.decoder).uses_image)
         self.question_encoder = TellingQuestionEncoder(
             vocabulary, config.training.max_words, max_answer_words
         )

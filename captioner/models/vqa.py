@@ -16,7 +16,7 @@ from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.data.questions.encoding import encode_question, group_by_length
 from captioner.encoders.base import ENCODERS
 from captioner.encoders.text_encoder import TextEncoder
-from captioner.heads.base import HEADS, Answered, head_class
+from captioner.heads.base import HEADS, Answered
 from captioner.models.base import MODELS, check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
 from captioner.registry import check_options
@@ -52,7 +52,7 @@ class VQAModel(ImageModel):
         super().__init__(config, vocabulary)
         self.answers = Answers(card["answers"])
         self.soft_targets = soft_targets
-        kind = head_class(config.head)
+        kind = HEADS.class_of(config.head)
         self.encoder = build_encoder(config.encoder) if kind.uses_image else None
         self.text_encoder = (
             TextEncoder(len(vocabulary), **config.text_encoder) if kind.uses_question else None
@@ -68,7 +68,7 @@ class VQAModel(ImageModel):
     def check(cls, config: Config) -> None:
         """Refuse a mistake in the image encoder, the question's encoder, its cell or the head."""
         HEADS.check(config.head, facts=("feature_dim", "state_dim", "num_answers"))
-        kind = head_class(config.head)
+        kind = HEADS.class_of(config.head)
         if kind.uses_image or config.encoder:
             ENCODERS.check(config.encoder)
         check_options("text_encoder", TextEncoder, config.text_encoder, facts=("vocab_size",))

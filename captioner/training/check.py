@@ -7,7 +7,7 @@ from captioner.errors import UserError
 from captioner.models.base import check_model
 from captioner.models.folder import read_card
 from captioner.search.base import SEARCHES
-from captioner.training.objectives.base import OBJECTIVES, objective_class
+from captioner.training.objectives.base import OBJECTIVES
 from captioner.training.optimization.optimizers import OPTIMIZERS
 from captioner.training.optimization.schedules import SCHEDULES
 
@@ -35,7 +35,7 @@ def check_components(config: Config) -> None:
 
 
 def _check_start(config: Config) -> None:
-    objective = objective_class(config.objective)
+    objective = OBJECTIVES.class_of(config.objective)
     if objective.rewards_samples and config.training.init_from is None:
         raise UserError(
             f"The objective {config.objective['name']} starts from a trained model: set "

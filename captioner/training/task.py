@@ -233,10 +233,8 @@ def task_class(config: Config) -> type[Task[Any]]:
     Raises:
         UserError: there is no such task, or neither it nor its model has such an option.
     """
-    name = TASKS.name_in(config.task)
-    found = TASKS[name]
-    assert isinstance(found, type)
+    found = TASKS.class_of(config.task)
     options = {key: value for key, value in config.task.items() if key != "name"}
     facts = ("config", "vocabulary", "card", "model")
-    check_options(f"task {name}", found, options, facts, also=model_class(config))
+    check_options(f"task {config.task['name']}", found, options, facts, also=model_class(config))
     return found

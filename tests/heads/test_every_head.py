@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from captioner.errors import UserError
-from captioner.heads.base import HEADS, head_class
+from captioner.heads.base import HEADS
 
 B, N, L, F, S, V = 3, 7, 5, 6, 4, 8
 IMAGES_N = torch.tensor([2, 0, 2, 1, 1, 2, 0])
@@ -82,7 +82,7 @@ def test_every_tensor_with_one_row_an_answer_is_named(name, num_layers):
 
 def test_a_name_that_is_not_there_is_refused():
     with pytest.raises(UserError, match=r"no head 'produkt'\. Did you mean product"):
-        head_class({"name": "produkt"})
+        HEADS.class_of({"name": "produkt"})
 
 
 def test_attention_needs_a_glimpse():

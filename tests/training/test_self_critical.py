@@ -141,6 +141,31 @@ def test_the_loss_is_the_weighted_log_probability_of_the_samples():
     torch.testing.assert_close(float(found.loss.detach()), total / words)
 
 
+def test_cross_entropy_is_added_with_its_weight():
+    """Against the words of the references one by one."""
+    decoder, features_BLF = make(), torch.randn(2, 3, F, dtype=torch.double)
+    sentences = [[[4, 5, 7], [4]], [[6, 4], [5]]]
+    tokens_BKT = torch.full((2, 2, 5), PAD)
+    for b, own in enumerate(sentences):
+        for k, words in enumerate(own):
+            tokens_BKT[b, k, : len(words) + 2] = torch.tensor([BOS, *words, EOS])
+    drawn = [[caption(2, 0), caption(1, 3)], [caption(1, 1), caption(2, 2)]]
+    losses = []
+    for weight in (0.0, 0.3):
+        scst = objective(samples=2, cross_entropy=weight)
+        scst.sampling = lambda *_: drawn
+        losses.append(scst(decoder, SentenceBatch(torch.tensor([8, 3]), features_BLF, tokens_BKT), 0.0).loss)
+    total, count = 0.0, 0
+    for b, own in enumerate(sentences):
+        for words in own:
+            memory, state = decoder.start(features_BLF[b : b + 1])
+            for before, word in itertools.pairwise([BOS, *words, EOS]):
+                step = decoder.step(torch.tensor([before]), state, memory)
+                state, count = step.state, count + 1
+                total -= float(step.logits_NV.detach().log_softmax(1)[0, word])
+    torch.testing.assert_close(float((losses[1] - losses[0]).detach()), 0.3 * total / count)
+
+
 def test_the_greedy_baseline_is_written_without_dropout():
     decoder, features_BLF = make(), torch.randn(7, 3, F, dtype=torch.double)
     expected = [one[0].tokens for one in objective(baseline="greedy").greedy(decoder, features_BLF)]

@@ -9,7 +9,6 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from captioner.config import Component
 from captioner.decoders.base import Decoder
 from captioner.metrics.ngrams import Tokens
 from captioner.registry import Registry
@@ -55,20 +54,3 @@ class Objective(nn.Module, ABC):
 
 
 OBJECTIVES: Registry[Objective] = Registry("objective", "captioner.training.objectives")
-
-
-def objective_class(config: Component) -> type[Objective]:
-    """Return the class of the objective that a config names.
-
-    Args:
-        config: the objective's.
-
-    Returns:
-        A subclass of `Objective`.
-
-    Raises:
-        UserError: there is no such objective.
-    """
-    found = OBJECTIVES[config["name"]]
-    assert isinstance(found, type)
-    return found

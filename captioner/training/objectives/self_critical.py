@@ -20,6 +20,7 @@ from captioner.search.hypothesis import Hypothesis
 from captioner.search.sample import Sample
 from captioner.training.loss import Loss
 from captioner.training.objectives.base import OBJECTIVES, Objective, SentenceBatch
+from captioner.training.objectives.teacher_forcing import teacher_forcing_loss
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
 
 END = SPECIAL[EOS]
@@ -30,11 +31,13 @@ class SelfCritical(Objective):
     r"""Self-critical sequence training: policy gradient with a baseline of the model's own captions.
 
         loss = - sum over samples s of (r(s) - b) log p(s), divided by the number of words
+               + cross_entropy * (cross-entropy of the words of the references)
         b    = mean reward of the other samples of the image        `leave_one_out`
         b    = reward of the greedy caption                         `greedy`, as in the paper
 
     The end is a word of samples and of references: without it, the reward is greatest for captions that stop
-    in the middle ("a dog with a"). Samples are drawn with the dropout of training.
+    in the middle ("a dog with a"). Samples are drawn with the dropout of training. The cross-entropy keeps
+    captions near those of people: with few images, rewarded samples alone become short and alike.
 
     Args:
         samples: S; at least 2 for `leave_one_out`.
@@ -42,13 +45,15 @@ class SelfCritical(Objective):
         reward: weight of each metric of a caption (cider_d, bleu4, rouge_l); None: CIDEr-D. Its document
             frequencies are those of the training references.
         max_length: words of a sample at most, the end among them.
+        cross_entropy: weight of the cross-entropy.
 
     Raises:
         UserError: there are too few samples, or there is no such reward.
 
     Source:
         Rennie et al. (2017), "Self-critical sequence training for image captioning"; the baseline is of Luo
-        (2020), "A better variant of self-critical sequence training".
+        (2020), "A better variant of self-critical sequence training"; the sum of both objectives is of Wu et
+        al. (2016), "Google's neural machine translation system", eq. 9.
     """
 
     rewards_samples: ClassVar[bool] = True
@@ -59,6 +64,7 @@ class SelfCritical(Objective):
         baseline: Literal["leave_one_out", "greedy"] = "leave_one_out",
         reward: dict[str, float] | None = None,
         max_length: int = 25,
+        cross_entropy: float = 0.0,
     ) -> None:
         super().__init__()
         least = 2 if baseline == "leave_one_out" else 1
@@ -67,6 +73,7 @@ class SelfCritical(Objective):
         self.weights = reward or {"cider_d": 1.0}
         check_reward(self.weights)
         self.samples = samples
+        self.cross_entropy = cross_entropy
         self.baseline = baseline
         self.sampling = Sample(max_length=max_length, allow_unknown=False)
         self.greedy = Greedy(max_length=max_length, allow_unknown=False)
@@ -89,7 +96,7 @@ class SelfCritical(Objective):
 
         Args:
             decoder: what is trained.
-            batch: the encoded batch; its sentences are not used.
+            batch: the encoded batch; its sentences are used where `cross_entropy` is above 0.
             progress: not used.
 
         Returns:
@@ -107,6 +114,9 @@ class SelfCritical(Objective):
             "reward": rewards_N.mean(),
             "sample_length": torch.tensor([float(len(one.tokens)) for own in drawn for one in own]).mean(),
         }
+        if self.cross_entropy > 0:
+            forced = teacher_forcing_loss(decoder, features_BLF, batch.tokens_BKT)
+            loss = loss + self.cross_entropy * forced.loss if forced else loss
         return Loss(loss, figures, len(log_probs_M))
 
     def _log_probs(
