@@ -16,9 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument("models", nargs="+", metavar="MODEL", help="two model folders or more")
     parser.add_argument("target", type=Path, metavar="DIR", help="the new model folder")
-    parser.add_argument(
-        "--task", default="caption", help="the last model of this task (default: caption)"
-    )
+    parser.add_argument("--task", default="caption", help="the last model of this task (default: caption)")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -41,8 +41,6 @@ def average_models(folders: Sequence[Path], target: Path) -> None:
         key: (value / len(folders)).to(first[key].dtype) if first[key].is_floating_point() else first[key]
         for key, value in total.items()
     }
-    models[0].config.encoder = load(
-        folders[0] / CONFIG
-    ).encoder  # a loaded one has no source
+    models[0].config.encoder = load(folders[0] / CONFIG).encoder  # a loaded one has no source
     card = {key: value for key, value in read_card(folders[0]).items() if key not in ("epoch", "validation")}
     save_model(models[0], target, card | {"averaged": len(folders)}, mean)
