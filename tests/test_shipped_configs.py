@@ -51,18 +51,20 @@ def test_a_config_to_fine_tune_with_is_whole_with_the_parts_of_a_model(file, tin
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)
-def test_it_opens_with_what_it_is_and_its_command(file, tiny_model):
+def test_it_opens_with_what_it_is_and_its_commands(file, tiny_model):
     lines = file.read_text(encoding="utf-8").splitlines()
     comment = lines[: lines.index("task:")]
     assert len(comment) > 2
     assert all(line.startswith("#") for line in comment)
     assert re.match(r"# [A-Z]\w+", comment[0])
     text = "\n".join(comment).replace("\\\n#", "")
-    (command,) = re.findall(r"^#\s+python scripts/train\.py (.*)$", text, re.MULTILINE)
-    option, value, *changes = command.split()
-    expected = ("--config", name(file)) if file.parent.name == "recipes" else ("--task", file.stem)
-    assert (option, value) == expected
-    check(load(file, [*changes, *start(file, tiny_model)]))
+    commands = re.findall(r"^#\s+python scripts/train\.py (.*)$", text, re.MULTILINE)
+    assert commands
+    for command in commands:
+        option, value, *changes = command.split()
+        expected = ("--config", name(file)) if file.parent.name == "recipes" else ("--task", file.stem)
+        assert (option, value) == expected
+        check(load(file, [*changes, *start(file, tiny_model)]))
 
 
 def small(encoder):
