@@ -64,6 +64,8 @@ def test_it_opens_with_what_it_is_and_its_commands(file, tiny_model):
         option, value, *changes = command.split()
         expected = ("--config", name(file)) if file.parent.name == "recipes" else ("--task", file.stem)
         assert (option, value) == expected
+        there = f"training.init_from={tiny_model('caption')}"
+        changes = [there if change.startswith("training.init_from=") else change for change in changes]
         check(load(file, [*changes, *start(file, tiny_model)]))
 
 
