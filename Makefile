@@ -1,4 +1,5 @@
-# make demo: train the captioner on pictures it draws itself, evaluate it, look inside.   make test: the tests.
+# make demo: train the captioner on pictures it draws itself, evaluate it, look inside; then caption the example
+# photographs with the model that comes with the package.   make test: the tests.
 # make lint: ruff, pydoclint and mypy.   make test-processors: the tests that depend on the processor, on each kind.
 # make bench: each claim of speed, measured beside what it is compared with.
 NEWER = python3.11 python3.12 python3.13 python3.14 python3 python
@@ -17,7 +18,9 @@ demo: .venv/installed
 	@started=$$(date +%s); set -ex; \
 	$(BIN)/python scripts/train.py --task caption; \
 	$(BIN)/python scripts/evaluate.py --split test --shuffled; \
-	$(BIN)/python scripts/caption.py $$(ls $$(ls -dt $(SCENES) | head -1)/images/test/*.png | head -4); \
+	$(BIN)/python scripts/caption.py --model last $$(ls $$(ls -dt $(SCENES) | head -1)/images/test/*.png | head -4); \
+	mkdir -p runs/photos; \
+	$(BIN)/python scripts/caption.py examples/photos --attention runs/photos/attention.png; \
 	set +x; echo "make demo took $$(( ($$(date +%s) - started + 30) / 60 )) minutes, the packages apart"
 
 test: .venv/installed

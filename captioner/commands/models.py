@@ -1,7 +1,7 @@
 """List the models that are there: those that come with the package, and those trained under runs/.
 
   python scripts/models.py
-  python scripts/models.py last
+  python scripts/models.py photos
 
 Prints a line a model: what --model takes, and the first line of its card. With a model's name, its whole
 card.

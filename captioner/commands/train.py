@@ -3,7 +3,7 @@
   python scripts/train.py --task caption
   python scripts/train.py --task caption training.batch_size=16 trainer.max_epochs=3
   python scripts/train.py --task char-lm data.path=my_texts/
-  python scripts/train.py --task caption --from last data.name=folder data.folder=my_photos
+  python scripts/train.py --task caption --from photos data.name=folder data.folder=my_photos
   python scripts/train.py --config configs/recipes/flickr8k_show_attend_tell.yaml data.folder=~/flickr8k
 
 --from fine-tunes a trained model: it keeps its encoder, its decoder and the words it knows, and learns new

@@ -18,9 +18,9 @@ from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.errors import UserError
 from captioner.evaluation.caption_split import split_of
 from captioner.inference.caption import Captioner
-from captioner.inference.confidence import PROTOTYPES, familiarity
+from captioner.inference.confidence import familiarity
 from captioner.metrics.scores import score_captions
-from captioner.models.folder import CARD, read_card
+from captioner.models.folder import CARD, PROTOTYPES, read_card
 
 NUM_PROTOTYPES = 128
 FOLDS = 5

@@ -12,8 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-PROTOTYPES = "prototypes.safetensors"
-"""The file of a model folder with mean features of images as those of training."""
+from captioner.models.folder import PROTOTYPES
 
 
 class Confidence(NamedTuple):

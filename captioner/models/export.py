@@ -1,5 +1,6 @@
 """Write a small copy of a model folder to share: half precision, and packaged weights by their name."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from captioner.encoders.base import Encoder
 from captioner.encoders.weight_packages import find_package
 from captioner.errors import UserError
 from captioner.models.base import Model
-from captioner.models.folder import CONFIG, load_model, read_card, save_model
+from captioner.models.folder import CONFIG, PROTOTYPES, load_model, read_card, save_model
 from captioner.models.image_model import build_encoder
 
 
@@ -47,6 +48,8 @@ def export_model(folder: Path, target: Path, about: dict[str, Any] | None = None
     if not all(value.isfinite().all() for value in small.values() if value.is_floating_point()):
         raise UserError(f"A weight of {folder} is too large for half precision.")
     save_model(model, target, card, small)
+    if (folder / PROTOTYPES).is_file():
+        shutil.copyfile(folder / PROTOTYPES, target / PROTOTYPES)
 
 
 def _without_paths(options: Component) -> Component:

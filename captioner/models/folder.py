@@ -22,6 +22,8 @@ from captioner.vocabulary import Vocabulary
 
 FORMAT_VERSION = 2
 WEIGHTS, CONFIG, WORDS, CARD = "model.safetensors", "config.yaml", "vocabulary.json", "card.json"
+PROTOTYPES = "prototypes.safetensors"
+"""Of a calibrated captioner: mean features of usual images."""
 
 
 def save_model(

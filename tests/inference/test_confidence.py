@@ -112,6 +112,12 @@ def test_a_calibrated_model_says_how_sure_it_is(tiny_model, tmp_path, capsys):
     printed = json.loads(capsys.readouterr().out)
     assert printed["captions"][0]["confidence"] == pytest.approx(caption.confidence, abs=1e-6)
     assert printed["unsure"] is (caption.confidence < captioner.confidence.unsure_below)
+    main("export", [str(folder), str(tmp_path / "copy")])
+    copied = Captioner(tmp_path / "copy").confidence
+    assert torch.equal(copied.prototypes_PF, captioner.confidence.prototypes_PF)
+    main("average", [str(folder), str(folder), str(tmp_path / "mean")])
+    assert Captioner(tmp_path / "mean").confidence is None, "it was of other weights"
+    capsys.readouterr()
     captioner.confidence = captioner.confidence._replace(unsure_below=1.1)
     assert captioner.caption(image).unsure
     card = json.loads((folder / "card.json").read_text())
