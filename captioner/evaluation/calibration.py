@@ -22,7 +22,7 @@ from captioner.inference.confidence import familiarity
 from captioner.metrics.scores import score_captions
 from captioner.models.folder import CARD, PROTOTYPES, read_card
 
-NUM_PROTOTYPES = 128
+NUM_PROTOTYPES = 96
 FOLDS = 5
 BINS = 5
 Floats = NDArray[np.float64]
