@@ -23,7 +23,7 @@ from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
-from captioner.paths import LAST, model_folder, shipped_models
+from captioner.paths import model_folder
 
 if TYPE_CHECKING:
     from captioner.images import ImageSource
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="MODEL",
         help="a model that `captioner models` lists, last (the last one trained), or a folder; several make "
-        "an ensemble (default: photos where it comes with the package, else the last)",
+        f"an ensemble (default: {PHOTOS})",
     )
     parser.add_argument(
         "--attention",
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Caption, print, draw."""
     files = find_pictures(arguments.pictures)
-    names: list[str] = arguments.model or [PHOTOS if PHOTOS in shipped_models() else LAST]
+    names: list[str] = arguments.model or [PHOTOS]
     models = [model_folder(name, "caption") for name in names]
     if arguments.attention:
         check_drawing(arguments.attention)

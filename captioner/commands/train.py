@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", help="what to train: the name of a config, such as caption")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a config file of your own, or a recipe")
     parser.add_argument(
-        "--from", dest="start", metavar="MODEL", help="fine-tune a trained model: last, or its folder"
+        "--from", dest="start", metavar="MODEL", help="fine-tune a trained model: photos, last or a folder"
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: runs/TASK/TIME)")
     parser.add_argument(

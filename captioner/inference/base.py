@@ -130,7 +130,7 @@ def load(folder: Path | str, **options: Any) -> Any:
     """Load a trained model, ready to use.
 
     Args:
-        folder: the model folder, or the name of a model that comes with the package.
+        folder: the model folder, or the name of a model that comes with the package (photos).
         **options: of the task's predictor, such as `search` and `n_best`.
 
     Returns:

@@ -11,16 +11,9 @@ if TYPE_CHECKING:
     from captioner.search.stepping.beam_policy import BeamPolicy
 
 
-@SEARCHES.register("beam")
 @dataclass
-class Beam(Search):
-    """The `beam_size` best partial sentences are kept at every word; 1 is greedy search.
-
-    A finished sentence keeps its place and its score, so that a beam as wide as the number of sentences is
-    exhaustive search. An image is done as soon as its n best are finished and no unfinished sentence can
-    reach a higher score. `length_rule` and `alpha` say how sentences of different length compare
-    (`LengthPenalty`).
-    """
+class BeamSearch(Search):
+    """The options of searches that go on with the best partial sentences of one beam."""
 
     beam_size: int = option(3, "beam size; 1 is greedy", flag="--beam", metavar="K")
     length_rule: LengthRule = option("none", "how sentences of different length compare")
@@ -40,3 +33,15 @@ class Beam(Search):
             raise UserError(f"{n_best} captions need a beam of {n_best} or more, not {self.beam_size}.")
         length = LengthPenalty(self.length_rule, self.alpha)
         return BeamPolicy(self.beam_size, n_best, self.constraints, length)
+
+
+@SEARCHES.register("beam")
+@dataclass
+class Beam(BeamSearch):
+    """The `beam_size` best partial sentences are kept at every word; 1 is greedy search.
+
+    A finished sentence keeps its place and its score, so that a beam as wide as the number of sentences is
+    exhaustive search. An image is done as soon as its n best are finished and no unfinished sentence can
+    reach a higher score. `length_rule` and `alpha` say how sentences of different length compare
+    (`LengthPenalty`).
+    """

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from captioner.errors import UserError
-from captioner.search.base import SEARCHES, Search
+from captioner.search.base import SEARCHES
+from captioner.search.beam import BeamSearch
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.mbr import UtilityName, rank
-from captioner.search.options import LengthRule, at_least, option
+from captioner.search.options import option
 
 if TYPE_CHECKING:
     from captioner.search.stepping.beam_policy import BeamPolicy
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @SEARCHES.register("beam_mbr")
 @dataclass
-class BeamMBR(Search):
+class BeamMBR(BeamSearch):
     r"""Of the sentences that beam search finds, the one of the greatest expected utility.
 
         score(y) = 1/K sum_i utility(y, y_i)        y_1 ... y_K the sentences of the beam
@@ -29,24 +29,11 @@ class BeamMBR(Search):
     """
 
     beam_size: int = option(10, "beam size; 1 is greedy", flag="--beam", metavar="K")
-    length_rule: LengthRule = option("none", "how sentences of different length compare")
-    alpha: float = option(0.6, "the exponent of the length rule wu")
     utility: UtilityName = option("ngrams", "how two sentences are compared")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(1, beam_size=self.beam_size)
-        at_least(0, alpha=self.alpha)
 
     def policy(self, n_best: int) -> "BeamPolicy":
         """Return a policy that finishes all sentences of the beam; see `Search`."""
-        from captioner.search.stepping.beam_policy import BeamPolicy
-        from captioner.search.stepping.length_penalty import LengthPenalty
-
-        if not 1 <= n_best <= self.beam_size:
-            raise UserError(f"{n_best} captions need a beam of {n_best} or more, not {self.beam_size}.")
-        length = LengthPenalty(self.length_rule, self.alpha)
-        return BeamPolicy(self.beam_size, self.beam_size, self.constraints, length)
+        return super().policy(max(n_best, self.beam_size))
 
     def finish(self, state: "SearchState", n_best: int = 1) -> list[list[Hypothesis]]:
         """Rank the sentences of the beam by their expected utility; see `Search`."""

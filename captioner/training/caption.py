@@ -72,7 +72,7 @@ class CaptionTask(SentenceTask[CaptionModel]):
         if self._sees_nothing_yet() and count < ENOUGH_TO_SEE:
             lines.append(
                 f"warning    the encoder starts from random weights, and {count:,} pictures are too few to "
-                "learn to see photographs from. Fine-tune a captioner of photographs with --from MODEL, or "
+                "learn to see photographs from. Fine-tune a captioner of photographs with --from photos, or "
                 "take a pretrained encoder (encoder.weights_package, encoder.weights)."
             )
         return lines
