@@ -7,8 +7,9 @@ from torch import Tensor
 
 from captioner.cells.base import CELLS, CellOutput, State
 from captioner.cells.fused import run_fused
-from captioner.cells.lstm_base import LSTMBase, scan
+from captioner.cells.lstm_base import LSTMBase
 from captioner.cells.recurrence import CellStep, PreActivations, RecurrentMatmul
+from captioner.cells.scan import linear_scan
 
 
 @CELLS.register("coupled")
@@ -63,4 +64,4 @@ class CoupledLSTMCell(LSTMBase):
 
     def recover_states(self, gates: dict[str, Tensor], state: State) -> State:
         """Compute the memory c at every time."""
-        return (scan(gates["f"], (1 - gates["f"]) * gates["g"], state[1]),)
+        return (linear_scan(gates["f"], (1 - gates["f"]) * gates["g"], state[1]),)

@@ -11,6 +11,7 @@ from captioner.cells.base import Cell, CellOutput, State, Trace, stack_states
 from captioner.cells.deferred_gradients import DeferredWeightGradients
 from captioner.cells.init import Init, initialise
 from captioner.device import lstm_kernel_computes_in
+from captioner.errors import UserError
 
 PreActivations = tuple[Tensor, ...]
 """Input pre-activations, one tensor per recurrent matrix in their order, then those that enter none."""
@@ -46,10 +47,13 @@ class Recurrence(Cell):
         init: initialisation of the matrices, see `init.initialise`.
         init_scale: its scale; None: the default of `init`.
 
+    Raises:
+        UserError: an option has no meaning for this cell.
+
     Attributes:
         gates: names of the gates, each (N, H). Rows of the input matrix are in this order.
-        recurrent_matrices: each recurrent matrix and the gates it makes; the first matrix makes the first
-            gates.
+        recurrent_matrices: each recurrent matrix and the gates it makes, if there is one; the first matrix
+            makes the first gates.
         forget_gate: the gate that weights the old state, and the sign of a bias that keeps more of it; None:
             the cell has none.
         identity_input_gate: the gate that adds the input itself and not a product with it; None: no gate.
@@ -79,7 +83,10 @@ class Recurrence(Cell):
         self.projected_dim = self.input.out_features
         for name, gates in self.recurrent_matrices.items():
             self.add_module(name, nn.Linear(hidden_dim, len(gates) * hidden_dim, bias=False))
-        initialise([self.input.weight], list(self.recurrent_weights().values()), hidden_dim, init, init_scale)
+        recurrent: list[Tensor] = [self.get_parameter(f"{name}.weight") for name in self.recurrent_matrices]
+        if init == "orthogonal" and not recurrent:
+            raise UserError("cell: init orthogonal is for recurrent matrices, and this cell has none.")
+        initialise([self.input.weight], recurrent, hidden_dim, init, init_scale)
         nn.init.zeros_(self.input.bias)
         if self.forget_gate is not None:
             gate, sign = self.forget_gate
@@ -124,7 +131,7 @@ class Recurrence(Cell):
 
     def preactivations(self, projected: Tensor) -> PreActivations:
         """Compute the rest of what needs no state, from (..., G)."""
-        if len(self.recurrent_matrices) == 1:  # the gradient of a split is a copy
+        if len(self.recurrent_matrices) <= 1:  # the gradient of a split is a copy
             return (projected,)
         sizes = [len(gates) * self.hidden_dim for gates in self.recurrent_matrices.values()]
         return torch.split(projected, sizes, dim=-1)
@@ -218,7 +225,9 @@ class Recurrence(Cell):
         if (device := x_NTE.device.type) not in self.fused_on:
             return False
         autocast = device == "cpu" and torch.is_autocast_enabled("cpu")
-        return not autocast or lstm_kernel_computes_in(torch.get_autocast_dtype("cpu"))
+        if not autocast or not self.recurrent_matrices:  # a scan computes in the precision of the state
+            return True
+        return lstm_kernel_computes_in(torch.get_autocast_dtype("cpu"))
 
     def _cast_preactivations(self, projected: Tensor, state: State) -> PreActivations:
         """Pre-activations; those that enter no product in the precision of the state, for mixed precision."""
@@ -226,7 +235,7 @@ class Recurrence(Cell):
         return *preactivations[:count], *(tensor.to(state[0].dtype) for tensor in preactivations[count:])
 
     def _recurrent_matmul(self, preactivation_MK: Tensor, u_MH: Tensor, name: str) -> Tensor:
-        return torch.addmm(preactivation_MK, u_MH, self.get_parameter(f"{name}.weight").T).to(u_MH.dtype)
+        return torch.addmm(preactivation_MK, u_MH, self.recurrent_weights()[name].T).to(u_MH.dtype)
 
 
 def _chunk_length(x_NTE: Tensor) -> int:

@@ -73,7 +73,7 @@ class StackedCell(Cell):
         first = self.layers[0]
         if not isinstance(first, Recurrence):
             raise UserError(f"cell stacked: the cell inside must have one layer, not be {config['name']!r}.")
-        if zoneout_memory and first.num_states == 1:
+        if zoneout_memory and first.num_states != 2:
             raise UserError(f"cell stacked: {config['name']} has no memory for zoneout_memory to keep.")
         self.projected_dim = first.projected_dim
         self.num_states = num_layers * first.num_states + residual

@@ -96,7 +96,47 @@ def mut3(w, x, h):
     return (n * z + h * (1 - z),), {"z": z, "r": r, "n": n}
 
 
-EQUATIONS = {f.__name__: f for f in (elman, lstm, peephole, coupled, gru, gru_torch, mut1, mut2, mut3)}
+def positive(a):
+    return np.where(a >= 0, a + 0.5, sigmoid(a))
+
+
+def min_gru(w, x, h):
+    z, n = sigmoid(w.x(x, 0)), positive(w.x(x, 1))
+    return ((1 - z) * h + z * n,), {"z": z, "n": n}
+
+
+def min_lstm(w, x, h):
+    f, i = (sigmoid(w.x(x, k)) for k in (0, 1))
+    f, i, n = f / (f + i), i / (f + i), positive(w.x(x, 2))
+    return (f * h + i * n,), {"f": f, "i": i, "n": n}
+
+
+def rg_lru(w, x, h):
+    x = w.entered(x)
+    r, i = (sigmoid(w.x(x, k)) for k in (0, 1))
+    x = x + w.values["identity_bias"]
+    a = sigmoid(w.values["decay"]) ** (8 * r)
+    return (a * h + np.sqrt(1 - a**2) * (i * x),), {"r": r, "i": i, "x": x}
+
+
+def ind_rnn(w, x, h):
+    h = np.maximum(0, w.x(x, 0) + np.clip(w.values["recurrent_scale"], -1, 1) * h)
+    return (h,), {"h": h}
+
+
+def slstm(w, x, h, n, m, c):
+    """Without a stabiliser (eq. 8 to 15), whose states are c e^m and n e^m."""
+    raw_i, raw_f, raw_z, raw_o = (w.x(x, k) + w.h(h, k) for k in range(4))
+    i, f, z, o = np.exp(raw_i), sigmoid(raw_f), np.tanh(raw_z), sigmoid(raw_o)
+    memory = f * c * np.exp(m) + i * z
+    normaliser = f * abs(n) * np.exp(m) + i
+    scale = np.maximum(f * np.exp(m), i)
+    gates = {"i": i / scale, "f": f * np.exp(m) / scale, "z": z, "o": o}
+    return (o * memory / normaliser, normaliser / scale, np.log(scale), memory / scale), gates
+
+
+OLDER = (elman, lstm, peephole, coupled, gru, gru_torch, mut1, mut2, mut3)
+EQUATIONS = {f.__name__: f for f in (*OLDER, min_gru, min_lstm, rg_lru, ind_rnn, slstm)}
 
 
 def test_every_cell_of_one_layer_has_its_equation_here():
@@ -141,9 +181,69 @@ def test_elman_with_relu():
 
 @pytest.mark.parametrize(
     ("name", "matrices"),
-    [("elman", 2), ("mut1", 4), ("mut2", 5), ("mut3", 6), ("gru", 6), ("coupled", 6), ("lstm", 8)],
+    [
+        ("ind_rnn", 1),
+        ("rg_lru", 2),
+        ("min_gru", 2),
+        ("min_lstm", 3),
+        ("elman", 2),
+        ("mut1", 4),
+        ("mut2", 5),
+        ("mut3", 6),
+        ("gru", 6),
+        ("coupled", 6),
+        ("lstm", 8),
+        ("slstm", 8),
+    ],
 )
 def test_cells_have_as_many_matrices_as_their_equations(name, matrices):
     """Where E = H: nothing is projected that the paper takes as it is."""
     cell = CELLS.build({"name": name, "hidden_dim": H}, input_dim=H)
     assert sum(p.numel() for p in cell.parameters() if p.dim() == 2) == matrices * H * H
+
+
+def test_an_slstm_of_several_heads_is_as_many_small_ones():
+    """Each with its rows of W and b, and its blocks of U."""
+    torch.manual_seed(0)
+    heads, D = 2, 3
+    cell = CELLS.build({"name": "slstm", "hidden_dim": heads * D, "num_heads": heads}, input_dim=E).double()
+    x_NTE = torch.randn(N, T, E, dtype=torch.double)
+    state = tuple(torch.randn(N, heads * D, dtype=torch.double) for _ in range(4))
+    outputs_NTH = cell(x_NTE, state).outputs_NTH
+    for head in range(heads):
+        rows = [gate * heads * D + head * D + unit for gate in range(4) for unit in range(D)]
+        small = CELLS.build({"name": "slstm", "hidden_dim": D}, input_dim=E).double()
+        values = {name: value[rows] for name, value in cell.state_dict().items()}
+        small.load_state_dict(values)
+        own = slice(head * D, (head + 1) * D)
+        found = small(x_NTE, tuple(leaf[:, own] for leaf in state)).outputs_NTH
+        torch.testing.assert_close(outputs_NTH[..., own], found, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "exp"])
+def test_an_slstm_stays_finite_where_its_gates_alone_overflow(activation):
+    """exp(300) is no double-precision overflow, but one in single precision, in which the cell runs here."""
+    torch.manual_seed(0)
+    config = {"name": "slstm", "hidden_dim": H, "forget_gate_activation": activation}
+    cell = CELLS.build(config, input_dim=E)
+    x_NTE = 3000 * torch.randn(N, T, E)
+    single = cell(x_NTE, cell.zero_state(x_NTE[:, 0])).outputs_NTH
+    double = cell.double()(x_NTE.double(), cell.zero_state(x_NTE[:, 0].double())).outputs_NTH
+    assert (cell.project(x_NTE.double()).abs() > 300).any()
+    torch.testing.assert_close(single.double(), double, atol=1e-3, rtol=0)
+
+
+def test_an_slstm_with_an_exponential_forget_gate_by_the_equation_without_stabiliser():
+    torch.manual_seed(0)
+    config = {"name": "slstm", "hidden_dim": H, "forget_gate_activation": "exp"}
+    cell = CELLS.build(config, input_dim=E).double()
+    x_NTE = torch.randn(N, T, E, dtype=torch.double)
+    with torch.no_grad():
+        outputs_NTH = cell(x_NTE, cell.zero_state(x_NTE[:, 0])).outputs_NTH
+    weights, h, n, c = Weights(cell), np.zeros((N, H)), 0, 0
+    for t in range(T):
+        raw_i, raw_f, raw_z, raw_o = (weights.x(x_NTE[:, t].numpy(), k) + weights.h(h, k) for k in range(4))
+        c = np.exp(raw_f) * c + np.exp(raw_i) * np.tanh(raw_z)
+        n = np.exp(raw_f) * n + np.exp(raw_i)
+        h = sigmoid(raw_o) * c / n
+        np.testing.assert_allclose(outputs_NTH[:, t].numpy(), h, atol=1e-10, rtol=0)
