@@ -1,4 +1,4 @@
-"""Soft attention over image locations.
+"""Attention over image locations, soft or hard.
 
 B images, K rows an image, N = B*K rows (row n attends to image n // K), L locations, F feature, H hidden,
 A attention.
@@ -10,13 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from captioner.attention_kernels import Activation, Relu, Tanh, fused_scores
+from captioner.attention_mode import AttentionMode
+from captioner.attention_selection import SELECTIONS, Selection
 
 
 class Attended(NamedTuple):
-    """The context vector and the attention weights."""
+    """The context vector and the weights that made it."""
 
     context_NF: Tensor
-    alphas_NL: Tensor  # sums to one over L
+    alphas_NL: Tensor  # sums to one over L; of hard attention one-hot
 
 
 class AdditiveAttention(nn.Module):
@@ -25,6 +27,7 @@ class AdditiveAttention(nn.Module):
         e_l     = v . tanh(W_a a_l + W_h h)
         alpha   = softmax_l(e)
         context = sum_l alpha_l a_l                    soft attention, sec. 4.2
+        context = a_s, s drawn from alpha              hard attention, sec. 4.1
 
     `prepare` does not depend on the time step: call it once per image. Features are never copied per row: a
     row is one caption of an image (a beam, or one of five references), and row n belongs to image n // K.
@@ -37,7 +40,13 @@ class AdditiveAttention(nn.Module):
         score_gain: factor on the initial v. While all locations have the same weight, no location gets a
             gradient of its own; with 8 the weights differ from the start, and features that are learnt
             together with the attention are learnt several times as fast.
+        mode: how the context is made: of all locations, of the most probable one, or of one drawn.
+
+    Attributes:
+        selection: what `mode` does with the weights; see `with_selection`.
     """
+
+    selection: Selection
 
     def __init__(
         self,
@@ -46,8 +55,11 @@ class AdditiveAttention(nn.Module):
         attention_dim: int,
         activation: Literal["tanh", "relu"] = "tanh",
         score_gain: float = 1.0,
+        mode: AttentionMode = "mean",
     ) -> None:
         super().__init__()
+        self.mode = mode
+        self.selection = SELECTIONS[mode]
         self.keys = nn.Linear(feature_dim, attention_dim)
         self.query = nn.Linear(hidden_dim, attention_dim, bias=False)
         self.score = nn.Linear(attention_dim, 1, bias=False)
@@ -70,8 +82,20 @@ class AdditiveAttention(nn.Module):
         Returns:
             context_NF and alphas_NL.
         """
-        scores_BKL = self.scores(prepared_BLA, self.query(h_NH))
-        return weighted_mean(scores_BKL.softmax(dim=-1), features_BLF)
+        return self.attend(self.scores(prepared_BLA, self.query(h_NH)), features_BLF)
+
+    def attend(self, scores_BKL: Tensor, features_BLF: Tensor) -> Attended:
+        """Compute the context of scores.
+
+        Args:
+            scores_BKL: from `scores`.
+            features_BLF: what the context is made of.
+
+        Returns:
+            context_NF and alphas_NL.
+        """
+        alphas_NL = scores_BKL.softmax(dim=-1).flatten(0, 1)
+        return weighted_mean(self.selection(alphas_NL).view_as(scores_BKL), features_BLF)
 
     def scores(self, prepared_BLA: Tensor, query_NA: Tensor) -> Tensor:
         """Compute e_l of every query and location.

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from captioner.attention import AdditiveAttention, weighted_mean
+from captioner.attention import AdditiveAttention
+from captioner.attention_mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
 
@@ -59,6 +60,7 @@ class AdaptiveAttention(Decoder):
         attention_dim: A, the hidden layer of the attention.
         dropout: on word vectors, on v_l and v^g, and before W_p.
         embed_scale: word vectors start in U(-embed_scale, embed_scale).
+        attention: how c_t is made, see `show_attend_tell`; the paper's is the `mean`.
 
     Source:
         Lu, Xiong, Parikh and Socher (2017), "Knowing when to look: adaptive attention via a visual sentinel
@@ -66,6 +68,7 @@ class AdaptiveAttention(Decoder):
     """
 
     has_attention = True
+    has_hard_attention = True
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class AdaptiveAttention(Decoder):
         attention_dim: int = 256,
         dropout: float = 0.5,
         embed_scale: float = 0.1,
+        attention: AttentionMode = "mean",
     ) -> None:
         super().__init__()
         self.vocab_size = vocab_size
@@ -87,7 +91,7 @@ class AdaptiveAttention(Decoder):
         self.whole_image = nn.Linear(feature_dim, hidden_dim)
         # Matrices on [word; image] have two parts, so that the image's part is computed once.
         self.image_to_cell = nn.Linear(hidden_dim, self.cell.projected_dim, bias=False)
-        self.attention = AdditiveAttention(hidden_dim, hidden_dim, attention_dim)
+        self.attention = AdditiveAttention(hidden_dim, hidden_dim, attention_dim, mode=attention)
         self.word_to_gate = nn.Linear(embed_dim, hidden_dim)
         self.image_to_gate = nn.Linear(hidden_dim, hidden_dim, bias=False)
         self.state_to_gate = nn.Linear(hidden_dim, hidden_dim, bias=False)
@@ -137,7 +141,7 @@ class AdaptiveAttention(Decoder):
         sentinel_NH = gate_NH * memory_NH.tanh()
         query_NA = self.attention.query(state[0])
         scores_BKL = self.attention.scores(memory.prepared_BLA, query_NA)
-        context_NH, alphas_NL = weighted_mean(scores_BKL.softmax(dim=-1), memory.locations_BLH)
+        context_NH, alphas_NL = self.attention.attend(scores_BKL, memory.locations_BLH)
         own_key_N1A = self.attention.activation.prepare(self.sentinel_key(sentinel_NH)).unsqueeze(1)
         own_score_N1 = self.attention.scores(own_key_N1A, query_NA).view(-1, 1)
         # Of a softmax over all scores, the part that is not the image's.

@@ -66,11 +66,14 @@ class Decoder(nn.Module, ABC):
     Attributes:
         uses_image: whether the logits depend on the features.
         has_attention: whether steps return attention weights.
+        has_hard_attention: whether it can attend to one location alone: its `attention` is an
+            `AdditiveAttention`.
         vocab_size: V.
     """
 
     uses_image: ClassVar[bool] = True
     has_attention: ClassVar[bool] = False
+    has_hard_attention: ClassVar[bool] = False
     vocab_size: int
 
     @abstractmethod

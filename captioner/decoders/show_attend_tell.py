@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from captioner.attention import AdditiveAttention
+from captioner.attention_mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
 
@@ -35,10 +36,11 @@ class AttentionOutput(NamedTuple):
 
 @DECODERS.register("show_attend_tell")
 class ShowAttendTell(Decoder):
-    r"""Soft attention at every word (Xu et al., 2015, sec. 3.1 and 4.2).
+    r"""Attention at every word (Xu et al., 2015, sec. 3.1 and 4).
 
         h_0, c_0 = tanh(W_init mean_l(a_l))                     sec. 3.1.2, one layer each
-        z_t = beta_t sum_l alpha_tl a_l                         the query is h_{t-1}
+        z_t = beta_t sum_l alpha_tl a_l                         soft; the query is h_{t-1}
+        z_t = beta_t a_s, s drawn from alpha_t                  hard
         beta_t = sigmoid(f_beta(h_{t-1}))                       a scalar, sec. 4.2.1
         h_t = cell([E y_{t-1}; z_t], h_{t-1})                   eq. 1-3
         p_t = softmax(L_o(E y_{t-1} + L_h h_t + L_z z_t))       deep output, eq. 7
@@ -57,6 +59,9 @@ class ShowAttendTell(Decoder):
         activation: of the attention; tanh, or relu as in later tutorials.
         embed_scale: word vectors start in U(-embed_scale, embed_scale).
         score_gain: factor on the attention's initial v, see `AdditiveAttention`.
+        attention: soft attention, the `mean` of all locations; or hard attention to one location, that of the
+            greatest alpha (`argmax`) or one drawn (`sample`). The objective `hard_attention` draws in
+            training whatever is written here, and a search can attend in another way.
 
     Source:
         Xu et al. (2015), "Show, attend and tell: neural image caption generation with visual attention".
@@ -64,6 +69,7 @@ class ShowAttendTell(Decoder):
     """
 
     has_attention = True
+    has_hard_attention = True
 
     def __init__(
         self,
@@ -78,6 +84,7 @@ class ShowAttendTell(Decoder):
         activation: Literal["tanh", "relu"] = "tanh",
         embed_scale: float = 0.1,
         score_gain: float = 1.0,
+        attention: AttentionMode = "mean",
     ) -> None:
         super().__init__()
         self.vocab_size = vocab_size
@@ -88,7 +95,9 @@ class ShowAttendTell(Decoder):
         # The cell's input is [word; context]. Its matrix has two parts, so that the words' part is one
         # product for all times.
         self.context_to_cell = nn.Linear(feature_dim, self.cell.projected_dim, bias=False)
-        self.attention = AdditiveAttention(feature_dim, hidden_dim, attention_dim, activation, score_gain)
+        self.attention = AdditiveAttention(
+            feature_dim, hidden_dim, attention_dim, activation, score_gain, attention
+        )
         self.init = nn.Linear(feature_dim, hidden_dim * self.cell.num_states)
         gate_dim = {"scalar": 1, "vector": feature_dim, "none": 0}[gate]
         self.gate = nn.Linear(hidden_dim, gate_dim) if gate_dim else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from captioner.attention_mode import AttentionMode
 from captioner.registry import Registry
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.options import WordIds, at_least, option, word_ids
@@ -47,6 +48,10 @@ class Search(ABC):
     allow_repeat: bool = option(True, "no {word} twice in a row", flag="--no-repeat")
     no_repeat_ngram: int = option(0, "no N {word}s twice; 0 allows all")
     bad_endings: list[str] = option([], "words that a sentence must not end with")
+    attention: AttentionMode | None = option(
+        None, "attend to all locations, or to one: the likeliest, or one drawn", flag="--attend"
+    )
+    attention_seed: int = option(0, "other draws of --attend sample")
     vocabulary: WordIds | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -126,7 +131,9 @@ class Search(ABC):
             The state of a whole batch.
         """
         from captioner.search.stepping.advance import start
+        from captioner.search.stepping.sampled_attention import attend_as
 
+        model = attend_as(model, self.attention, self.attention_seed)
         return start(model, features, self.constraints, self.policy(n_best), traced)
 
     def advance(self, state: "SearchState", interventions: Sequence["Intervention"] = ()) -> "SearchState":

@@ -51,10 +51,12 @@ class Exact(Search):
         from captioner.search.stepping.beam_policy import BeamPolicy
         from captioner.search.stepping.branch_and_bound import BranchAndBound
         from captioner.search.stepping.length_penalty import LengthPenalty
+        from captioner.search.stepping.sampled_attention import attend_as
         from captioner.search.stepping.state import collect
 
         if n_best < 1:
             raise UserError(f"{n_best} captions cannot be asked for.")
+        model = attend_as(model, self.attention, self.attention_seed)
         length = LengthPenalty(self.length_rule, self.alpha)
         width = max(self.beam_size, n_best)
         policy = BeamPolicy(width, width, self.constraints, length)

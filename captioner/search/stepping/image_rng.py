@@ -24,7 +24,7 @@ class ImageRNG:
         if seed is None:
             seeds = torch.randint(2**62, (len(first_leaf(features)),)).tolist()
         else:
-            seeds = [hash((seed, *marks)) % 2**62 for marks in zip(*_checksums(features), strict=True)]
+            seeds = [hash((seed, *marks)) % 2**62 for marks in zip(*checksums(features), strict=True)]
         return cls([torch.Generator().manual_seed(one) for one in seeds])
 
     def fork(self) -> "ImageRNG":
@@ -44,8 +44,8 @@ class ImageRNG:
         return -torch.stack(drawn).to(images_B.device).log()
 
 
-def _checksums(features: Tree) -> list[list[int]]:
-    """For every tensor of the features a number for each image, the sum of its bit patterns."""
+def checksums(features: Tree) -> list[list[int]]:
+    """Return for every tensor of the features a number for each image, the sum of its bit patterns."""
     sums: list[list[int]] = []
 
     def add(leaf: Tensor) -> Tensor:
