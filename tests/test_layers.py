@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
     {"errors", "registry", "config", "paths"},
-    {"cells", "attention", "attention_kernels", "attention_mode", "attention_selection", "vocabulary", "images", "image_reader", "tree", "device"}
+    {"cells", "attention", "attention_kernels", "attention_mode", "attention_selection"}
+    | {"vocabulary", "images", "image_reader", "tree", "device"}
     | {"pillow", "scenes", "pairs", "regions"},
     {"decoders", "encoders", "heads"},
     {"metrics"},

@@ -15,6 +15,8 @@ SENTENCE_ONLY = {
     "required_words": "strings can be forbidden and not required",
     "allow_unknown": "no character is unknown",
     "bad_endings": "a text does not end",
+    "attention": "a text has no image to attend to",
+    "attention_seed": "a text has no image to attend to",
 }
 
 
