@@ -25,6 +25,10 @@ CHANGES = {
         *("decoder.cell.hidden_dim=9", "decoder.embed_dim=7", "decoder.attention_dim=6"),
         *("search.max_length=12", "training.batch_size=16", "schedule.warmup=2", *TRAINER),
     ],
+    "memory": [
+        *("data.length=6", "data.num_train=60", "data.num_val=20", "data.num_test=30"),
+        *("task.cell.hidden_dim=9", "training.batch_size=7", "schedule.warmup=2", *TRAINER),
+    ],
 }
 TASK_NAMES = list(CHANGES)
 
@@ -35,7 +39,7 @@ def tiny_config(task: str, data: Path, *changes: str) -> Config:
         data.mkdir(parents=True, exist_ok=True)
         (data / "text.txt").write_text(TEXT)
         changes = (f"data.path={data / 'text.txt'}", *changes)
-    elif task != "translate":
+    elif task not in ("translate", "memory"):
         changes = (f"data.folder={data}", *changes)
     return load(ROOT / f"configs/{task.replace('_', '-')}.yaml", [*CHANGES[task], *changes])
 

@@ -16,6 +16,7 @@ from captioner.images import Preprocessing, UnreadableImage, load_image
 from captioner.inference.base import PREDICTORS
 from captioner.inference.caption import Captioner
 from captioner.inference.char_lm import Writer
+from captioner.inference.memory import MemoryPredictor
 from captioner.inference.translate import Translator
 from captioner.inference.visual7w import Chooser
 from captioner.inference.vqa import Answerer, ImageQuestion
@@ -28,6 +29,7 @@ KINDS = {
     "visual7w_pointing": Chooser,
     "char_lm": Writer,
     "translate": Translator,
+    "memory": MemoryPredictor,
 }
 COLOUR, NUMBER = "What color is the circle?", "How many red circles are there?"
 

@@ -42,6 +42,7 @@ OUTPUTS = {
     "visual7w_pointing": lambda model: choices(model, [[3.0, 4.0, 20.0, 10.0], [30.0, 9.0, 20.0, 25.0]]),
     "char_lm": lambda model: [nll(model.prompted, torch.tensor([[4, 6, 5, 9, 7, 8]]))],
     "translate": lambda model: teacher_forced(model, model.features(torch.tensor([[4, 6, 5], [5, 7, 4]]))),
+    "memory": lambda model: [model(torch.linspace(-1, 1, 2 * 5 * 10).view(2, 5, 10), 3)],
 }
 
 

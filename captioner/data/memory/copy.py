@@ -3,8 +3,15 @@
 import math
 
 import numpy as np
+from torch import Tensor
 
-from captioner.data.memory.base import MEMORY_PROBLEMS, MemoryProblem, MemorySequence, one_hot_rows
+from captioner.data.memory.base import (
+    MEMORY_PROBLEMS,
+    MemoryProblem,
+    MemoryScore,
+    MemorySequence,
+    one_hot_rows,
+)
 
 SYMBOLS, COPIED = 8, 10
 BLANK, GO = SYMBOLS, SYMBOLS + 1
@@ -14,8 +21,9 @@ BLANK, GO = SYMBOLS, SYMBOLS + 1
 class Copy(MemoryProblem):
     """Ten symbols of eight, `length` - 1 blanks, a signal and ten blanks; the answer at the end is the ten.
 
-    Until then the answer is a blank, at `length` + 10 steps. All `length` + 20 answers are scored. The best
-    without memory answers blanks, then each symbol with the same probability.
+    Until then the answer is a blank, at `length` + 10 steps. All `length` + 20 answers are in the loss, the
+    ten symbols count as right or wrong. The best without memory answers blanks, then each symbol with the
+    same probability.
 
     Source:
         Hochreiter and Schmidhuber (1997); in this form Arjovsky, Shah and Bengio (2016), sec. 5.1.
@@ -47,3 +55,17 @@ class Copy(MemoryProblem):
         shown[self.length + COPIED - 1] = GO
         wanted[-COPIED:] = symbols
         return MemorySequence(one_hot_rows(shown, self.input_dim), wanted)
+
+    def score(self, outputs_NTO: Tensor, targets: Tensor) -> MemoryScore:
+        """Compute the cross-entropy of all answers, and how many of the symbols are right.
+
+        Args:
+            outputs_NTO: logits.
+            targets: the classes, (N, T).
+
+        Returns:
+            The loss, and the symbols that are right.
+        """
+        loss = super().score(outputs_NTO, targets).loss
+        right = outputs_NTO[:, -COPIED:].argmax(dim=2) == targets[:, -COPIED:]
+        return MemoryScore(loss, right.sum(), right.numel())
