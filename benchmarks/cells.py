@@ -2,6 +2,7 @@
 
     python benchmarks/cells.py
     python benchmarks/cells.py --keep-memory
+    python benchmarks/cells.py --size long
 
 Forward and backward of a whole sequence, with an input that requires a gradient, all sides in turns in one
 process. Cells differ in their number of products, so times are given for a multiply-add: 3 H^2 of them for
@@ -30,8 +31,6 @@ from captioner.cells.base import CELLS, Cell
 from captioner.cells.recurrence import Recurrence
 from captioner.device import keep_memory
 
-SIZES = ((100, 50, 512), (50, 100, 128))
-
 
 class Size(NamedTuple):
     """Sizes of a run: times, rows, hidden and input size."""
@@ -39,6 +38,10 @@ class Size(NamedTuple):
     T: int
     N: int
     H: int
+
+
+SIZES = {"large": Size(100, 50, 512), "small": Size(50, 100, 128), "long": Size(1000, 16, 512)}
+"""The long one is for the cells that are computed over time by a scan, beside `lstm`."""
 
 
 class Side(NamedTuple):
@@ -124,6 +127,11 @@ def measure(size: Size, names: list[str], rounds: int, device: torch.device) -> 
         print(line, flush=True)
 
 
+def is_scanned(name: str) -> bool:
+    """Whether a cell has no recurrent matrix; `lstm` is beside these for comparison."""
+    return name == "lstm" or not getattr(CELLS[name], "recurrent_matrices", True)
+
+
 def ratio(ours: list[float], theirs: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
@@ -133,22 +141,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--cells", nargs="+", default=sorted(CELLS), choices=sorted(CELLS))
-    parser.add_argument("--hidden", type=int, choices=[512, 128])
+    parser.add_argument("--cells", nargs="+", choices=sorted(CELLS), help="default: all that a size is for")
+    parser.add_argument("--size", choices=SIZES, help="one of the sizes; default: all, each in a process")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--keep-memory", action="store_true")
     options = parser.parse_args()
-    if options.hidden is None:
-        for _, _, H in SIZES:
-            subprocess.run([sys.executable, __file__, *sys.argv[1:], "--hidden", str(H)], check=True)
+    if options.size is None:
+        for size in SIZES:
+            subprocess.run([sys.executable, __file__, *sys.argv[1:], "--size", size], check=True)
         return
     if options.keep_memory:
         keep_memory()
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    for size in SIZES:
-        if size[-1] == options.hidden:
-            measure(Size(*size), options.cells, options.rounds, device)
+    names = options.cells or [name for name in sorted(CELLS) if options.size != "long" or is_scanned(name)]
+    measure(SIZES[options.size], names, options.rounds, device)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
     python benchmarks/memory.py --problems adding --cells lstm elman --picture docs/memory.png
 
 Every cell of 64 units learns each problem at 10, 20, 40, ... steps, as long as it solves them, from new
-sequences all the time, 32 an update, with Adam and one learning rate for all; without a second try. Printed is
-the loss as a share of that without memory, which is known in closed form (copy: 10 ln 8 / (length + 20),
+sequences all the time, 32 an update, with Adam and one learning rate for all; without a second try. Printed
+is the loss as a share of that without memory, which is known in closed form (copy: 10 ln 8 / (length + 20),
 adding: 1/6, order: ln 4); a length is solved at a tenth, and training stops there. When the updates are used
 up before, longer ones are not tried. Rows are printed as they are done.
 """

@@ -32,11 +32,10 @@ class MinGRUCell(LinearRecurrence):
     def linear_step(self, projected: Tensor) -> LinearStep:
         """Compute the step by the equations above, from W x + b of z and n."""
         z, n = projected.chunk(2, dim=-1)
-        keep, z, n = torch.sigmoid(-z), z.sigmoid(), positive(n)
-        return LinearStep(keep, z * n, (z, n))
+        z, n = z.sigmoid(), positive(n)
+        return LinearStep(1 - z, z * n, (z, n))
 
 
 def positive(a: Tensor) -> Tensor:
     """Compute a + 0.5 where a >= 0, else sigmoid(a)."""
-    # Of the two the larger below 0 is the sigmoid, and above it the line, whose slope is greater.
-    return torch.maximum(a + 0.5, a.clamp(max=0).sigmoid())
+    return torch.where(a >= 0, a + 0.5, a.sigmoid())

@@ -91,65 +91,76 @@ class _ReluScan(torch.autograd.Function):
         return (dh_NTH * _before(h_NTH, h_NH)).sum(dim=(0, 1)), dh_NTH, decay_H * dh_NTH[:, 0]
 
 
-def scan(apply: Apply, compose: Compose, steps: Step, h_NH: Tensor) -> Tensor:
+def scan(apply: Apply, compose: Compose, steps: Step, h_NH: Tensor, backwards: bool = False) -> Tensor:
     """Compute the state after every step.
 
     Args:
         apply: computes the state after a step, from the step and the state before it.
-        compose: computes the step that equals two steps, the earlier one first.
+        compose: computes the step that equals two steps, the one that is taken first before the other.
         steps: one step a time, each tensor (N, T, H).
         h_NH: the state before the first step.
+        backwards: whether the last time is the first step.
 
     Returns:
-        h_NTH.
+        h_NTH, at every time the state after its step.
     """
     T = steps[0].shape[1]
     blocks = T // BLOCK_LENGTH
     if blocks < 2:
-        return _loop(apply, steps, h_NH)
-    whole = blocks * BLOCK_LENGTH
-    inside = _compose_blocks(compose, tuple(_in_blocks(leaf[:, :whole], blocks) for leaf in steps))
-    ends_NCH = scan(apply, compose, tuple(leaf[:, :, -1] for leaf in inside), h_NH)
-    starts_NC1H = _before(ends_NCH, h_NH).unsqueeze(2)
+        return _loop(apply, steps, h_NH, backwards)
+    rest = T - blocks * BLOCK_LENGTH  # times that are left over, the last steps to be taken
+    blocked = slice(rest, T) if backwards else slice(0, T - rest)
+    over = slice(0, rest) if backwards else slice(T - rest, T)
+    inside = _compose_blocks(compose, tuple(_in_blocks(leaf[:, blocked]) for leaf in steps), backwards)
+    last = 0 if backwards else -1
+    ends_NCH = scan(apply, compose, tuple(leaf[:, :, last] for leaf in inside), h_NH, backwards)
+    starts_NC1H = _before(ends_NCH, h_NH, backwards).unsqueeze(2)
     h_NTH = apply(inside, starts_NC1H).flatten(1, 2)
-    if whole == T:
+    if not rest:
         return h_NTH
-    rest = _loop(apply, tuple(leaf[:, whole:] for leaf in steps), h_NTH[:, -1])
-    return torch.cat([h_NTH, rest], dim=1)
+    rest_NTH = _loop(apply, tuple(leaf[:, over] for leaf in steps), h_NTH[:, last], backwards)
+    return torch.cat([rest_NTH, h_NTH] if backwards else [h_NTH, rest_NTH], dim=1)
 
 
-def _in_blocks(leaf_NTH: Tensor, blocks: int) -> Tensor:
+def _in_blocks(leaf_NTH: Tensor) -> Tensor:
     N, T, H = leaf_NTH.shape
-    return leaf_NTH.reshape(N, blocks, T // blocks, H)
+    return leaf_NTH.reshape(N, T // BLOCK_LENGTH, BLOCK_LENGTH, H)
 
 
-def _loop(apply: Apply, steps: Step, h_NH: Tensor) -> Tensor:
+def _loop(apply: Apply, steps: Step, h_NH: Tensor, backwards: bool) -> Tensor:
+    by_time = list(zip(*(leaf.unbind(dim=1) for leaf in steps), strict=True))
     states = []
-    for step in zip(*(leaf.unbind(dim=1) for leaf in steps), strict=True):
+    for step in by_time[::-1] if backwards else by_time:
         h_NH = apply(step, h_NH)
         states.append(h_NH)
-    return torch.stack(states, dim=1)
+    return torch.stack(states[::-1] if backwards else states, dim=1)
 
 
-def _compose_blocks(compose: Compose, steps: Step) -> Step:
+def _compose_blocks(compose: Compose, steps: Step, backwards: bool) -> Step:
     """All steps from the start of a block to each of its times, leaves (N, C, L, H)."""
     by_time = list(zip(*(leaf.unbind(dim=2) for leaf in steps), strict=True))
+    by_time = by_time[::-1] if backwards else by_time
     so_far = [by_time[0]]
     for step in by_time[1:]:
         so_far.append(compose(so_far[-1], step))
+    so_far = so_far[::-1] if backwards else so_far
     return tuple(torch.stack(leaf, dim=2) for leaf in zip(*so_far, strict=True))
 
 
 def _scan_back(decay_NTH: Tensor, grad_NTH: Tensor) -> Tensor:
     """dh_t = grad_t + decay_{t+1} * dh_{t+1}, from the last time to the first."""
-    following_NTH = torch.cat([decay_NTH[:, 1:], torch.zeros_like(decay_NTH[:, :1])], dim=1)
-    steps = (following_NTH.flip(1), grad_NTH.flip(1))
-    return scan(_apply_linear, _compose_linear, steps, torch.zeros_like(grad_NTH[:, 0])).flip(1)
+    last_NH = grad_NTH[:, -1]
+    if grad_NTH.shape[1] == 1:
+        return last_NH.unsqueeze(1)
+    steps = (decay_NTH[:, 1:], grad_NTH[:, :-1])
+    earlier_NTH = scan(_apply_linear, _compose_linear, steps, last_NH, backwards=True)
+    return torch.cat([earlier_NTH, last_NH.unsqueeze(1)], dim=1)
 
 
-def _before(h_NTH: Tensor, h_NH: Tensor) -> Tensor:
-    """The state before every time."""
-    return torch.cat([h_NH.unsqueeze(1), h_NTH[:, :-1]], dim=1)
+def _before(h_NTH: Tensor, h_NH: Tensor, backwards: bool = False) -> Tensor:
+    """The state before every step."""
+    first_N1H = h_NH.unsqueeze(1)
+    return torch.cat([h_NTH[:, 1:], first_N1H] if backwards else [first_N1H, h_NTH[:, :-1]], dim=1)
 
 
 def _apply_linear(step: Step, h: Tensor) -> Tensor:
