@@ -70,6 +70,11 @@ class Cell(nn.Module, ABC):
     def trace(self, x_NTE: Tensor, state: State) -> Trace:
         """Run a whole sequence and return every gate and state, at about the speed of `forward`."""
 
+    @property
+    def memory_index(self) -> int:
+        """The place in the state of the memory: of c, or of h in a cell without one."""
+        return min(1, self.num_states - 1)
+
     def zero_state(self, like_NE: Tensor) -> State:
         """Return zeros for as many rows, on the same device and of the same type, as `like_NE`."""
         zeros_NH = like_NE.new_zeros(len(like_NE), self.hidden_dim)

@@ -56,6 +56,7 @@ class Recurrence(Cell):
             makes the first gates.
         forget_gate: the gate that weights the old state, and the sign of a bias that keeps more of it; None:
             the cell has none.
+        state_names: of the tensors of the state, as many as there are.
         identity_input_gate: the gate that adds the input itself and not a product with it; None: no gate.
         fused_on: device types on which `fused` is the fastest method.
     """
@@ -63,6 +64,7 @@ class Recurrence(Cell):
     gates: ClassVar[tuple[str, ...]]
     recurrent_matrices: ClassVar[Mapping[str, tuple[str, ...]]]
     forget_gate: ClassVar[tuple[str, float] | None] = None
+    state_names: ClassVar[tuple[str, ...]] = ("h", "c")
     identity_input_gate: ClassVar[str | None] = None
     fused_on: ClassVar[frozenset[str]] = frozenset()
 

@@ -27,7 +27,7 @@ class SLSTMCell(Recurrence):
         h'      = o * c' / n'
 
     The stabiliser cancels in c' / n': the gates exp(~i) and exp(log f) alone could overflow. U is block
-    diagonal: a head sees its own part of h. The state is h, n, m and c, zero at the start, where a state that
+    diagonal: a head sees its own part of h. The state is h, c, n and m, zero at the start, where a state that
     has read nothing, n = 0, takes m' = ~i. The forget gate's bias starts at `forget_bias`.
 
     Args:
@@ -49,6 +49,7 @@ class SLSTMCell(Recurrence):
     """
 
     num_states = 4
+    state_names = ("h", "c", "n", "m")
     gates = ("i", "f", "z", "o")
     recurrent_matrices: ClassVar = {"recurrent": gates}
     forget_gate = ("f", 1.0)
@@ -90,13 +91,13 @@ class SLSTMCell(Recurrence):
 
         Args:
             preactivations: W x + b of all gates, (N, 4H).
-            state: h, n, m and c, each (N, H).
+            state: h, c, n and m, each (N, H).
             recurrent_matmul: adds U h.
 
         Returns:
-            The new h, n, m and c; gates i, f, z, o.
+            The new h, c, n and m; gates i, f, z, o.
         """
-        h_NH, n_NH, m_NH, c_NH = state
+        h_NH, c_NH, n_NH, m_NH = state
         log_i_NH, f_NH, z_NH, o_NH = recurrent_matmul(preactivations[0], h_NH, "recurrent").chunk(4, dim=-1)
         log_f_NH = m_NH + (F.logsigmoid(f_NH) if self.forget_gate_activation == "sigmoid" else f_NH)
         m_NH = torch.where(n_NH == 0, log_i_NH, torch.maximum(log_f_NH, log_i_NH))
@@ -104,4 +105,4 @@ class SLSTMCell(Recurrence):
         f_NH = (log_f_NH - m_NH).clamp(max=0).exp()  # above 0 only where nothing was read and f has no effect
         c_NH = f_NH * c_NH + i_NH * z_NH
         n_NH = f_NH * n_NH.abs() + i_NH
-        return CellStep((o_NH * c_NH / n_NH, n_NH, m_NH, c_NH), (i_NH, f_NH, z_NH, o_NH))
+        return CellStep((o_NH * c_NH / n_NH, c_NH, n_NH, m_NH), (i_NH, f_NH, z_NH, o_NH))

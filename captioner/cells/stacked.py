@@ -81,6 +81,13 @@ class StackedCell(Cell):
         self.rates = (zoneout, *[zoneout_memory] * (first.num_states - 1))
         self.dropout, self.variational, self.residual = dropout, variational, residual
 
+    @property
+    def memory_index(self) -> int:
+        """The place in the state of the top layer's memory."""
+        first = self.layers[0]
+        assert isinstance(first, Recurrence)
+        return self.residual + first.memory_index
+
     def project(self, x: Tensor) -> Tensor:
         """Compute the first layer's part of the input: (..., E) -> (..., G)."""
         projected: Tensor = self.layers[0].project(x)  # type: ignore[operator]

@@ -54,8 +54,8 @@ class AdaptiveAttention(Decoder):
     Args:
         feature_dim: F.
         vocab_size: V.
-        cell: config of the cell; None: `lstm`, as in the paper. m_t is the last tensor of the state: the
-            memory of an LSTM, h_t of a cell without one.
+        cell: config of the cell; None: `lstm`, as in the paper. m_t is the memory of an LSTM, of its
+            top layer if there are several, and h_t of a cell without one.
         embed_dim: E.
         attention_dim: A, the hidden layer of the attention.
         dropout: on word vectors, on v_l and v^g, and before W_p.
@@ -137,7 +137,7 @@ class AdaptiveAttention(Decoder):
         before_NH = state[0]
         state = self.cell.step(_add_to_rows(embedded[0], memory.projected_BG), state)
         gate_NH = (_add_to_rows(embedded[1], memory.gate_BH) + self.state_to_gate(before_NH)).sigmoid()
-        memory_NH = state[self.cell.num_states - 1]
+        memory_NH = state[self.cell.memory_index]
         sentinel_NH = gate_NH * memory_NH.tanh()
         query_NA = self.attention.query(state[0])
         scores_BKL = self.attention.scores(memory.prepared_BLA, query_NA)

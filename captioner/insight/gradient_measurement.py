@@ -144,7 +144,9 @@ def _measure(decoder: LanguageModel, tokens_NT: Tensor, setup: GradientFlowSetup
     raw, clipped = update_norms(cell, x_NTE, direction_NH, lengths, setup.clip)
     norms_SK = gradient_norms(cell, x_NTE, direction_NH)
     num_states = cell.num_states
-    names = ["h", "c"][:num_states] if num_states <= 2 else [f"state {i + 1}" for i in range(num_states)]
+    names = [f"state {number}" for number in range(1, num_states + 1)]
+    if isinstance(cell, Recurrence):
+        names = list(cell.state_names[:num_states])
     return GradientFlow(
         {name: norms_K.tolist() for name, norms_K in zip(names, norms_SK, strict=True)},
         {gate: values.tolist() for gate, values in singular_values(cell).items()},

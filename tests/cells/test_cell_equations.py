@@ -124,7 +124,7 @@ def ind_rnn(w, x, h):
     return (h,), {"h": h}
 
 
-def slstm(w, x, h, n, m, c):
+def slstm(w, x, h, c, n, m):
     """Without a stabiliser (eq. 8 to 15), whose states are c e^m and n e^m."""
     raw_i, raw_f, raw_z, raw_o = (w.x(x, k) + w.h(h, k) for k in range(4))
     i, f, z, o = np.exp(raw_i), sigmoid(raw_f), np.tanh(raw_z), sigmoid(raw_o)
@@ -132,7 +132,7 @@ def slstm(w, x, h, n, m, c):
     normaliser = f * abs(n) * np.exp(m) + i
     scale = np.maximum(f * np.exp(m), i)
     gates = {"i": i / scale, "f": f * np.exp(m) / scale, "z": z, "o": o}
-    return (o * memory / normaliser, normaliser / scale, np.log(scale), memory / scale), gates
+    return (o * memory / normaliser, memory / scale, normaliser / scale, np.log(scale)), gates
 
 
 OLDER = (elman, lstm, peephole, coupled, gru, gru_torch, mut1, mut2, mut3)

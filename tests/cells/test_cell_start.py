@@ -68,8 +68,8 @@ def first(states):
 
 
 def memory_of(name, state):
-    """What a cell remembers: of an slstm c without its stabiliser, else the last tensor of the state."""
-    return state[3] * state[2].exp() if name == "slstm" else state[-1]
+    """What a cell remembers: of an slstm c without its stabiliser m, else the last tensor of the state."""
+    return state[1] * state[3].exp() if name == "slstm" else state[-1]
 
 
 @pytest.mark.parametrize("name", ONE_LAYER)

@@ -169,3 +169,19 @@ def test_a_mistake_in_the_cell_inside_is_refused_before_anything_is_built(inner,
 def test_refuses(options, message):
     with pytest.raises(UserError, match=message):
         CELLS.build({"name": "stacked", "hidden_dim": H, **options}, input_dim=E)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize(("cell", "memory"), [("lstm", 1), ("slstm", 1), ("gru", 0)])
+def test_the_memory_of_a_stack_is_that_of_its_top_layer(cell, memory, residual):
+    """And what a step puts there is what the top layer's own step does."""
+    torch.manual_seed(0)
+    config = {"name": "stacked", "cell": {"name": cell}, "hidden_dim": 3, "residual": residual}
+    stack = CELLS.build(config, input_dim=2)
+    x_NE = torch.randn(2, 2)
+    after = stack.step(stack.project(x_NE), stack.zero_state(x_NE))
+    bottom, top = stack.layers
+    below_NH = bottom.step(bottom.project(x_NE), bottom.zero_state(x_NE))[0]
+    wanted = top.step(top.project(below_NH), top.zero_state(below_NH))
+    torch.testing.assert_close(after[stack.memory_index], wanted[memory])
+    assert top.memory_index == memory
