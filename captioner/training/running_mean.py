@@ -19,25 +19,25 @@ class RunningMean:
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._size = 0
+        self._sizes: dict[str, int] = {}
 
     def add(self, figures: Mapping[str, Tensor], size: int) -> None:
-        """Add means of figures over `size` words or answers."""
+        """Add means of figures over `size` words or answers; a figure may be missing in some batches."""
         for name, value in figures.items():
             former = self._sums.get(name, torch.zeros_like(value)).to(value.device)
             self._sums[name] = former + value * size
-        self._size += size
+            self._sizes[name] = self._sizes.get(name, 0) + size
 
     def compute_and_reset(self) -> dict[str, Tensor]:
         """Return the means by name, and start again."""
-        means = {name: total / self._size for name, total in self._sums.items()}
-        self._sums, self._size = {}, 0
+        means = {name: total / self._sizes[name] for name, total in self._sums.items()}
+        self._sums, self._sizes = {}, {}
         return means
 
     def state_dict(self) -> dict[str, Any]:
-        """Return sums and size."""
-        return {"sums": {name: total.cpu() for name, total in self._sums.items()}, "size": self._size}
+        """Return sums and sizes."""
+        return {"sums": {name: total.cpu() for name, total in self._sums.items()}, "sizes": dict(self._sizes)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore sums and size."""
-        self._sums, self._size = dict(state_dict["sums"]), state_dict["size"]
+        """Restore sums and sizes."""
+        self._sums, self._sizes = dict(state_dict["sums"]), dict(state_dict["sizes"])

@@ -128,3 +128,13 @@ def test_the_loss_of_validation_is_the_mean_over_characters(tiny_text, tmp_path,
     expected = sum(value * size for value, size in found) / sum(size for _, size in found)
     assert logged == pytest.approx(expected, rel=1e-5)
     assert logged != pytest.approx(sum(value for value, _ in found) / len(found), rel=1e-4)
+
+
+def test_a_figure_that_some_batches_lack_is_the_mean_of_the_others():
+    mean = RunningMean()
+    mean.add({"loss": torch.tensor(3.0), "entropy": torch.tensor(2.0)}, 10)
+    mean.add({"loss": torch.tensor(1.0)}, 30)
+    mean.add({"loss": torch.tensor(1.0), "entropy": torch.tensor(5.0)}, 20)
+    found = mean.compute_and_reset()
+    assert found["loss"].item() == pytest.approx((30 + 30 + 20) / 60)
+    assert found["entropy"].item() == pytest.approx((20 + 100) / 30)

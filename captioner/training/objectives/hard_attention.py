@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from captioner.attention_selection import draw_location, with_selection
+from captioner.attention_selection import draw_location, mean_location, with_selection
 from captioner.decoders.base import Decoder
 from captioner.errors import UserError
 from captioner.training.loss import Loss
@@ -105,7 +105,7 @@ class HardAttention(Objective):
         soft_B = self._throw_coins(len(batch.ids_B)).to(batch.tokens_BKT.device)
         loss, logs = batch.features_BLF.new_zeros(()), {}
         if soft_B.any():
-            softly = with_selection(decoder, lambda alphas_NL: alphas_NL)
+            softly = with_selection(decoder, mean_location)
             forced = teacher_forcing_loss(softly, batch.features_BLF[soft_B], batch.tokens_BKT[soft_B])
             loss = loss + (forced.loss * (forced.size / words) if forced else 0.0)
         tokens_BKT = batch.tokens_BKT[~soft_B]
