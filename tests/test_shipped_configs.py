@@ -95,6 +95,11 @@ def test_its_parts_can_be_built_and_fit_together(file):
             (found,) = SEARCHES.build(config.search)(model.decoder, model.features(torch.tensor([[4, 5, 4]])))
         assert len(found) == 1
         return
+    if config.task["name"] == "memory":
+        model = build_model(config, Vocabulary(SPECIAL)).eval()
+        problem = model.problem
+        assert model(torch.zeros(2, problem.steps, problem.input_dim), 3).shape == (2, 3, problem.output_dim)
+        return
     encoder = ENCODERS.build(small(config.encoder))
     places = encoder.grid[0] * encoder.grid[1]
     facts = {"feature_dim": encoder.feature_dim, "num_locations": places, "vocab_size": len(SPECIAL) + 1}
