@@ -20,9 +20,11 @@ import torch
 from torch import nn
 
 from captioner.cells.base import CELLS
+from captioner.config import Component, Config
 from captioner.data.loader import SampleIndex
-from captioner.data.memory.base import MEMORY_PROBLEMS, MemoryProblem
+from captioner.data.memory.base import MEMORY_PROBLEMS
 from captioner.data.memory.batches import MemoryItems
+from captioner.models.memory import MemoryModel, no_words
 
 UNITS, BATCH, CLIP, SOLVED = 64, 32, 1.0, 0.1
 LENGTHS = (10, 20, 40, 80, 160, 320)
@@ -32,40 +34,26 @@ Solved = dict[str, dict[int, float]]
 """Loss as a share of that without memory, by cell and length."""
 
 
-class Rememberer(nn.Module):
-    """A cell and an output layer, as in the task `memory`."""
-
-    def __init__(self, problem: MemoryProblem, cell: str) -> None:
-        super().__init__()
-        self.cell = CELLS.build({"name": cell, "hidden_dim": UNITS}, input_dim=problem.input_dim)
-        self.output = nn.Linear(UNITS, problem.output_dim)
-        self.scored_steps = problem.scored_steps
-
-    def forward(self, inputs_NTE: torch.Tensor) -> torch.Tensor:
-        """Return the outputs that are scored."""
-        outputs_NTH = self.cell(inputs_NTE, self.cell.zero_state(inputs_NTE[:, 0])).outputs_NTH
-        outputs_NTO: torch.Tensor = self.output(outputs_NTH[:, -self.scored_steps :])
-        return outputs_NTO
-
-
-def share_of_baseline(problem: MemoryProblem, cell: str, updates: int, rate: float, seed: int) -> float:
+def share_of_baseline(data: Component, cell: str, updates: int, rate: float, seed: int) -> float:
     """Train until the problem is solved or the updates are used up; return the last validation's share."""
     torch.manual_seed(seed)
-    model = Rememberer(problem, cell)
+    config = Config(task={"name": "memory"}, data=data)
+    model = MemoryModel(config, no_words(), cell={"name": cell, "hidden_dim": UNITS})
+    problem = model.problem
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     train, val = (MemoryItems(problem, split, seed) for split in ("train", "val"))
     held_out = val.__getitems__([SampleIndex(0, number) for number in range(300)])
     share = 1.0
     for update in range(updates):
         batch = train.__getitems__([SampleIndex(update, number) for number in range(BATCH)])
-        loss = problem.score(model(batch.inputs_NTE), batch.targets).loss
+        loss = problem.score(model(batch.inputs_NTE, problem.scored_steps), batch.targets).loss
         optimizer.zero_grad()
         torch.autograd.backward([loss])
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         optimizer.step()
         if (update + 1) % READ_EVERY == 0:
             with torch.inference_mode():
-                found = problem.score(model(held_out.inputs_NTE), held_out.targets).loss
+                found = problem.score(model(held_out.inputs_NTE, problem.scored_steps), held_out.targets).loss
             share = float(found) / problem.baseline
             if not share > SOLVED:
                 break
@@ -80,8 +68,8 @@ def measure(name: str, cells: Sequence[str], options: argparse.Namespace) -> Sol
     for cell in cells:
         started, shares = time.process_time(), {}
         for length in options.lengths:
-            problem = MEMORY_PROBLEMS.build({"name": name, "length": length})
-            shares[length] = share_of_baseline(problem, cell, options.updates, options.rate, options.seed)
+            data = {"name": name, "length": length}
+            shares[length] = share_of_baseline(data, cell, options.updates, options.rate, options.seed)
             if not shares[length] <= SOLVED:
                 break
         found[cell] = shares

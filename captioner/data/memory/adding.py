@@ -23,16 +23,6 @@ class Adding(MemoryProblem):
     tolerance = 0.04
 
     @property
-    def steps(self) -> int:
-        """See `MemoryProblem`."""
-        return self.length
-
-    @property
-    def scored_steps(self) -> int:
-        """See `MemoryProblem`."""
-        return 1
-
-    @property
     def baseline(self) -> float:
         """1/6."""
         return 1 / 6

@@ -55,7 +55,6 @@ class MemoryProblem(ABC):
     Attributes:
         input_dim: E.
         output_dim: O.
-        scored_steps: how many of the last outputs are scored.
     """
 
     input_dim: ClassVar[int]
@@ -73,14 +72,14 @@ class MemoryProblem(ABC):
         self.sizes = {"train": num_train, "val": num_val, "test": num_test}
 
     @property
-    @abstractmethod
     def steps(self) -> int:
         """T: the number of inputs of a sequence."""
+        return self.length
 
     @property
-    @abstractmethod
     def scored_steps(self) -> int:
-        """How many of the last outputs are scored."""
+        """How many of the last outputs are scored; one unless a problem says otherwise."""
+        return 1
 
     @property
     @abstractmethod

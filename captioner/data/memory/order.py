@@ -27,16 +27,6 @@ class Order(MemoryProblem):
     min_length = 10
 
     @property
-    def steps(self) -> int:
-        """See `MemoryProblem`."""
-        return self.length
-
-    @property
-    def scored_steps(self) -> int:
-        """See `MemoryProblem`."""
-        return 1
-
-    @property
     def baseline(self) -> float:
         """The logarithm of 4."""
         return math.log(4)
