@@ -1,5 +1,9 @@
 """The base of cells with a memory c beside their output h.      H hidden."""
 
+import torch
+from torch import Tensor
+
+from captioner.cells.base import State
 from captioner.cells.init import Init
 from captioner.cells.recurrence import Recurrence
 
@@ -27,3 +31,12 @@ class LSTMBase(Recurrence):
         init_scale: float | None = None,
     ) -> None:
         super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
+
+    def read_memory(self, state: State) -> Tensor:
+        """Return tanh(c)."""
+        return state[1].tanh()
+
+    def memory_of(self, readout_NH: Tensor, state: State) -> Tensor:
+        """Return the c whose tanh this is; of -1 and 1 the least and greatest that are finite."""
+        largest = 1 - torch.finfo(readout_NH.dtype).eps
+        return readout_NH.clamp(-largest, largest).atanh()

@@ -7,9 +7,10 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from captioner.cells.base import Cell, CellOutput, State, Trace, stack_states
+from captioner.cells.base import CellOutput, State, Trace, stack_states
 from captioner.cells.deferred_gradients import DeferredWeightGradients
 from captioner.cells.init import Init, initialise
+from captioner.cells.memory_readout import MemoryReadout
 from captioner.device import lstm_kernel_computes_in
 from captioner.errors import UserError
 
@@ -33,7 +34,7 @@ class CellStep(NamedTuple):
     gates: tuple[Tensor, ...]  # in the order of the cell's `gates`
 
 
-class Recurrence(Cell):
+class Recurrence(MemoryReadout):
     """A cell of one layer. Subclasses write its equation once, in `cell_step`; everything else follows.
 
     Whole sequences are computed in chunks, with the input's part before the loop and weight gradients after
@@ -141,7 +142,8 @@ class Recurrence(Cell):
     def step(self, projected_NG: Tensor, state: State) -> State:
         """Return the state after one more input."""
         preactivations = self._cast_preactivations(projected_NG, state)
-        return self.cell_step(preactivations, state, self._recurrent_matmul).state
+        step = self.cell_step(preactivations, state, self._recurrent_matmul)
+        return self.intervened(*step)
 
     def cell_steps(
         self, x_NTE: Tensor, state: State, state_update: StateUpdate | None = None
@@ -166,6 +168,7 @@ class Recurrence(Cell):
             rest = [tensor.unbind(dim=1) for tensor in preactivations[len(summands) :]]
             for preactivations_t in zip(*summands, *rest, strict=True):
                 step = self.cell_step(preactivations_t, state, products.recurrent_matmul)
+                step = step._replace(state=self.intervened(*step))
                 if state_update is not None:
                     step = step._replace(state=state_update(step.state, state))
                 state = step.state
@@ -224,7 +227,7 @@ class Recurrence(Cell):
 
     def _can_fuse(self, x_NTE: Tensor) -> bool:
         """Whether `fused` is the fastest method, and can compute in the precision of autocast."""
-        if (device := x_NTE.device.type) not in self.fused_on:
+        if (device := x_NTE.device.type) not in self.fused_on or self.readout_update is not None:
             return False
         autocast = device == "cpu" and torch.is_autocast_enabled("cpu")
         if not autocast or not self.recurrent_matrices:  # a scan computes in the precision of the state

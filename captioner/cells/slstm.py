@@ -84,6 +84,14 @@ class SLSTMCell(Recurrence):
         own_K1K1 = torch.eye(K).to(blocks_4KD1D).view(K, 1, K, 1)
         return {"recurrent": (blocks_4KD1D * own_K1K1).view(4 * self.hidden_dim, self.hidden_dim)}
 
+    def read_memory(self, state: State) -> Tensor:
+        """Return c / n, and 0 before the first input."""
+        return torch.where(state[2] == 0, 0.0, state[1] / state[2].abs())
+
+    def memory_of(self, readout_NH: Tensor, state: State) -> Tensor:
+        """Return the c that has this quotient with n."""
+        return readout_NH * state[2].abs()
+
     def cell_step(
         self, preactivations: PreActivations, state: State, recurrent_matmul: RecurrentMatmul
     ) -> CellStep:

@@ -5,17 +5,20 @@
   python scripts/sample.py --prompt "import " --search greedy
   python scripts/sample.py --n-best 5 --top-k 10 --top-p 0.95 --seed 1
   python scripts/sample.py --search beam --beam 10 --prompt "class " --max-length 100 --tree tree.html
+  python scripts/sample.py --clamp 1.37=1 --clamp 1.80=-0.5
   python scripts/sample.py --banned-words "lambda" --no-repeat-ngram 12 --json
   python scripts/sample.py --score my_script.py --html nll.html
   python scripts/sample.py --score my_script.py --json > characters.jsonl
 
 A single text, sampled or greedy, is printed as it is written; several are written side by side and printed
-one after another. Beam search finds a very probable text, which is not the best one: it repeats itself as low
-temperatures do.
+one after another. --clamp holds a unit, such as one that `captioner cells` found, at a value while the text
+is written: its memory as the tables show it, tanh(c) in an LSTM. Beam search finds a very probable text,
+which is not the best one: it repeats itself as low temperatures do.
 """
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="JSON with log-probabilities; of --score, a line each character"
     )
+    parser.add_argument(
+        "--clamp",
+        action="append",
+        default=[],
+        metavar="LAYER.UNIT=VALUE",
+        help="hold a unit's memory at a value",
+    )
     parser.add_argument("--score", type=Path, metavar="FILE", help="how surprising is this text?")
     parser.add_argument("--window", type=int, metavar="N", help="score with at most N characters in view")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the scored text as a heat map")
@@ -57,16 +67,25 @@ def run(arguments: argparse.Namespace) -> None:
     for option in ("html", "window"):
         if getattr(arguments, option) and not arguments.score:
             raise UserError(f"--{option} goes with --score FILE.")
-    if arguments.score and (changes or arguments.prompt or arguments.tree or arguments.words):
+    clamped = dict(map(_clamp, arguments.clamp))
+    if arguments.score and (changes or clamped or arguments.prompt or arguments.tree or arguments.words):
         raise UserError("--score reads a text that is there: options for writing one do not go with it.")
     model = model_folder(arguments.model, "char_lm")
     from captioner.inference.char_lm import Writer
 
-    writer = Writer(model, changes, arguments.n_best)
+    writer = Writer(model, changes, arguments.n_best, clamped)
     if arguments.score:
         _score(writer, arguments)
     else:
         _write(writer, arguments)
+
+
+def _clamp(typed: str) -> tuple[tuple[int, int], float]:
+    """Read LAYER.UNIT=VALUE."""
+    found = re.fullmatch(r"(\d+)\.(\d+)=([-+]?(?:\d+\.?\d*|\.\d+))", typed)
+    if not found:
+        raise UserError(f"--clamp takes LAYER.UNIT=VALUE, such as 1.37=0.9, not {typed!r}.")
+    return (int(found[1]), int(found[2])), float(found[3])
 
 
 def _write(writer: "Writer", arguments: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from captioner.images import ImageSource, UnreadableImage
 from captioner.inference.base import PREDICTORS, EncoderInput, ImagePredictor, named
 from captioner.inference.caption_results import Caption, Captioned
 from captioner.inference.confidence import read_confidence
-from captioner.models.caption import CaptionModel
+from captioner.models.caption import CaptionModel, WrittenBatch
 from captioner.models.folder import read_card
 from captioner.search.base import SEARCHES
 from captioner.search.hypothesis import Hypothesis
@@ -101,6 +101,26 @@ class Captioner(ImagePredictor[CaptionModel]):
         """
         for batch in self.read(images, BATCH_SIZE):
             yield from self._batch(batch, SearchTrace() if trace else None)
+
+    @torch.inference_mode()
+    def written_batches(self, images: Sequence[tuple[str, ImageSource]]) -> Iterator[WrittenBatch]:
+        """Caption named images with the first model, and keep what it saw.
+
+        Args:
+            images: sources of images with their names; unreadable ones are left out.
+
+        Yields:
+            Features and the best caption's words, of those that have any.
+        """
+        for batch in self.read(images, BATCH_SIZE):
+            read = [one.value for one in batch if one.value is not None]
+            if not read:
+                continue
+            features_BLF = self._features(read)[0]
+            found = [list(hypotheses[0].tokens) for hypotheses in self._search((features_BLF,), None)]
+            rows = [row for row, tokens in enumerate(found) if tokens]
+            if rows:
+                yield WrittenBatch(features_BLF[rows], [found[row] for row in rows])
 
     def check_has_attention(self) -> None:
         """Make sure that there is attention to draw.

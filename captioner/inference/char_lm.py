@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from captioner.data.text.alphabet import Alphabet, Numbers
 from captioner.errors import UserError
 from captioner.inference.base import PREDICTORS, Predictor
+from captioner.insight.interpretable_cells.signals import Unit
+from captioner.insight.interpretable_cells.units import held_units
 from captioner.metrics.text.likelihood import Array
 from captioner.models.char_lm import CharLanguageModel
 from captioner.models.prompt import PromptedLM, nll, no_image
@@ -57,15 +59,27 @@ class Writer(Predictor[CharLanguageModel]):
         folder: the model folder.
         search: changes to the model's own search, which is sampling where its config does not say.
         n_best: texts at a time; a beam whose size nobody chose is as wide at least.
+        clamped: units, by layer from 1 and number from 0, whose memory is held at a value while text is
+            written: tanh(c) in an LSTM, h in a cell without a memory beside it.
 
     Raises:
-        UserError: the folder holds no such model; the search has no such option, or it is of sentences only.
+        UserError: the folder holds no such model or unit; the search has no such option, or it is of
+            sentences only.
     """
 
     model_class = CharLanguageModel
 
-    def __init__(self, folder: Path | str, search: Mapping[str, Any] | None = None, n_best: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        search: Mapping[str, Any] | None = None,
+        n_best: int = 1,
+        clamped: Mapping[tuple[int, int], float] | None = None,
+    ) -> None:
         super().__init__(folder)
+        self.clamped = {Unit(*unit): value for unit, value in (clamped or {}).items()}
+        with held_units(self.model.decoder.cell, self.clamped):  # refuses a unit that is not there
+            pass
         self.n_best = n_best
         self.search_config = override_search(self.model.config.search, search or {}, n_best)
         check_text_rules(self.search_config)
@@ -162,7 +176,8 @@ class Writer(Predictor[CharLanguageModel]):
         model, prefix = self.model, [prompt] if prompt else []
         length = self.search.max_length + len(model.alphabet.encode(prompt))
         search = replace(self.search, prefix=prefix, max_length=length)
-        (found,) = search(model.prompted, no_image(model.decoder, 1), self.n_best, trace)
+        with held_units(model.decoder.cell, self.clamped):
+            (found,) = search(model.prompted, no_image(model.decoder, 1), self.n_best, trace)
         return [
             GeneratedText(
                 model.alphabet.decode(h.tokens),

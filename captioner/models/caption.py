@@ -1,7 +1,10 @@
-"""Define the captioning model: an image encoder and a decoder."""
+"""Define the captioning model: an image encoder and a decoder.      B images, L locations, F feature."""
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
 
 from captioner.config import Config
 from captioner.data.captions.base import CAPTION_SOURCES
@@ -10,6 +13,18 @@ from captioner.encoders.base import ENCODERS, Encoder
 from captioner.models.base import MODELS, check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
 from captioner.vocabulary import Vocabulary
+
+
+class WrittenBatch(NamedTuple):
+    """Images with a caption each.
+
+    Args:
+        features_BLF: of the images.
+        tokens: the words of each caption, without the end.
+    """
+
+    features_BLF: Tensor
+    tokens: Sequence[Sequence[int]]
 
 
 @MODELS.register("caption")
