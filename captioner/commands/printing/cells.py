@@ -32,7 +32,7 @@ def _line(one: Evidence) -> str:
     nulls = one.nulls
     figures += f" {nulls.shifted:8.3f} {nulls.untrained:5.2f} {nulls.lookup:6.2f} {nulls.control:6.2f}"
     verdict = one.verdict + (" (of what comes later)" if one.future else "")
-    return f"{figures} {one.probe:5.2f} {min(one.share, 9.99):6.0%}  {verdict}"
+    return f"{figures} {one.probe:5.2f} {one.share:6.0%}  {verdict}"
 
 
 def ablation_lines(evidence: Sequence[Evidence]) -> list[str]:

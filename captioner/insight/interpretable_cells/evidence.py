@@ -145,7 +145,7 @@ class Evidence(NamedTuple):
         if self.probe <= 0:
             return 0.0
         power = 2 if self.graded else 1  # shares of variance
-        return float((max(0.0, self.strength) / self.probe) ** power)
+        return min(1.0, float((max(0.0, self.strength) / self.probe) ** power))
 
     @property
     def is_decodable(self) -> bool:
@@ -179,7 +179,7 @@ class Evidence(NamedTuple):
         if not self.is_localised:
             if self.is_told_by_last_characters and self.nulls.lookup > MARGIN:
                 return "told by the last characters"
-            return "decodable from many cells" if self.is_decodable else "not found"
+            return "decodable, not localised" if self.is_decodable else "not found"
         words = "localised"
         if self.is_used_for_this_alone:
             words += ", used for this alone"

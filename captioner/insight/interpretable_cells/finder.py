@@ -132,7 +132,8 @@ class Finder:
 
         Args:
             evidence: of a label.
-            label_T: its values.
+            label_T: its values; where it is not defined, the last defined one counts, as for the indentation
+                at the start of a line.
             prompted: the model.
             numbers: the tokens of the text.
             names: of all tokens.
@@ -140,6 +141,7 @@ class Finder:
         Returns:
             The evidence with the effects, and with the characters that become likelier.
         """
+        label_T = last_defined(label_T)
         on_T = self._switched(label_T, evidence.graded)
         means, spreads = self.recording.memory_moments(self.half)
         unit = evidence.unit

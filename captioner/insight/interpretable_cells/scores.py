@@ -133,6 +133,13 @@ def bootstrap(
     return Interval(float(low), float(high))
 
 
+def last_defined(label_T: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a label with its last defined value where it is not defined; before the first one it stays so."""
+    places_T = np.maximum.accumulate(np.where(np.isnan(label_T), 0, np.arange(len(label_T))))
+    filled: NDArray[np.float32] = label_T[places_T]
+    return filled
+
+
 def mean_by_label(
     values_T: NDArray[np.float32], label_T: NDArray[np.float32], half: int, bins: int = 20
 ) -> NDArray[np.float32]:

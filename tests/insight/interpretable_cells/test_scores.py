@@ -10,6 +10,7 @@ from captioner.insight.interpretable_cells.scores import (
     Curve,
     bootstrap,
     codes_of,
+    last_defined,
     mean_by_label,
     pearson,
     score,
@@ -158,6 +159,11 @@ def test_a_shifted_label_is_the_label_turned_round():
         by = int(moved.argmin())
         assert 1_000 <= by < 4_000
         np.testing.assert_array_equal(moved, np.roll(label, by))
+
+
+def test_an_undefined_label_keeps_the_last_value():
+    found = last_defined(np.array([np.nan, 2, np.nan, np.nan, 0, np.nan], np.float32))
+    np.testing.assert_array_equal(found, [np.nan, 2, 2, 2, 0, 0])
 
 
 def test_means_by_label_are_of_the_first_half():
