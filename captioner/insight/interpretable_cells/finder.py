@@ -19,6 +19,7 @@ from captioner.insight.interpretable_cells.scores import (
     Curve,
     bootstrap,
     codes_of,
+    last_defined,
     mean_by_label,
     score,
     strength,

@@ -134,7 +134,7 @@ def bootstrap(
 
 
 def last_defined(label_T: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a label with its last defined value where it is not defined; before the first one it stays so."""
+    """Return a label with its last defined value where it is not defined."""
     places_T = np.maximum.accumulate(np.where(np.isnan(label_T), 0, np.arange(len(label_T))))
     filled: NDArray[np.float32] = label_T[places_T]
     return filled
