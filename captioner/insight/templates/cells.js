@@ -3,9 +3,9 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const $ = id => document.getElementById(id);
 const TEXT = Array.from(DATA.text), LENGTH = TEXT.length, HIDDEN = DATA.hidden, LEVELS = 16, GUESSES = 5;
 const NEAR = 24;                                        // characters shown around a match
-const VISIBLE = {"\n": "⏎", "\t": "⇥"};
+const ESCAPED = {"\n": "⏎", "\t": "⇥", "<": "&lt;", ">": "&gt;", "&": "&amp;"};
 const state = {label: 0, layer: 1, number: 0, at: 0, from: null, guesses: false, truth: false};
-let levels = [], guesses, chances, nats, truths = [], rows = [], columns = 80, dragging = false, ready = false;
+let levels = [], guesses, chances, nats, truths = [], rows = [], columns = 80, step = 8, drawn = "", dragging = false, ready = false;
 
 async function unpack(text, kind = Uint8Array) {
   const bytes = Uint8Array.from(atob(text), character => character.charCodeAt(0));
@@ -19,20 +19,17 @@ function level(layer, number, at) {
   return place & 1 ? byte & 15 : byte >> 4;
 }
 
-const STYLES = Array.from({length: LEVELS}, (_, one) => {
-  const value = one / (LEVELS - 1) * 2 - 1;
-  return [`rgb(var(--${value > 0 ? "high" : "low"}) / ${Math.abs(value).toFixed(2)})`, Math.abs(value) < .45];
-});
-
 // Cut the text into rows: at line feeds, and where the view ends.
 function layout() {
   const probe = document.createElement("span");
   probe.textContent = "0".repeat(100);
   $("rows").replaceChildren(probe);
   const width = probe.getBoundingClientRect().width / 100;
-  columns = Math.max(20, Math.floor(($("view").clientWidth - 26) / (state.guesses ? width * 1.3 : width)));
-  $("rows").style.letterSpacing = state.guesses ? `${width * .3}px` : "0";
-  $("rows").style.setProperty("--step", `${state.guesses ? width * 1.3 : width}px`);
+  step = state.guesses ? width * 1.3 : width;
+  columns = Math.max(20, Math.floor(($("view").clientWidth - 26) / step));
+  $("rows").style.letterSpacing = `${step - width}px`;
+  $("rows").style.setProperty("--step", `${step}px`);
+  drawn = "";
   rows = [];
   for (let start = 0; start < LENGTH;) {
     let end = start;
@@ -48,44 +45,53 @@ const rowOf = at => { let low = 0, high = rows.length - 1;
   while (low < high) { const middle = (low + high + 1) >> 1; if (rows[middle][0] <= at) low = middle; else high = middle - 1; }
   return low; };
 
-// Draw the rows that can be seen, and no others.
+// Draw the rows that can be seen, and no others; neighbours that look alike are one element.
 function draw() {
   const view = $("view"), first = Math.max(0, Math.floor(view.scrollTop / height()) - 4);
   const last = Math.min(rows.length, first + Math.ceil(view.clientHeight / height()) + 8);
-  const label = DATA.labels[state.label], truth = truths[state.label], middle = label ? 254 * mean(state.label) : 0;
-  const [low, high] = picked(), fragment = document.createDocumentFragment();
+  const now = [first, last, state.layer, state.number, state.at, state.from, state.guesses, state.truth, state.label, columns].join();
+  if (now === drawn) return;
+  drawn = now;
+  const label = DATA.labels[state.label], truth = state.truth && label ? truths[state.label] : null;
+  const middle = truth ? 254 * mean(state.label) : 0, [low, high] = picked();
+  let html = "";
   for (let row = first; row < last; row++) {
-    const line = document.createElement("div");
-    line.className = state.guesses ? "row tall" : "row";
-    for (let at = rows[row][0]; at < rows[row][1]; at++) {
-      const one = document.createElement("i"), [colour, pale] = STYLES[level(state.layer, state.number, at)];
-      one.textContent = VISIBLE[TEXT[at]] || TEXT[at];
-      one.style.background = colour;
-      one.dataset.at = at;
-      one.className = (pale ? "mid" : "") + (state.truth && truth && truth[at] < 255 && truth[at] > middle ? " on" : "") +
-        (at >= low && at <= high ? " picked" : "") + (at === state.at ? " caret" : "");
-      line.append(one);
+    const [start, end] = rows[row];
+    html += `<div class="row${state.guesses ? " tall" : ""}" data-row="${row}">`;
+    let text = "", before = "";
+    for (let at = start; at < end; at++) {
+      let look = `l${level(state.layer, state.number, at)}`;
+      if (truth && truth[at] < 255 && truth[at] > middle) look += " on";
+      if (at >= low && at <= high) look += " picked";
+      if (at === state.at) look += " caret";
+      if (look !== before && text) { html += `<i class="${before}">${text}</i>`; text = ""; }
+      before = look;
+      text += ESCAPED[TEXT[at]] || TEXT[at];
     }
-    if (state.guesses) for (let rank = 0; rank < GUESSES; rank++) line.append(guessLine(rows[row], rank));
-    fragment.append(line);
+    html += `<i class="${before}">${text}</i>`;
+    if (state.guesses) for (let rank = 0; rank < GUESSES; rank++) html += guessLine(start, end, rank);
+    html += "</div>";
   }
   $("rows").style.transform = `translateY(${first * height()}px)`;
-  $("rows").replaceChildren(fragment);
+  $("rows").innerHTML = html;
 }
 
 // The characters that were likeliest to follow, under each character, the stronger the likelier.
-function guessLine([start, end], rank) {
-  const line = document.createElement("span");
-  line.className = "guess";
-  line.style.letterSpacing = "0";
+function guessLine(start, end, rank) {
+  let html = "";
   for (let at = start; at < end; at++) {
-    const one = document.createElement("b"), chance = chances[at * GUESSES + rank];
-    one.style.width = "var(--step)";
-    one.style.background = `rgb(200 60 50 / ${(chance / 255 * .8).toFixed(2)})`;
-    one.textContent = chance > 2 ? DATA.symbols[guesses[at * GUESSES + rank]] : "";
-    line.append(one);
+    const chance = chances[at * GUESSES + rank], symbol = DATA.symbols[guesses[at * GUESSES + rank]];
+    html += `<b style="background:rgb(200 60 50 / ${(chance / 255 * .8).toFixed(2)})">${chance > 2 ? ESCAPED[symbol] || symbol : ""}</b>`;
   }
-  return line;
+  return `<span class="guess">${html}</span>`;
+}
+
+// The place of the character under the pointer.
+function placeAt(event) {
+  const line = event.target.closest("[data-row]");
+  if (!line) return null;
+  const [start, end] = rows[Number(line.dataset.row)];
+  return Math.max(start, Math.min(end - 1, start + Math.floor((event.clientX - line.getBoundingClientRect().left) / step)));
 }
 
 const mean = label => means[label] ??= (() => {
@@ -146,7 +152,7 @@ function evidence() {
   add("h2", `${one.label}: ${one.about}`);
   add("p", one.verdict + (one.future ? " (of what comes later)" : ""), "verdict");
   const kind = one.graded ? "correlation" : "average precision";
-  const entries = [["best cell", `${one.signal}.${one.number}`], [kind, `${fixed(one.score)} (${one.interval.map(fixed).join(" to ")})`]];
+  const entries = [["best cell", `${one.signal}.${one.number}`], [kind, fixed(one.score)], ["95 % of bootstraps", one.interval.map(fixed).join(" to ")]];
   if (!one.graded) entries.push(["share of characters where it is on", fixed(one.base_rate)], ["overlap with the label (IoU)", fixed(one.iou)]);
   place.append(table(entries));
   add("p", "Strength, from 0 for chance to 1 for a perfect cell, and what it is compared with:", "note");
@@ -178,7 +184,7 @@ function nextError() {
   for (let step = 1; step < LENGTH; step++) {
     const at = (state.at + step) % LENGTH;
     if (truth[at] === 255) continue;
-    const gap = (truth[at] > limit ? bar - one.sign * 0 - level(layer, number, at) : level(layer, number, at) - bar) * one.sign;
+    const gap = (truth[at] > limit ? bar - level(layer, number, at) : level(layer, number, at) - bar) * one.sign;
     if (gap > worst) { worst = gap; best = at; }
     if (step > 4000 && best >= 0) break;
   }
@@ -319,11 +325,10 @@ async function begin() {
   $("error").onclick = nextError;
   let waiting = false;
   $("view").onscroll = () => { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; draw(); }); } };
-  const place = event => { const one = event.target.closest("[data-at]"); return one ? Number(one.dataset.at) : null; };
-  $("view").onpointerdown = event => { const at = place(event); if (at === null) return;
+  $("view").onpointerdown = event => { const at = placeAt(event); if (at === null) return;
     if (event.pointerType === "mouse") { dragging = true; if (event.shiftKey) state.from ??= state.at; else state.from = null; }
     state.at = at; refresh(); };
-  $("view").onpointermove = event => { if (!dragging) return; const at = place(event); if (at === null || at === state.at) return;
+  $("view").onpointermove = event => { if (!dragging) return; const at = placeAt(event); if (at === null || at === state.at) return;
     state.from ??= state.at; state.at = at; refresh(); getSelection().removeAllRanges(); };
   addEventListener("pointerup", () => { if (dragging) { dragging = false; search(); } });
   $("view").onkeydown = key;

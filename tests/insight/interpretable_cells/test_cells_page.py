@@ -82,5 +82,9 @@ def test_a_browser_shows_what_the_address_says(written, tmp_path, address, wante
     body = drawn[: drawn.index('<script type="application/json"')]
     for pattern in wanted:
         assert re.search(pattern, body), pattern
-    rows = re.findall(r'data-at="(\d+)"', body)
-    assert 50 < len(rows) < SHOWN  # what can be seen, and no more
+    rows = len(re.findall('data-row="', body))
+    assert 5 < rows < analysis_lines(written[1])  # those that can be seen, and no more
+
+
+def analysis_lines(analysis):
+    return analysis.text.characters[LENGTH // 2 : LENGTH // 2 + SHOWN].count("\n")
