@@ -67,7 +67,7 @@ def test_the_page_holds_levels_labels_and_guesses(written):
     [
         (
             "cell=1.1&at=300&label=line",
-            ["characters since the start of the line", 'class="mid caret"|class=" caret"'],
+            ["characters since the start of the line", 'class="l[0-9]+ caret"'],
         ),
         ("label=quote&guesses=1&truth=1", ["inside double quotes", 'class="row tall"', 'class="guess"']),
         ("cell=1.0&at=40&from=20", ["On in the selection, off around it"]),
