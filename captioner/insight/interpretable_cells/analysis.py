@@ -16,7 +16,7 @@ from captioner.decoders.base import DECODERS
 from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
 from captioner.insight.interpretable_cells.evidence import Evidence
-from captioner.insight.interpretable_cells.finder import Finder
+from captioner.insight.interpretable_cells.finder import Finder, Strengths
 from captioner.insight.interpretable_cells.gates import gate_statistics
 from captioner.insight.interpretable_cells.reader import record
 from captioner.insight.interpretable_cells.results import CellsAnalysis
@@ -92,11 +92,10 @@ def analyse_cells(
     if not values:
         raise UserError(f"None of the labels {', '.join(computed)} occurs in the text often enough.")
     found = finder.find(values, chosen, _untrained(model, numbers, text, values, chosen, seed))
-    names = [str(word) for word in model.vocabulary.words]
     evidence = []
     for one in report(found, "ablations"):
         if one.is_localised:
-            one = finder.ablate(one, values[one.label], model.prompted, numbers, names)
+            one = finder.ablate(one, values[one.label], model.prompted, numbers, model.vocabulary.words)
             steered = steer(model, one.unit, chosen[one.label], text.language, *one.held, seed)
             one = one._replace(steered=steered)
         evidence.append(one)
@@ -113,7 +112,7 @@ def _untrained(
     values: Mapping[str, Values],
     labels: Mapping[str, Label],
     seed: int,
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, Strengths]:
     """Strengths of the best unit and of all units of the same model with new weights."""
     end = slice(-UNTRAINED_LENGTH, None)
     recording = record(untrained_copy(model, seed), numbers[end])

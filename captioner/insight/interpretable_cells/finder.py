@@ -4,7 +4,8 @@ T characters, K columns of a recording.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import islice, repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,13 @@ SHIFTS = 5
 LEAST_ON = 200  # characters of each half where a label must be on and off
 
 
+class Strengths(NamedTuple):
+    """The strength of the best unit for a label, and of a probe of all units."""
+
+    best: float
+    every: float
+
+
 class Finder:
     """The search in a recording of one text.
 
@@ -57,23 +65,21 @@ class Finder:
 
     def best_strengths(
         self, values: Mapping[str, Values], labels: Mapping[str, Label]
-    ) -> dict[str, tuple[float, float]]:
+    ) -> dict[str, Strengths]:
         """Return, for each label, the strength of the best unit and of all units together."""
-        chosen = self._choose(
-            list(values.values()), [labels[name].graded for name in values], "untrained model"
-        )
+        graded = [labels[name].graded for name in values]
+        chosen = self._choose(list(values.values()), graded, "untrained model")
         found = {}
-        for (name, label_T), one in zip(values.items(), chosen, strict=True):
-            graded = labels[name].graded
-            probe = self._strength(self.probes.score(label_T, graded).every, label_T, graded)
-            found[name] = (self._second_half(one, label_T, graded), probe)
+        for (name, label_T), is_graded, column in zip(values.items(), graded, chosen, strict=True):
+            every = self._strength(self.probes.score(label_T, is_graded).every, label_T, is_graded)
+            found[name] = Strengths(self._second_half(column, label_T, is_graded), every)
         return found
 
     def find(
         self,
         values: Mapping[str, Values],
         labels: Mapping[str, Label],
-        untrained: Mapping[str, tuple[float, float]],
+        untrained: Mapping[str, Strengths],
     ) -> list[Evidence]:
         """Find the best unit for every label, with its controls.
 
@@ -85,46 +91,26 @@ class Finder:
         Returns:
             The evidence for each label, without ablations.
         """
-        names = list(values)
-        graded = {name: labels[name].graded for name in names}
-        tried = {(name, 0): values[name] for name in names}
-        for name in names:
-            tried |= {(name, 1 + i): shifted(values[name], self.rng) for i in range(SHIFTS)}
-            tried[name, 1 + SHIFTS] = control_label(values[name], self.codes_T, self.rng)
-        chosen = dict(
-            zip(
-                tried,
-                self._choose(list(tried.values()), [graded[name] for name, _ in tried], "correlations"),
-                strict=True,
-            )
-        )
+        controls = {name: self._controls(label_T) for name, label_T in values.items()}
+        tried = [label_T for name in values for label_T in (values[name], *controls[name])]
+        graded = [labels[name].graded for name in values for _ in range(1 + len(controls[name]))]
+        chosen = iter(self._choose(tried, graded, "correlations"))
         found = []
-        for name in self.report(names, "labels"):
-            strengths = [
-                self._second_half(chosen[name, i], tried[name, i], graded[name]) for i in range(1, 2 + SHIFTS)
-            ]
-            told = score(
-                lookup(values[name], self.codes_T, self.half)[self.half :],
-                self._second(values[name]),
-                graded[name],
-            )
-            nulls = Nulls(
-                max(strengths[:SHIFTS]),
-                untrained.get(name, (0.0, 0.0))[0],
-                self._strength(told, values[name], graded[name]),
-                strengths[SHIFTS],
-            )
-            found.append(
-                self._evidence(
-                    name,
-                    labels[name],
-                    values[name],
-                    chosen[name, 0],
-                    nulls,
-                    untrained.get(name, (0.0, 0.0))[1],
-                )
-            )
+        for name in self.report(list(values), "labels"):
+            own, *others = islice(chosen, 1 + len(controls[name]))
+            before = untrained.get(name, Strengths(0.0, 0.0))
+            is_graded = labels[name].graded
+            *moved, control = map(self._second_half, others, controls[name], repeat(is_graded))
+            told_T = lookup(values[name], self.codes_T, self.half)[self.half :]
+            told = score(told_T, self._second(values[name]), is_graded)
+            nulls = Nulls(max(moved), before.best, self._strength(told, values[name], is_graded), control)
+            found.append(self._evidence(name, labels[name], values[name], own, nulls, before.every))
         return found
+
+    def _controls(self, label_T: Values) -> list[Values]:
+        """The label moved along the text several times, and a random label of three characters."""
+        moved = [shifted(label_T, self.rng) for _ in range(SHIFTS)]
+        return [*moved, control_label(label_T, self.codes_T, self.rng)]
 
     def ablate(
         self, evidence: Evidence, label_T: Values, prompted: PromptedLM, numbers: Numbers, names: list[str]
