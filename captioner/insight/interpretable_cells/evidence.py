@@ -177,9 +177,10 @@ class Evidence(NamedTuple):
     def verdict(self) -> str:
         """The verdict in words."""
         if not self.is_localised:
-            if self.is_told_by_last_characters and self.nulls.lookup > MARGIN:
-                return "told by the last characters"
-            return "decodable, not localised" if self.is_decodable else "not found"
+            if self.is_decodable:
+                return "decodable, not localised"
+            told = self.is_told_by_last_characters and self.nulls.lookup > MARGIN
+            return "told by the last characters" if told else "not found"
         words = "localised"
         if self.is_used_for_this_alone:
             words += ", used for this alone"
