@@ -2,6 +2,7 @@
 
 import os
 import time
+from itertools import chain, count
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
@@ -61,11 +62,36 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "captioner"
 
 
-def new_run(runs: Path, task: str) -> Path:
-    """Return a folder name for a run that starts now."""
-    stem = time.strftime("%Y%m%d-%H%M%S")
-    taken = sum(1 for _ in (runs / task).glob(f"{stem}*"))
-    return runs / task / (f"{stem}-{taken}" if taken else stem)
+def new_run(runs: Path, task: str, folder: Path | None = None) -> Path:
+    """Make the folder of a run that starts now.
+
+    Args:
+        runs: the folder of all runs.
+        task: the task's name.
+        folder: the folder itself; None: one named after the time, which no other run has.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    stem = runs / task / time.strftime("%Y%m%d-%H%M%S")
+    names = chain([stem], (stem.with_name(f"{stem.name}-{number}") for number in count(1)))
+    for made in names if folder is None else [folder]:
+        try:
+            made.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as problem:
+            raise UserError(f"The folder {made} cannot be made: {problem.strerror}.") from None
+        return made
+    raise UserError(f"{folder} is no folder: choose another name for the run.")
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder has anything of a training in it."""
+    return any((folder / name).exists() for name in ("config.yaml", "last.ckpt", "model"))
 
 
 def last_run(runs: Path, task: str, holding: str) -> Path:

@@ -9,17 +9,29 @@
 --from fine-tunes a trained model: it keeps its encoder, its decoder and the words it knows, and learns new
 words.
 
-Any key of the config can be set by key=value; trainer.* goes to Lightning's Trainer. Ctrl-C stops after the
-update under way and leaves a usable model; --resume continues exactly there.
+Any key of the config can be set by key=value; trainer.* goes to Lightning's Trainer. Ctrl-C or SIGTERM stops
+after the update under way and leaves a usable model; --resume continues exactly there.
 """
 
 import argparse
 import dataclasses
+import signal
+import sys
 from pathlib import Path
 
 from captioner.config import Config, load, model_options
 from captioner.errors import UserError
-from captioner.paths import config_file, fine_tune_file, last_run, model_folder, new_run, task_name
+from captioner.paths import (
+    config_file,
+    fine_tune_file,
+    holds_run,
+    last_run,
+    model_folder,
+    new_run,
+    task_name,
+)
+
+RUNS = Path("runs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="start", metavar="MODEL", help="fine-tune a trained model: photos, last or a folder"
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: runs/TASK/TIME)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that --output holds")
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -43,37 +56,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check what was asked, then train."""
-    runs = Path("runs")
-    resume: Path | None = arguments.resume
-    if resume is not None:
-        if arguments.config or arguments.output or arguments.changes or arguments.start:
-            raise UserError(
-                "--resume continues the run as it was started: no config, changes, model or output with it."
-            )
-        task = task_name(arguments.task or "caption")
-        folder = last_run(runs, task, "last.ckpt") if resume == Path() else resume
-        config = load(folder / "config.yaml")
-    else:
-        if not (arguments.config or arguments.task):
-            raise UserError("Say what to train: --task caption, or --config FILE.")
-        config = _config(arguments)
-        task = config.task.get("name", arguments.task)
-        if arguments.task and task_name(arguments.task) != task:
-            raise UserError(f"{arguments.config} is a config for the task {task}, not {arguments.task}.")
-        folder = arguments.output or new_run(runs, str(task))
+    is_resumed = arguments.resume is not None
+    config, folder = _to_resume(arguments) if is_resumed else _to_start(arguments)
     from captioner.training.check import check_components
 
     check_components(config)  # a mistake is answered before Lightning is imported
+    if folder is None or not folder.is_dir():
+        folder = new_run(RUNS, str(config.task["name"]), folder)
     from captioner.training.train import train
 
-    result = train(dataclasses.replace(config), folder, resume=resume is not None)
+    try:
+        result = train(dataclasses.replace(config), folder, resume=is_resumed)
+    except UserError:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
     minutes = result.seconds / 60
-    if result.interrupted:
+    if result.interrupted is not None:
         print(f"\nStopped after {minutes:.1f} min. Continue with: --resume {folder}")
     else:
         best = "" if result.best is None else f", best {config.training.monitor} {result.best:.3f}"
         print(f"\nTrained for {minutes:.1f} min{best}.")
     print(f"Model: {result.model}")
+    if result.interrupted == signal.SIGTERM:
+        sys.exit(128 + signal.SIGTERM)  # as who sent it expects
+
+
+def _to_resume(arguments: argparse.Namespace) -> tuple[Config, Path]:
+    """Return the config and the folder of the run to continue."""
+    if arguments.config or arguments.output or arguments.changes or arguments.start:
+        raise UserError(
+            "--resume continues the run as it was started: no config, changes, model or output with it."
+        )
+    folder: Path = arguments.resume
+    if folder == Path():
+        folder = last_run(RUNS, task_name(arguments.task or "caption"), "last.ckpt")
+    return load(folder / "config.yaml"), folder
+
+
+def _to_start(arguments: argparse.Namespace) -> tuple[Config, Path | None]:
+    """Return the config of a new run, and its folder if one was named."""
+    if not (arguments.config or arguments.task):
+        raise UserError("Say what to train: --task caption, or --config FILE.")
+    config = _config(arguments)
+    task = config.task.get("name", arguments.task)
+    if arguments.task and task_name(arguments.task) != task:
+        raise UserError(f"{arguments.config} is a config for the task {task}, not {arguments.task}.")
+    output: Path | None = arguments.output
+    if output is not None and holds_run(output) and not arguments.overwrite:
+        raise UserError(f"{output} holds a run already: choose another folder, or add --overwrite.")
+    return config, output
 
 
 def _config(arguments: argparse.Namespace) -> Config:

@@ -1,7 +1,6 @@
-"""Keep the best model of a training, and stop training on Ctrl-C."""
+"""Keep the best model of a training, and stop training on Ctrl-C or SIGTERM."""
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,13 +10,22 @@ from torch import Tensor
 
 from captioner.models.folder import save_model
 from captioner.training.optimization.schedules import better_mode
+from captioner.training.resume_file import RESUME_FILE
 from captioner.training.task import Task
 
-RESUME_FILE = "last.ckpt"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):  # noqa: N818 (no error: what the user asked for)
-    """Raised when training was stopped by Ctrl-C, after everything was saved."""
+    """Raised when training was stopped by a signal, after everything was saved.
+
+    Args:
+        number: the signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class KeepBest(pl.Callback):
@@ -63,9 +71,10 @@ class KeepBest(pl.Callback):
 
 
 class StopOnRequest(pl.Callback):
-    """End training on Ctrl-C after the update under way, with a resume file and a model folder written.
+    """End training after the update under way, with a resume file and a model folder written.
 
-    A second Ctrl-C ends it at once.
+    Asked for by Ctrl-C (SIGINT), or by SIGTERM as batch systems and containers send it. A second signal ends
+    training at once. The signal with which SLURM asks for a requeue stays Lightning's.
 
     Args:
         folder: the run's.
@@ -77,22 +86,24 @@ class StopOnRequest(pl.Callback):
         self.keep_best = keep_best
         self.requested = False
         self.saved = False
-        self._former: Callable[[int, FrameType | None], Any] | int | None = None
+        self._signal: int = signal.SIGINT
+        self._former: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Install the SIGINT handler."""
+        """Install the handlers of SIGINT and SIGTERM."""
 
         def request(number: int, frame: FrameType | None) -> None:
-            self.requested = True
+            self.requested, self._signal = True, number
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             print("\nStopping after this update (Ctrl-C again: at once) ...", flush=True)
 
-        self._former = signal.signal(signal.SIGINT, request)
+        self._former = {number: signal.signal(number, request) for number in SIGNALS}
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save after Ctrl-C; after the last update of an epoch, its validation comes first.
+        """Save if asked for; after the last update of an epoch, its validation comes first.
 
         Args:
             trainer: Lightning's.
@@ -124,7 +135,7 @@ class StopOnRequest(pl.Callback):
             self._leave(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """End training after Ctrl-C: the resume file was written at the end of the epoch before."""
+        """End training if asked for: the resume file was written at the end of the epoch before."""
         if self.requested:
             self._leave(trainer, pl_module)
 
@@ -135,16 +146,16 @@ class StopOnRequest(pl.Callback):
     def _leave(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.keep_best.best is None:
             self.keep_best.save(trainer, pl_module)
-        raise Interrupted
+        raise Interrupted(self._signal)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Restore the former SIGINT handler.
+        """Restore the former handlers.
 
         Args:
             trainer: Lightning's.
             pl_module: the task.
             stage: not used.
         """
-        if self._former is not None:
-            signal.signal(signal.SIGINT, self._former)
-            self._former = None
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._former = {}

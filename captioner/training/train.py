@@ -16,19 +16,19 @@ from captioner.config import Config
 from captioner.data.captions.batches import CaptionData
 from captioner.data.module import TrainingData
 from captioner.device import keep_memory
-from captioner.errors import UserError
 from captioner.image_reader import read_images
 from captioner.models.init_from import init_from
 from captioner.paths import cache_folder
 from captioner.registry import check_options
-from captioner.training.callbacks import RESUME_FILE, Interrupted, KeepBest, StopOnRequest
+from captioner.training.callbacks import Interrupted, KeepBest, StopOnRequest
 from captioner.training.check import check_components
 from captioner.training.data_module import DataModule
 from captioner.training.loggers import SampleTable, make_loggers
 from captioner.training.optimization.schedules import better_mode
+from captioner.training.resume_file import RESUME_FILE, ResumeFileIO, check_resume_file
 from captioner.training.task import Task, task_class
 
-OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs"}
+OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs", "plugins"}
 
 
 class Trained(NamedTuple):
@@ -36,13 +36,13 @@ class Trained(NamedTuple):
 
     Attributes:
         model: the model folder.
-        interrupted: whether it was stopped by Ctrl-C.
+        interrupted: the signal that stopped it, SIGINT or SIGTERM; None if it came to its end.
         seconds: how long it took.
         best: the best monitored figure of validation.
     """
 
     model: Path
-    interrupted: bool
+    interrupted: int | None
     seconds: float
     best: float | None
 
@@ -86,24 +86,23 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
 
     Args:
         config: the run.
-        folder: gets `config.yaml`, `metrics.csv`, `last.ckpt` (to resume from) and `model/`.
+        folder: gets `config.yaml`, `metrics.csv`, `last.ckpt` (to resume from; the one before it is
+            `previous.ckpt`) and `model/`.
         resume: continue from `folder/last.ckpt`.
 
     Returns:
         The model folder and how it went.
 
     Raises:
-        UserError: a mistake in the config, data that cannot be read, nothing to resume.
+        UserError: a mistake in the config, data that cannot be read, nothing to resume or a damaged file.
     """
     check(config)
-    checkpoint = folder / RESUME_FILE
-    if resume and not checkpoint.is_file():
-        raise UserError(f"There is nothing to resume in {folder}: {RESUME_FILE} is missing.")
+    checkpoint = check_resume_file(folder) if resume else None
     keep_memory()
     pl.seed_everything(config.seed, workers=True, verbose=False)
     _quiet()
     task, data = task_class(config).prepare(config, cache_folder())
-    if resume:  # Lightning reads the weights only after features of frozen layers are stored
+    if checkpoint is not None:  # Lightning reads the weights only after features of frozen layers are stored
         stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
         task.load_state_dict(stored["state_dict"])
     elif config.training.init_from is not None:
@@ -113,15 +112,15 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     _describe(task, data, folder)
     keep_best = KeepBest(folder / "model", config.training.monitor, {"data": config.data, "split": "train"})
     trainer = _make_trainer(config, folder, keep_best, data)
-    ckpt_path = str(checkpoint) if resume else None
+    ckpt_path = None if checkpoint is None else str(checkpoint)
     started = time.monotonic()
     try:
         trainer.fit(task, datamodule=DataModule(data), ckpt_path=ckpt_path, weights_only=True)
-    except Interrupted:
-        return Trained(keep_best.folder, True, time.monotonic() - started, keep_best.best)
+    except Interrupted as interrupted:
+        return Trained(keep_best.folder, interrupted.number, time.monotonic() - started, keep_best.best)
     if keep_best.best is None:
         keep_best.save(trainer, task)
-    return Trained(keep_best.folder, False, time.monotonic() - started, keep_best.best)
+    return Trained(keep_best.folder, None, time.monotonic() - started, keep_best.best)
 
 
 def _init_from(task: Task[Any], folder: Path) -> None:
@@ -155,6 +154,7 @@ def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: Train
         default_root_dir=folder,
         logger=make_loggers(config.logger, folder),
         callbacks=callbacks,
+        plugins=[ResumeFileIO()],
     )
 
 

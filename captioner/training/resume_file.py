@@ -1,0 +1,87 @@
+"""Write the file that training resumes from, and make sure that it is whole before it is read."""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from captioner.errors import UserError
+
+RESUME_FILE = "last.ckpt"
+PREVIOUS_FILE = "previous.ckpt"
+
+
+class ResumeFileIO(TorchCheckpointIO):
+    """Write a checkpoint beside the one that it replaces, which is kept as `previous.ckpt`.
+
+    At every moment one of the two files is whole, whatever kills the process or fills the disk, and nothing
+    goes through the system's temporary folder.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write, then put the file into its place.
+
+        Args:
+            checkpoint: what is saved.
+            path: the file.
+            storage_options: not used.
+
+        Raises:
+            UserError: the disk is full, or the folder cannot be written.
+        """
+        file = Path(path)
+        partial = file.with_name(file.name + ".partial")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as stream:
+                torch.save(checkpoint, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except (OSError, RuntimeError) as problem:  # torch's writer raises the latter on a full disk
+            partial.unlink(missing_ok=True)
+            raise UserError(
+                f"{file} cannot be written: {problem}. What was saved before is still there; make room and "
+                f"go on with --resume {file.parent}."
+            ) from None
+        if file.is_file():
+            kept = file.with_name(PREVIOUS_FILE)
+            kept.unlink(missing_ok=True)
+            os.link(file, kept)
+        os.replace(partial, file)
+
+
+def check_resume_file(folder: Path) -> Path:
+    """Make sure that a run can be resumed.
+
+    Args:
+        folder: the run's.
+
+    Returns:
+        The file to resume from.
+
+    Raises:
+        UserError: there is none, or it is damaged; every record of the file has a checksum.
+    """
+    file, previous = folder / RESUME_FILE, folder / PREVIOUS_FILE
+    if not file.is_file():
+        raise UserError(f"There is nothing to resume in {folder}: {RESUME_FILE} is missing.")
+    if _is_whole(file):
+        return file
+    hint = ""
+    if previous.is_file() and _is_whole(previous):
+        hint = f" The one saved before it is whole: cp {previous} {file}"
+    raise UserError(f"{file} is damaged: it cannot be resumed from.{hint}")
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether the checksums of an archive's records are right."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError, RuntimeError):
+        return False
