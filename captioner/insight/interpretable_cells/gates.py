@@ -108,7 +108,7 @@ def draw_saturation(file: Path, statistics: GateStatistics, title: str) -> None:
     from matplotlib.figure import Figure
 
     count = max(1, len(statistics.left))
-    figure = Figure(figsize=(3.2 * count, 3.6), layout="constrained")
+    figure = Figure(figsize=(3.2 * count, 4.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes: Any = np.atleast_1d(figure.subplots(1, count, sharex=True, sharey=True))
     for axis, gate in zip(axes, statistics.left, strict=False):
@@ -117,7 +117,7 @@ def draw_saturation(file: Path, statistics: GateStatistics, title: str) -> None:
             statistics.right[gate], statistics.left[gate], s=14, alpha=0.6, color="#0072b2", linewidths=0
         )
         axis.set(title=f"gate {gate.kind}, layer {gate.layer}", xlabel=f"share of time above {RIGHT}")
-        axis.set_aspect("equal")
+        axis.set_box_aspect(1)
     axes[0].set_ylabel(f"share of time below {LEFT}")
     figure.suptitle(title, fontsize=10)
     figure.savefig(file, dpi=120)
