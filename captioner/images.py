@@ -27,6 +27,7 @@ ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 # The MPO of many phones is a JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000")
 MAX_PIXELS = 178_956_970  # half a gigabyte of RGB, where Pillow's own refusal lies
+MAX_SIDE = 65_535  # pixels; a longer side makes rows or columns that cost gigabytes for a few pixels
 MAX_ASPECT = 32  # beyond this an image resized by its shorter side would fill the memory
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -58,6 +59,8 @@ def load_image(source: ImageSource) -> Image.Image:
         with quiet_pillow(), _open(source) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
+            if max(picture.size) > MAX_SIDE:
+                raise ValueError(f"a side is longer than {MAX_SIDE:,} pixels")
             picture.load()
             return upright(picture, to_rgb(picture))
     # A broken file can fail anywhere in a decoder, with any exception.
@@ -92,6 +95,9 @@ def _open(source: ImageSource) -> AbstractContextManager[Image.Image]:
             return from_array(source)
         case bytes():
             return Image.open(BytesIO(source), formats=FORMATS)
+    path = Path(source)
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait for its writer
+        raise OSError("it is no regular file")
     return Image.open(source, formats=FORMATS)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import struct
 import warnings
 import zlib
@@ -206,6 +207,7 @@ def test_what_cannot_be_read_is_named_with_the_reason(tmp_path):
         "empty.jpg": (b"", "it is empty"),
         "page.jpg": (b"<html>404</html>", "it is not one of JPEG"),
         "bomb.png": (png_of_size(20000, 20000), "more than 179 million pixels"),
+        "thread.png": (png_of_size(1, 178_956_970), "a side is longer than 65,535 pixels"),
         "print.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is not one of"),
     }
     for name, (content, reason) in cases.items():
@@ -220,6 +222,12 @@ def test_what_cannot_be_read_is_named_with_the_reason(tmp_path):
         load_image(tmp_path / "nowhere.jpg")
     with pytest.raises(UserError, match="directory"):
         load_image(tmp_path)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UnreadableImage, match=r"pipe\.png cannot be read: it is no regular file"):
+        load_image(tmp_path / "pipe.png")
 
 
 def test_a_large_picture_below_the_limit_is_read_without_a_warning():

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from captioner.inference.caption_results import Captioned
 
 PHOTOS = "photos"
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k"),
+}
+"""Of files that a folder is searched for."""
+NOT_READ = {".heic", ".heif", ".avif", ".svg", ".raw", ".dng", ".cr2", ".nef", ".arw", ".psd", ".eps", ".jxl"}
+"""Of pictures in formats that are not read: those of a folder are counted."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +129,13 @@ def find_pictures(wanted: list[str]) -> list[Path]:
     for name in wanted:
         path = Path(name).expanduser()
         if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            files = [file for file in sorted(path.rglob("*")) if not file.is_dir()]
+            found += [file for file in files if file.suffix.lower() in SUFFIXES]
+            if other := [file for file in files if file.suffix.lower() in NOT_READ]:
+                print(
+                    f"left out: {len(other)} pictures in formats that are not read: {other[0]}",
+                    file=sys.stderr,
+                )
         elif path.exists() or not glob.has_magic(name):
             found.append(path)
         else:
