@@ -3,12 +3,43 @@
 import difflib
 import inspect
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
+
+LONGEST_QUOTATION = re.compile(f"(?<!\\w)'[^']{_MORE}'(?!\\w)|\"[^\"]{_MORE}\"|\\S{{400,}}")
+_MORE = f"{{{LONGEST_QUOTATION + 1},}}"
+_QUOTATION = re.compile(f"'[^']{_MORE}'|\"[^\"]{_MORE}\"|\\S{{400,}}")
 
 
 class UserError(Exception):
     """A mistake in what the user gave: says what was wrong, what was expected, the nearest right name."""
+
+    def __str__(self) -> str:
+        """Return the sentence, made `printable`."""
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would obey, and cut long quotations.
+
+    Args:
+        text: a message with names and values from data.
+
+    Returns:
+        The message with control characters as escape sequences, and quotations and words that are too long
+        cut in their middle.
+
+    >>> printable("no file '\x1b[2J'")
+    "no file '\\x1b[2J'"
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return _QUOTATION.sub(lambda found: _shortened(found[0]), shown)
+
+
+def _shortened(quotation: str) -> str:
+    half = LONGEST_QUOTATION // 2
+    return f"{quotation[:half]} ... {quotation[-half:]}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

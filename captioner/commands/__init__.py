@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, nearest, printable
 
 FOLDER = Path(__file__).parent
 
@@ -55,6 +55,11 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
     except BrokenPipeError:  # who reads, as in `... | head`, has had enough; what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as problem:  # a file or folder that cannot be used, wherever this shows
+        if problem.filename is None:
+            raise
+        print(f"{prog}: {printable(f'{problem.filename}: {problem.strerror}.')}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _verb(words: list[str]) -> tuple[str, list[str]]:
