@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-LONGEST_QUOTATION = re.compile(f"(?<!\\w)'[^']{_MORE}'(?!\\w)|\"[^\"]{_MORE}\"|\\S{{400,}}")
+LONGEST_QUOTATION = 80  # characters of what the user gave that a message repeats
 _MORE = f"{{{LONGEST_QUOTATION + 1},}}"
-_QUOTATION = re.compile(f"'[^']{_MORE}'|\"[^\"]{_MORE}\"|\\S{{400,}}")
+_QUOTED = (rf"(?<!\w)'[^']{_MORE}'(?!\w)", rf'"[^"]{_MORE}"', r"\S{400,}")
+_QUOTATION = re.compile("|".join(_QUOTED))
 
 
 class UserError(Exception):
