@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands.options.attention_files import check_drawing
+from captioner.config import parse_overrides
 from captioner.errors import UserError
 from captioner.paths import LAST, MODEL_HELP, model_folder
 
@@ -32,7 +33,7 @@ HTML_LENGTH = 20_000  # characters of a page
 IMAGES = 1000
 PASSAGE = 400  # characters printed in colour
 OF_TEXT = ("text", "limit", "label", "language", "html", "html_length", "gates")
-OF_IMAGES = ("split", "images")
+OF_IMAGES = ("data", "split", "images")
 LANGUAGES = ("prose", "c", "python", "latex")
 
 
@@ -56,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text.add_argument("--html-length", type=int, metavar="N", help="characters on it (default: 20,000)")
     text.add_argument("--gates", type=Path, metavar="PNG", help="draw how often gates are saturated")
     images = parser.add_argument_group("of a captioner")
+    images.add_argument(
+        "--data", action="append", default=[], metavar="key=value", help="another data set than training's"
+    )
     images.add_argument("--split", metavar="NAME", help="images to caption (default: val)")
     images.add_argument("--images", type=int, metavar="N", help="the first N of them (default: 1,000)")
 
@@ -115,7 +119,8 @@ def _captions(folder: Path, arguments: argparse.Namespace) -> None:
     from captioner.insight.interpretable_cells.captions import analyse_caption_cells
 
     captioner = Captioner(folder)
-    source = CAPTION_SOURCES.build(captioner.model.config.data)
+    changes = {str(key): value for key, value in parse_overrides(arguments.data).items()}
+    source = CAPTION_SOURCES.build(changes or captioner.model.config.data)
     images = split_of(source, arguments.split or "val", arguments.images or IMAGES).images
     batches = _progress(captioner.written_batches(images), "captions")
     found = analyse_caption_cells(captioner.model, batches, arguments.labels, arguments.seed)
