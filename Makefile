@@ -45,7 +45,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/search.py
-	$(BIN)/python benchmarks/cells.py
+	$(BIN)/python benchmarks/cell_speed.py
 
 .venv/installed: pyproject.toml
 	test -n "$(PYTHON)" || (echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" && exit 2)

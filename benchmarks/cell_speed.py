@@ -1,8 +1,8 @@
 """Every recurrent cell against torch.nn.LSTM and against its matrix products alone.
 
-    python benchmarks/cells.py
-    python benchmarks/cells.py --keep-memory
-    python benchmarks/cells.py --size long
+    python benchmarks/cell_speed.py
+    python benchmarks/cell_speed.py --keep-memory
+    python benchmarks/cell_speed.py --size long
 
 Forward and backward of a whole sequence, with an input that requires a gradient, all sides in turns in one
 process. Cells differ in their number of products, so times are given for a multiply-add: 3 H^2 of them for
