@@ -12,6 +12,8 @@ from captioner.insight.labels.base import Values
 MAX_ROWS = 60_000
 """Characters that a probe is fitted to, evenly spaced, and as many that it is scored on."""
 RIDGE = 1e-3  # of the mean variance
+LEAST_SCALE = 0.02
+"""A unit that hardly varies in the first half is not magnified: it may vary in the second."""
 FEW = 4  # units of a small probe
 
 
@@ -44,7 +46,7 @@ class Probes:
         self.test_R = np.arange(half, T, -(-(T - half) // MAX_ROWS))
         fitted = recording.values_TK[self.fit_R][:, self.columns].astype(np.float32)
         tested = recording.values_TK[self.test_R][:, self.columns].astype(np.float32)
-        mean, scale = fitted.mean(axis=0), fitted.std(axis=0) + 1e-6
+        mean, scale = fitted.mean(axis=0), np.maximum(fitted.std(axis=0), LEAST_SCALE)
         self.fit_RD = (fitted - mean) / scale
         self.test_RD = (tested - mean) / scale
         self.gram_DD = self.fit_RD.T @ self.fit_RD / len(fitted)

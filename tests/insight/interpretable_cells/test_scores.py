@@ -5,6 +5,7 @@ import pytest
 
 from captioner.insight.interpretable_cells.correlations import correlate
 from captioner.insight.interpretable_cells.nulls import control_label, lookup, shifted
+from captioner.insight.interpretable_cells.probe import Probes
 from captioner.insight.interpretable_cells.recording import Recording
 from captioner.insight.interpretable_cells.scores import (
     Curve,
@@ -175,3 +176,36 @@ def test_means_by_label_are_of_the_first_half():
     for at in range(900):
         same = np.isnan(label[:400]) if np.isnan(label[at]) else label[:400] == label[at]
         assert found[at] == pytest.approx(values[:400][same].mean(), abs=1e-6)
+
+
+def recorded(values):
+    T, H = values.shape
+    nothing = np.zeros((T, 5))
+    return Recording(
+        [Signal(1, "h")],
+        H,
+        values.astype(np.float16),
+        np.zeros(T, np.float32),
+        nothing.astype(np.int16),
+        nothing.astype(np.float16),
+    )
+
+
+def test_a_probe_finds_a_sum_of_units_and_which_they_are():
+    rng = np.random.default_rng(9)
+    values = rng.normal(size=(4_000, 12)) * 0.3
+    label = (values[:, 3] - 2 * values[:, 7]).astype(np.float32)
+    label[::7] = np.nan
+    found = Probes(recorded(values), 2_000).score(label, graded=True)
+    assert found.every == pytest.approx(1, abs=1e-3)
+    assert found.few == pytest.approx(1, abs=1e-2)
+    assert found.columns[:2] == [7, 3]
+
+
+def test_a_unit_that_varies_in_the_second_half_alone_does_not_spoil_a_probe():
+    rng = np.random.default_rng(10)
+    values = rng.normal(size=(6_000, 5)) * 0.3
+    label = values[:, 0].astype(np.float32)
+    values[:3_000, 4] = 0.9 + 2e-4 * label[:3_000]  # saturated, but for the last bit
+    values[3_000:, 4] = rng.uniform(-1, 1, 3_000)
+    assert Probes(recorded(values), 3_000).score(label, graded=True).every > 0.99
