@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TINY
+from conftest import ROOT, TINY, TINY_TEXT
 from PIL import Image
 
 from captioner.commands import main
@@ -20,7 +20,7 @@ COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.stri
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch, tiny_scenes):
-    """A folder with a photo, a folder of captioned photos, and a model trained a little."""
+    """A folder with a photo, captioned photos, a file of C, and models trained a little."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     Image.new("RGB", (90, 60), "orange").save("photo.jpg")
@@ -32,6 +32,9 @@ def workplace(tmp_path, monkeypatch, tiny_scenes):
         lines += [f"{picture.name},a red circle and a blue square", f"{picture.name},two shapes"]
     (tmp_path / "my_photos/captions.csv").write_text("\n".join(lines))
     main("train", ["--task", "caption", *TINY, f"data.folder={tiny_scenes}", "trainer.max_epochs=1"])
+    code = [f"if (a[{i}] > {i}) {{\n\tb = {i};\n}} /* note {i} */\n" for i in range(400)]
+    (tmp_path / "my_file.c").write_text("".join(code))
+    main("train", ["--task", "char-lm", *TINY_TEXT, "data.path=my_file.c", "trainer.max_epochs=1"])
     return tmp_path
 
 
@@ -56,7 +59,7 @@ def test_every_command_runs_as_printed(workplace, capsys):
             small += ["training.flip=false"]
         main(verb, [*arguments, *small])
         ran.append(verb)
-    assert set(ran) == {"train", "caption", "data", "models"}
+    assert set(ran) == {"train", "caption", "data", "models", "cells", "sample"}
     assert Path("attention.png").is_file()
     printed = capsys.readouterr().out
     assert '"image": "my_photos/' in printed

@@ -68,8 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         result = train(dataclasses.replace(config), folder, resume=is_resumed)
     except UserError:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        _remove_empty(folder)
         raise
     minutes = result.seconds / 60
     if result.interrupted is not None:
@@ -80,6 +79,15 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"Model: {result.model}")
     if result.interrupted == signal.SIGTERM:
         sys.exit(128 + signal.SIGTERM)  # as who sent it expects
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the folder of a run that did not begin, and those above it that were made for it."""
+    made = [folder, *(one for one in folder.parents if RUNS in (one, *one.parents))]
+    for one in made:
+        if any(one.iterdir()):
+            return
+        one.rmdir()
 
 
 def _to_resume(arguments: argparse.Namespace) -> tuple[Config, Path]:
