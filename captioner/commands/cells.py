@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from captioner.commands.options.attention_files import check_drawing
 from captioner.config import parse_overrides
 from captioner.errors import UserError
+from captioner.insight.labels.syntax import LANGUAGES
 from captioner.paths import LAST, MODEL_HELP, model_folder
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ IMAGES = 1000
 PASSAGE = 400  # characters printed in colour
 OF_TEXT = ("text", "limit", "label", "language", "html", "html_length", "gates")
 OF_IMAGES = ("data", "split", "images")
-LANGUAGES = ("prose", "c", "python", "latex")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from captioner.data.text.alphabet import Numbers
 from captioner.decoders.language_model import LanguageModel
 from captioner.insight.interpretable_cells.evidence import AblationEffect
 from captioner.insight.interpretable_cells.signals import Unit
-from captioner.insight.interpretable_cells.units import intervention, layer_states, layers_of
+from captioner.insight.interpretable_cells.units import held_units, intervention, layer_states, layers_of
 from captioner.insight.labels.base import Values
 from captioner.models.prompt import PromptedLM, no_image
 
@@ -23,7 +23,6 @@ ROWS = 64
 LENGTH = 200  # characters of a row that count
 WARM_UP = 100  # read before them, without an ablation
 CONTROLS = 5  # units of like variance that are ablated for comparison
-METHODS = ("zero", "mean", "elsewhere")
 
 
 class Raised(NamedTuple):
@@ -82,9 +81,10 @@ class Ablations:
 
     @torch.inference_mode()
     def effects(self, unit: Unit) -> dict[str, AblationEffect]:
-        """Measure the ablations of a unit by every method of METHODS, beside those of other units."""
+        """Set a unit's memory to zero, its mean, its value elsewhere; and that of other units, to compare."""
         spread_H = self.spreads[unit.layer - 1]
-        nearest = (spread_H - spread_H[unit.number]).abs().argsort()[1 : 4 * CONTROLS + 1].tolist()
+        by_spread = (spread_H - spread_H[unit.number]).abs().argsort().tolist()
+        nearest = [number for number in by_spread if number != unit.number][: 4 * CONTROLS]
         others = self.rng.choice(nearest, min(CONTROLS, len(nearest)), replace=False).tolist()
         units = [unit.number, *others]
         readouts_NTU = self.readouts[unit.layer - 1][:, :, units]
@@ -95,8 +95,8 @@ class Ablations:
             "elsewhere": readouts_NTU.roll(len(readouts_NTU) // 2, dims=0),
         }
         found = {}
-        for method in METHODS:
-            rise_NT, *rises = self._rises(unit.layer, units, replaced[method])
+        for method, values_NTU in replaced.items():
+            rise_NT, *rises = self._rises(unit.layer, units, values_NTU)
             on_N = _row_means(rise_NT, self.on_NT)
             error = float(on_N.std(ddof=1) / np.sqrt(len(on_N))) if len(on_N) > 1 else float("inf")
             on, off, *controls = (
@@ -146,14 +146,7 @@ class Ablations:
 
     def _next(self, unit: Unit, value: float) -> NDArray[np.float64]:
         """The mean distribution of the next character, with a unit held at a value."""
-        layer = layers_of(self.decoder.cell)[unit.layer - 1]
-
-        def hold(readout_NH: Tensor) -> Tensor:
-            new_NH = readout_NH.clone()
-            new_NH[:, unit.number] = value
-            return new_NH
-
-        with intervention(layer, hold):
+        with held_units(self.decoder.cell, {unit: value}):
             outputs_NTH, _ = self.decoder.read(self.rows.tokens_NT[:, :-1], self.rows.state)
         p_MV = self.decoder.logits((), (outputs_NTH.flatten(0, 1),)).softmax(dim=-1)
         return np.asarray(p_MV.mean(dim=0).double().cpu())

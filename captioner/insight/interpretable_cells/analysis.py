@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from captioner.data.text.alphabet import Numbers
 from captioner.data.text.corpus import CORPORA, Corpus
-from captioner.decoders.base import DECODERS
-from captioner.decoders.language_model import LanguageModel
 from captioner.errors import UserError
 from captioner.insight.interpretable_cells.evidence import Evidence
 from captioner.insight.interpretable_cells.finder import Finder, Strengths
@@ -22,10 +19,10 @@ from captioner.insight.interpretable_cells.reader import record
 from captioner.insight.interpretable_cells.results import CellsAnalysis
 from captioner.insight.interpretable_cells.steering import steer
 from captioner.insight.interpretable_cells.units import layers_of
+from captioner.insight.interpretable_cells.untrained import untrained_copy
 from captioner.insight.labels.base import Label, Values, choose_labels
 from captioner.insight.labels.syntax import Language, SourceText
 from captioner.models.char_lm import CharLanguageModel
-from captioner.models.prompt import PromptedLM
 
 UNTRAINED_LENGTH = 100_000
 """Characters that the untrained model reads."""
@@ -115,22 +112,11 @@ def _untrained(
 ) -> dict[str, Strengths]:
     """Strengths of the best unit and of all units of the same model with new weights."""
     end = slice(-UNTRAINED_LENGTH, None)
-    recording = record(untrained_copy(model, seed), numbers[end])
+    recording = record(untrained_copy(model, seed).prompted, numbers[end])
     finder = Finder(recording, text.codes_T[end], seed)
     return finder.best_strengths(
         finder.usable({name: label_T[end] for name, label_T in values.items()}, labels), labels
     )
-
-
-def untrained_copy(model: CharLanguageModel, seed: int) -> PromptedLM:
-    """Return a model of the same make with new weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        decoder = DECODERS.build(
-            model.config.decoder, feature_dim=0, vocab_size=len(model.vocabulary), endless=True
-        )
-    assert isinstance(decoder, LanguageModel)
-    return PromptedLM(decoder.eval().to(model.device), model.line_feed)
 
 
 def strongest_passage(analysis: CellsAnalysis, evidence: Evidence, length: int) -> slice:

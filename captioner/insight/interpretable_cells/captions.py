@@ -19,6 +19,7 @@ from captioner.insight.interpretable_cells.finder import Finder
 from captioner.insight.interpretable_cells.recording import TOP, Recording
 from captioner.insight.interpretable_cells.signals import Signal
 from captioner.insight.interpretable_cells.units import layer_states, layers_of
+from captioner.insight.interpretable_cells.untrained import untrained_copy
 from captioner.insight.labels.base import Label, Values
 from captioner.models.caption import CaptionModel, WrittenBatch
 from captioner.vocabulary import BOS, PAD
@@ -58,7 +59,7 @@ def analyse_caption_cells(
         UserError: the decoder has no recurrent cell; there is no such label, or none occurs.
     """
     labels = _labels(names)
-    untrained = _untrained(model, seed)
+    untrained = untrained_copy(model, seed).decoder
     recorded, recorded_untrained, sentences = [], [], []
     for batch in batches:
         sentences += [list(tokens) for tokens in batch.tokens]
@@ -97,13 +98,6 @@ def _labels(names: Sequence[str] | None) -> dict[str, CaptionLabel]:
 
 def _not_of_text(_: Any) -> Values:
     raise TypeError("a label of captions is not computed from characters")
-
-
-def _untrained(model: CaptionModel, seed: int) -> Decoder:
-    """A decoder of the same make with new weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return type(model)(model.config, model.vocabulary).decoder.eval().to(model.device)
 
 
 def _cell(decoder: Decoder) -> Cell:

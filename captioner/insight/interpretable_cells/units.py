@@ -4,9 +4,8 @@ N rows, T time, H hidden.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-import torch
 from torch import Tensor
 
 from captioner.cells.base import Cell, State, Trace
@@ -86,22 +85,18 @@ def held_units(cell: Cell, values: Mapping[Unit, float]) -> Iterator[None]:
                 f"{cell.hidden_dim - 1}."
             )
         held.setdefault(unit.layer, {})[unit.number] = value
-    with _all(layers, held):
+    with ExitStack() as stack:
+        for number, units in held.items():
+            stack.enter_context(intervention(layers[number - 1], _holding(units)))
         yield
 
 
-@contextmanager
-def _all(layers: list[Recurrence], held: dict[int, dict[int, float]]) -> Iterator[None]:
-    if not held:
-        yield
-        return
-    (number, units), *rest = held.items()
+def _holding(units: Mapping[int, float]) -> Callable[[Tensor], Tensor]:
     indices, values = list(units), list(units.values())
 
     def update(readout_NH: Tensor) -> Tensor:
         new_NH = readout_NH.clone()
-        new_NH[:, indices] = torch.tensor(values, dtype=new_NH.dtype, device=new_NH.device)
+        new_NH[:, indices] = new_NH.new_tensor(values)
         return new_NH
 
-    with intervention(layers[number - 1], update), _all(layers, dict(rest)):
-        yield
+    return update
