@@ -42,7 +42,8 @@ class TrainingConfig:
     A batch holds `batch_size` images with `captions_per_image` captions each, cut at `max_words`. `init_from`
     is the folder of a trained model to start from. With `augment`, every epoch takes new random crops of the
     training images, also mirrored ones with `flip`. With `views`, features of so many versions of each
-    training image are stored, the whole image and random crops, and every epoch takes one of them.
+    training image are stored, the whole image and random crops, and every epoch takes one of them. What
+    training resumes from is saved after the first update, every `save_every_minutes`, and after each epoch.
     """
 
     batch_size: int = 16
@@ -54,6 +55,7 @@ class TrainingConfig:
     num_workers: int = 0
     monitor: str = "val/bleu4"
     patience: int | None = None
+    save_every_minutes: float = 10.0
     init_from: str | None = None
 
 

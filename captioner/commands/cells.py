@@ -25,6 +25,7 @@ from captioner.config import parse_overrides
 from captioner.errors import UserError
 from captioner.insight.labels.syntax import LANGUAGES
 from captioner.paths import LAST, MODEL_HELP, model_folder
+from captioner.progress import progress_bar
 
 if TYPE_CHECKING:
     from captioner.insight.interpretable_cells.results import CellsAnalysis
@@ -135,9 +136,7 @@ def _captions(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def _progress(sequence: Any, about: str) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(sequence, desc=about, leave=False)
+    return progress_bar(sequence, desc=about, leave=False)
 
 
 def _figures(folder: Path, analysis: "CellsAnalysis") -> dict[str, Any]:

@@ -27,6 +27,7 @@ from captioner.commands.printing.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
 from captioner.paths import LAST, MODEL_HELP, model_folder, results_folder, task_name
+from captioner.progress import progress_bar
 
 OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "windows_seed")
 """What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""
@@ -71,8 +72,6 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print."""
     asked = task_name(arguments.task or "caption")
     model = model_folder(arguments.model, asked)
-    from tqdm import tqdm
-
     from captioner.evaluation.base import EVALUATIONS
     from captioner.models.folder import trained_task
 
@@ -88,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     split = arguments.split or known["split"].default
     data = {str(key): value for key, value in parse_overrides(arguments.data).items()} or None
     output: Path = arguments.output or results_folder(model) / f"evaluation-{split}"
-    progress = functools.partial(tqdm, leave=False)
+    progress = functools.partial(progress_bar, leave=False)
     found = evaluate(model, output, split=split, data=data, progress=progress, **options)
     if arguments.json:
         print("\n".join(found.notes), end="\n" * bool(found.notes), file=sys.stderr)

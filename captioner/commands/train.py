@@ -10,7 +10,8 @@
 words.
 
 Any key of the config can be set by key=value; trainer.* goes to Lightning's Trainer. Ctrl-C or SIGTERM stops
-after the update under way and leaves a usable model; --resume continues exactly there.
+after the update under way and leaves a usable model; --resume continues exactly there, also with options that
+change only what is to come: --resume DIR trainer.max_epochs=20.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import sys
 from pathlib import Path
 
 from captioner.config import Config, load, model_options
-from captioner.errors import UserError
+from captioner.errors import UserError, nearest
 from captioner.paths import (
     config_file,
     fine_tune_file,
@@ -32,6 +33,12 @@ from captioner.paths import (
 )
 
 RUNS = Path("runs")
+CHANGED_BY_RESUME = (
+    *("trainer.max_epochs", "trainer.max_steps", "trainer.max_time", "trainer.enable_progress_bar"),
+    *("trainer.log_every_n_steps", "trainer.accelerator", "trainer.devices", "logger"),
+    *("training.batch_size", "training.num_workers", "training.patience", "training.save_every_minutes"),
+)
+"""Options that a run may be resumed with: none of them changes what was trained before."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,14 +99,21 @@ def _remove_empty(folder: Path) -> None:
 
 def _to_resume(arguments: argparse.Namespace) -> tuple[Config, Path]:
     """Return the config and the folder of the run to continue."""
-    if arguments.config or arguments.output or arguments.changes or arguments.start:
-        raise UserError(
-            "--resume continues the run as it was started: no config, changes, model or output with it."
-        )
+    if arguments.config or arguments.output or arguments.start:
+        raise UserError("--resume continues the run as it was started: no config, model or output with it.")
     folder: Path = arguments.resume
+    if "=" in str(folder) and not folder.exists():  # --resume key=value
+        arguments.changes.insert(0, str(folder))
+        folder = Path()
+    for change in arguments.changes:
+        if (key := change.partition("=")[0]) not in CHANGED_BY_RESUME:
+            raise UserError(
+                f"--resume continues the run as it was started: {key} cannot be changed. "
+                f"{nearest(key, CHANGED_BY_RESUME)}"
+            )
     if folder == Path():
         folder = last_run(RUNS, task_name(arguments.task or "caption"), "last.ckpt")
-    return load(folder / "config.yaml"), folder
+    return load(folder / "config.yaml", arguments.changes), folder
 
 
 def _to_start(arguments: argparse.Namespace) -> tuple[Config, Path | None]:

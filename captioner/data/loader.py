@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypedDict, TypeVar
 
 import torch
 from torch.utils.data import DataLoader
@@ -31,8 +31,27 @@ class Batches(Protocol[BatchOut]):
     def __getitems__(self, indices: list[SampleIndex]) -> BatchOut: ...
 
 
+class Position(TypedDict):
+    """Where a loader is: a value to save.
+
+    Attributes:
+        epoch: number of the pass.
+        batches: batches of it that this process gave out.
+        samples: samples of it that all processes gave out.
+        ended: whether the pass has ended, though samples may be left (`trainer.limit_train_batches`).
+    """
+
+    epoch: int
+    batches: int
+    samples: int
+    ended: bool
+
+
 class ResumableLoader(Generic[Batch]):
     """Batches in an order that depends on seed and epoch alone; the position is a value to save.
+
+    The position counts samples: a run goes on with the right ones though the batch size, or the number of
+    processes, is another one. Batches of one length are counted as such, since both make other batches.
 
     Each of `num_replicas` processes sees every `num_replicas`-th sample; the last batches are filled up
     with samples from the start of the order, so that all processes have the same number.
@@ -49,10 +68,10 @@ class ResumableLoader(Generic[Batch]):
         num_workers: processes that make batches; 0 for the main process.
         rank: number of this process.
         num_replicas: number of processes that share the samples.
+        repeats: whether every pass is the first one again.
 
     Attributes:
         epoch: number of the current pass.
-        position: batches of it that were given out.
     """
 
     def __init__(
@@ -67,6 +86,7 @@ class ResumableLoader(Generic[Batch]):
         num_workers: int = 0,
         rank: int = 0,
         num_replicas: int = 1,
+        repeats: bool = False,
     ) -> None:
         self.items = items
         self.batch_size = batch_size
@@ -77,22 +97,35 @@ class ResumableLoader(Generic[Batch]):
         self.num_workers = num_workers
         self.rank = rank
         self.num_replicas = num_replicas
+        self.repeats = repeats
         self.epoch = 0
-        self.position = 0
+        self._batches = self._samples = 0  # of this pass and process, given out
+        self._goes_on = True  # whether the next pass is the rest of this one
 
     def __len__(self) -> int:
         if self.length_buckets is not None:
             batches = sum(-(-size // self.batch_size) for size in Counter(self.length_buckets).values())
             return -(-batches // self.num_replicas)
-        share = -(-len(self.items) // self.num_replicas)
-        return -(-share // self.batch_size)
+        return -(-self._share() // self.batch_size)
+
+    def _share(self) -> int:
+        """Samples of each process."""
+        return -(-len(self.items) // self.num_replicas)
+
+    @property
+    def pending(self) -> int:
+        """Batches that the current pass still has."""
+        if self.length_buckets is not None:
+            return len(self) - self._batches
+        return -(-(self._share() - self._samples) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         if not self.resumes:
-            self.epoch = self.position = 0
-        elif self.position >= len(self):
-            self.epoch, self.position = self.epoch + 1, 0
-        pending = self._epoch_batches()[self.position :]
+            self.epoch = self._batches = self._samples = 0
+        elif not self._goes_on or self.pending <= 0:
+            self.epoch, self._batches, self._samples = self.epoch + 1, 0, 0
+        self._goes_on = False
+        pending = self._pending_batches()
         loader: DataLoader[Any] = DataLoader(
             self.items,  # type: ignore[arg-type]
             batch_sampler=pending,
@@ -101,20 +134,24 @@ class ResumableLoader(Generic[Batch]):
             generator=torch.Generator(),  # else it draws from the one that dropout draws from
             pin_memory=torch.cuda.is_available(),
         )
-        for batch in loader:
-            self.position += 1
+        for indices, batch in zip(pending, loader, strict=True):
+            self._batches += 1
+            self._samples += len(indices)
             yield batch
 
-    def _epoch_batches(self) -> list[list[SampleIndex]]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = [SampleIndex(self.epoch, number) for number in self._order(len(self.items), generator)]
+    def _pending_batches(self) -> list[list[SampleIndex]]:
+        epoch = 0 if self.repeats else self.epoch
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        order = [SampleIndex(epoch, number) for number in self._order(len(self.items), generator)]
         if self.length_buckets is None:
-            return _cut(self._mine(order), self.batch_size)
+            return _cut(self._mine(order)[self._samples :], self.batch_size)
         grouped: dict[int, list[SampleIndex]] = {}
         for index in order:
             grouped.setdefault(self.length_buckets[index.number], []).append(index)
         batches = [batch for own in grouped.values() for batch in _cut(own, self.batch_size)]
-        return self._mine([batches[number] for number in self._order(len(batches), generator)])
+        return self._mine([batches[number] for number in self._order(len(batches), generator)])[
+            self._batches :
+        ]
 
     def _order(self, count: int, generator: torch.Generator) -> list[int]:
         order: list[int] = torch.randperm(count, generator=generator).tolist()
@@ -126,13 +163,16 @@ class ResumableLoader(Generic[Batch]):
         ranks = range(self.rank, share * self.num_replicas, self.num_replicas)
         return [listed[i % len(listed)] for i in ranks]
 
-    def state_dict(self) -> dict[str, int]:
-        """Return the epoch, and how many of its batches were given out."""
-        return {"epoch": self.epoch, "position": self.position}
+    def position(self, ended: bool = False) -> Position:
+        """Return the position, with whether the pass has ended."""
+        samples = self._samples * self.num_replicas
+        return Position(epoch=self.epoch, batches=self._batches, samples=samples, ended=ended)
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def go_on_from(self, position: Position) -> None:
         """Set the position at which iteration starts."""
-        self.epoch, self.position = state_dict["epoch"], state_dict["position"]
+        self.epoch, self._batches = position["epoch"], position["batches"]
+        self._samples = position["samples"] // self.num_replicas
+        self._goes_on = not position["ended"]
 
 
 def _cut(indices: list[SampleIndex], size: int) -> list[list[SampleIndex]]:

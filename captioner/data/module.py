@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from captioner.config import TrainingConfig
 from captioner.data.images import FromDisk, FromStore, ImageInput, ImageSourceOfSplit, NoImages
 from captioner.data.loader import Batch, Batches, ResumableLoader
-from captioner.data.splits import rows_of
+from captioner.data.splits import fingerprint_of, rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
 from captioner.encoders.views import view_of
@@ -32,6 +32,10 @@ class TrainingData(ABC, Generic[Batch]):
 
     def setup(self) -> None:
         """Make the samples that the loaders need; called once, before the first loader."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a hash of what is trained on and validated with: another one for other data."""
 
     @abstractmethod
     def training_loader(self) -> ResumableLoader[Batch]:
@@ -173,6 +177,10 @@ class ImageData(TrainingData[Batch]):
     def setup(self) -> None:
         """Make the samples of training and validation."""
         self.train, self.val = self.items("train", train=True), self.items("val")
+
+    def fingerprint(self) -> str:
+        """See `TrainingData`; of images, their names."""
+        return fingerprint_of(self.tables)
 
     def training_loader(self) -> ResumableLoader[Batch]:
         """Return training batches, in a new order every epoch."""

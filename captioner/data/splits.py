@@ -1,6 +1,7 @@
 """Hold out samples by a hash of their names, which no order of files, platform or Python changes."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -81,6 +82,16 @@ def rows_of(tables: Mapping[str, Rows], split: str) -> Rows:
     if split not in tables:
         raise UserError(f"The data has no split {split!r}. {nearest(split, tables)}")
     return tables[split]
+
+
+def fingerprint_of(tables: "Mapping[str, Dataset]") -> str:
+    """Return a hash of the rows that are trained on and validated with."""
+    digest = hashlib.sha256()
+    for split in ("train", "val"):
+        for row in tables.get(split, ()):
+            digest.update(json.dumps(row, default=repr).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
 
 
 def first_rows(rows: "Dataset", limit: int | None) -> "Dataset":

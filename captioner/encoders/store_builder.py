@@ -10,7 +10,6 @@ from os import fsync
 from pathlib import Path
 
 import torch
-from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from captioner.encoders.base import Encoder
 from captioner.encoders.encoding import encoded_batches
@@ -18,6 +17,7 @@ from captioner.encoders.feature_store import FeatureStore
 from captioner.encoders.views import View
 from captioner.errors import UserError
 from captioner.images import ImageSource
+from captioner.progress import progress_bar
 
 NAMED = 5  # unreadable images that are printed one by one; the store lists them all
 
@@ -103,7 +103,7 @@ def _build(
     with (
         open(store.data_path, "ab") as data,
         open(store.index_path, "ab") as index,
-        tqdm(total=len(pictures), desc="features", unit="picture") as bar,
+        progress_bar(total=len(pictures), desc="features", unit="picture") as bar,
     ):
         data.truncate(store.data_bytes)
         index.truncate(store.index_bytes)

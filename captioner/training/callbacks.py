@@ -1,6 +1,7 @@
 """Keep the best model of a training, and stop training on Ctrl-C or SIGTERM."""
 
 import signal
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -70,6 +71,57 @@ class KeepBest(pl.Callback):
         self.best = state_dict["best"]
 
 
+class SaveByTime(pl.Callback):
+    """Write the resume file within an epoch: after the first update, then every few minutes.
+
+    Args:
+        folder: the run's.
+        minutes: between two files; those at the ends of epochs count.
+    """
+
+    def __init__(self, folder: Path, minutes: float) -> None:
+        self.folder = folder
+        self.minutes = minutes
+        self._last: float | None = None  # when a file was written
+        self._update = 0  # the newest one
+        self._saved_update = -1
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count from here: a run that is resumed has its file."""
+        self._update = trainer.global_step
+        self._last = time.monotonic() if trainer.global_step else None
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save if it is time; between the batches that make an update together nothing can be saved.
+
+        Args:
+            trainer: Lightning's.
+            pl_module: the task.
+            outputs: of the training step; not used.
+            batch: not used.
+            batch_idx: not used.
+        """
+        updated, self._update = trainer.global_step > self._update, trainer.global_step
+        if trainer.is_last_batch:
+            self._last = time.monotonic()  # at the end of an epoch a file is written anyway
+        elif updated and trainer.strategy.broadcast(self._is_due()):
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save again: a validation in the middle of an epoch belongs to the update before it."""
+        if self._saved_update == trainer.global_step and not trainer.is_last_batch:
+            self._save(trainer)
+
+    def _is_due(self) -> bool:
+        return self._last is None or time.monotonic() - self._last >= 60 * self.minutes
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        trainer.save_checkpoint(self.folder / RESUME_FILE)
+        self._last, self._saved_update = time.monotonic(), trainer.global_step
+
+
 class StopOnRequest(pl.Callback):
     """End training after the update under way, with a resume file and a model folder written.
 
@@ -86,6 +138,7 @@ class StopOnRequest(pl.Callback):
         self.keep_best = keep_best
         self.requested = False
         self.saved = False
+        self._update = 0  # the newest one
         self._signal: int = signal.SIGINT
         self._former: dict[int, Any] = {}
 
@@ -99,11 +152,12 @@ class StopOnRequest(pl.Callback):
             print("\nStopping after this update (Ctrl-C again: at once) ...", flush=True)
 
         self._former = {number: signal.signal(number, request) for number in SIGNALS}
+        self._update = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if asked for; after the last update of an epoch, its validation comes first.
+        """Save if asked for, after an update; after the last one of an epoch, its validation comes first.
 
         Args:
             trainer: Lightning's.
@@ -112,7 +166,8 @@ class StopOnRequest(pl.Callback):
             batch: not used.
             batch_idx: not used.
         """
-        if self.requested and not trainer.is_last_batch:
+        updated, self._update = trainer.global_step > self._update, trainer.global_step
+        if self.requested and updated and not trainer.is_last_batch:
             self._save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -55,6 +55,8 @@ class CharLMTask(Task[CharLanguageModel]):
     Source: Karpathy, Johnson and Fei-Fei (2016); truncation: Williams and Peng (1990).
     """
 
+    keeps_batch_size = True
+
     def __init__(
         self,
         model: CharLanguageModel,

@@ -1,10 +1,11 @@
 """Hand training data to Lightning."""
 
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
 
-from captioner.data.loader import ResumableLoader
+from captioner.data.loader import Position, ResumableLoader
 from captioner.data.module import TrainingData
 
 
@@ -12,7 +13,7 @@ class DataModule(pl.LightningDataModule):
     """Training data as Lightning asks for it; its position is part of a checkpoint."""
 
     _training: ResumableLoader[Any]
-    _progress: dict[str, int] | None = None
+    _position: Position | None = None
 
     def __init__(self, data: TrainingData[Any]) -> None:
         super().__init__()
@@ -28,24 +29,31 @@ class DataModule(pl.LightningDataModule):
     def train_dataloader(self) -> ResumableLoader[Any]:
         """Return training batches, from where a resumed run was stopped."""
         self._training = self.data.training_loader()
-        if self._progress is not None:
-            self._training.load_state_dict(self._progress)
+        self._training.repeats = bool(getattr(self.trainer, "overfit_batches", 0))
+        if self._position is not None:
+            self._training.go_on_from(self._position)
         return self._training
+
+    def batches_done(self, position: Position) -> int:
+        """Return how many batches of their size now were given out up to a position."""
+        loader = self.data.training_loader()
+        loader.go_on_from(position)
+        return len(loader) - loader.pending
 
     def val_dataloader(self) -> Any:
         """Return validation batches."""
         return self.data.validation_loader()
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the data; a run can be resumed with the same data alone."""
+        return self.data.fingerprint()
+
     def state_dict(self) -> dict[str, Any]:
-        """Return the position of training, for the checkpoint.
-
-        Lightning asks the loader too, but does not restore it where a schedule has asked for its length.
-
-        Returns:
-            Epoch and position.
-        """
-        return self._training.state_dict()
+        """Return the position of training and the fingerprint of the data, for the checkpoint."""
+        position = self._training.position(ended=bool(self.trainer and self.trainer.is_last_batch))
+        return {"position": dict(position), "fingerprint": self.fingerprint}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep the position of a checkpoint until there is a loader."""
-        self._progress = state_dict
+        self._position = state_dict["position"]

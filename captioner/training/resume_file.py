@@ -1,8 +1,10 @@
 """Write the file that training resumes from, and make sure that it is whole before it is read."""
 
 import os
+import pickle
 import shutil
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,47 @@ class ResumeFileIO(TorchCheckpointIO):
                 f"{file} cannot be written: {problem}. What was saved before is still there; make room and "
                 f"go on with --resume {file.parent}."
             ) from None
+
+
+def read_resume_file(file: Path) -> dict[str, Any]:
+    """Read what training resumes from.
+
+    Args:
+        file: a whole file, as `check_resume_file` returns it.
+
+    Returns:
+        What was saved.
+
+    Raises:
+        UserError: it holds something else, or what another version of captioner saved.
+    """
+    problems = (pickle.UnpicklingError, KeyError, TypeError, IndexError, RuntimeError, EOFError, ValueError)
+    try:
+        stored: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        _ = stored["state_dict"], stored["DataModule"]["fingerprint"], stored["loops"]["fit_loop"]
+    except problems:
+        raise UserError(
+            f"{file} is not a file to resume from, or one of another version of captioner."
+        ) from None
+    return stored
+
+
+def check_same_data(stored: Mapping[str, Any], fingerprint: str, folder: Path) -> None:
+    """Refuse to go on with other data.
+
+    Args:
+        stored: what training resumes from.
+        fingerprint: of the data that are there.
+        folder: the run's.
+
+    Raises:
+        UserError: the data have changed.
+    """
+    if stored["DataModule"]["fingerprint"] != fingerprint:
+        raise UserError(
+            f"The data of {folder} have changed since it was trained: it cannot be resumed. Bring the data "
+            "back as they were, or start a new run (training.init_from goes on from its weights)."
+        )
 
 
 def _copy(file: Path, target: Path) -> None:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -31,6 +31,10 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
     Args:
         model: what is trained.
     """
+
+    keeps_batch_size: ClassVar[bool] = False
+    """Whether a run can only be resumed with its batch size: it has a state of each stream of a batch, or
+    samples are mixed by batches."""
 
     def __init__(self, model: ModelT) -> None:
         super().__init__()
@@ -208,6 +212,12 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
         """Restore the running means, and keep the RNG state until training starts."""
         self._running_mean.load_state_dict(checkpoint["running_mean"])
         self._rng_state = checkpoint["rng_state"]
+        position = checkpoint["DataModule"]["position"]
+        if not position["ended"]:  # Lightning counts batches, of whatever size
+            done = self.trainer.datamodule.batches_done(position)  # type: ignore[attr-defined]
+            current = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+            more = done - current["processed"]  # none, unless the size of batches is another one
+            current.update({key: count + more for key, count in current.items()})
 
     def on_train_start(self) -> None:
         """Restore the RNG state of the checkpoint."""

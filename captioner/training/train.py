@@ -1,7 +1,6 @@
 """Train: from a config to a model folder."""
 
 import logging
-import math
 import sys
 import time
 import warnings
@@ -9,23 +8,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
-import torch
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
-from captioner.config import Config
+from captioner.config import Config, load
 from captioner.data.captions.batches import CaptionData
 from captioner.data.module import TrainingData
 from captioner.device import keep_memory
+from captioner.errors import UserError
 from captioner.image_reader import read_images
 from captioner.models.init_from import init_from
 from captioner.paths import cache_folder
 from captioner.registry import check_options
-from captioner.training.callbacks import Interrupted, KeepBest, StopOnRequest
+from captioner.training.callbacks import Interrupted, KeepBest, SaveByTime, StopOnRequest
 from captioner.training.check import check_components
 from captioner.training.data_module import DataModule
 from captioner.training.loggers import SampleTable, make_loggers
 from captioner.training.optimization.schedules import better_mode
-from captioner.training.resume_file import RESUME_FILE, ResumeFileIO, check_resume_file
+from captioner.training.progress import ProgressBar, ProgressLines
+from captioner.training.resume_file import (
+    RESUME_FILE,
+    ResumeFileIO,
+    check_resume_file,
+    check_same_data,
+    read_resume_file,
+)
 from captioner.training.task import Task, task_class
 
 OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs", "plugins"}
@@ -45,26 +51,6 @@ class Trained(NamedTuple):
     interrupted: int | None
     seconds: float
     best: float | None
-
-
-class ProgressBar(TQDMProgressBar):
-    """Lightning's bar with the newest loss, and without the number of a logger's version."""
-
-    SECONDS = 0.25
-    """Between two readings of the loss: each makes a GPU wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._loss: dict[str, float] = {}
-        self._read_at = -math.inf
-
-    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """Return the figures to show."""
-        if (now := time.monotonic()) > self._read_at + self.SECONDS:
-            loss = trainer.callback_metrics.get("train/loss_step")
-            self._loss, self._read_at = {} if loss is None else {"train/loss": float(loss)}, now
-        figures = super().get_metrics(trainer, pl_module)
-        return self._loss | {name: value for name, value in figures.items() if name != "v_num"}
 
 
 def check(config: Config) -> None:
@@ -103,7 +89,9 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     _quiet()
     task, data = task_class(config).prepare(config, cache_folder())
     if checkpoint is not None:  # Lightning reads the weights only after features of frozen layers are stored
-        stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        stored = read_resume_file(checkpoint)
+        check_same_data(stored, data.fingerprint(), folder)
+        _check_batch_size(task, load(folder / "config.yaml").training.batch_size)
         task.load_state_dict(stored["state_dict"])
     elif config.training.init_from is not None:
         _init_from(task, Path(config.training.init_from).expanduser())
@@ -123,6 +111,13 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     return Trained(keep_best.folder, None, time.monotonic() - started, keep_best.best)
 
 
+def _check_batch_size(task: Task[Any], before: int) -> None:
+    now = task.config.training.batch_size
+    if task.keeps_batch_size and now != before:
+        name = task.config.task["name"]
+        raise UserError(f"The task {name} is resumed with its batch size: {before}, not {now}.")
+
+
 def _init_from(task: Task[Any], folder: Path) -> None:
     copied = init_from(task.model, folder)
     print(
@@ -134,14 +129,15 @@ def _init_from(task: Task[Any], folder: Path) -> None:
 
 def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: TrainingData[Any]) -> pl.Trainer:
     monitor = config.training.monitor
-    callbacks: list[pl.Callback] = [keep_best, StopOnRequest(folder, keep_best)]
+    by_time = SaveByTime(folder, config.training.save_every_minutes)
+    callbacks: list[pl.Callback] = [keep_best, by_time, StopOnRequest(folder, keep_best)]
     if config.training.patience is not None:
         patience, mode = config.training.patience, better_mode(monitor)
         callbacks.append(EarlyStopping(monitor, patience=patience, mode=mode, check_on_train_epoch_end=False))
     if "wandb" in config.logger and isinstance(data, CaptionData):
         callbacks.append(SampleTable(_samples(data)))
     if config.trainer.get("enable_progress_bar", True):
-        callbacks.append(ProgressBar())
+        callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
     resume_file = Path(RESUME_FILE).stem
     callbacks.append(
         ModelCheckpoint(
@@ -188,6 +184,8 @@ def _quiet() -> None:
         "in eval mode",  # as a frozen encoder is
         "returned `None`",  # a batch of which no image could be read
         "smaller than the logging interval",  # an epoch of a few batches
+        "dataloader is not resumable",  # it is: its position is the data module's
+        "dirpath has changed",  # a run whose folder was moved
         "across ranks is zero",  # a text of which nothing is kept back
     ):
         warnings.filterwarnings("ignore", message=f".*{text}.*")

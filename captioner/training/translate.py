@@ -29,6 +29,8 @@ class TranslateTask(SentenceTask[TranslationModel]):
             greedy.
     """
 
+    keeps_batch_size = True
+
     def __init__(self, model: TranslationModel, validation_search: dict[str, Any] | None = None) -> None:
         search = validation_search or override_search(model.config.search, {"name": "greedy"})
         super().__init__(model, SEARCHES.build(search, vocabulary=model.symbols))

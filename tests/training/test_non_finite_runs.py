@@ -1,5 +1,7 @@
 """Losses and weights that are not finite: what stops, what is left; the check makes no GPU wait."""
 
+import sys
+
 import pytest
 import torch
 from conftest import TEXT
@@ -12,6 +14,7 @@ from captioner.models.folder import load_model
 from captioner.training import train as training
 from captioner.training.callbacks import StopOnRequest
 from captioner.training.char_lm import CharLMTask
+from captioner.training.progress import ProgressBar
 
 
 def spoil(monkeypatch, epoch, batch_number):
@@ -106,7 +109,8 @@ def test_updates_read_no_number_but_what_the_bar_shows(tiny_text, tmp_path, monk
         counts.append(reads.count)
     assert counts[0] == counts[1]
     tiny_text.trainer["enable_progress_bar"] = True
-    monkeypatch.setattr(training.ProgressBar, "SECONDS", 1000)
+    monkeypatch.setattr(ProgressBar, "SECONDS", 1000)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     with Reads() as reads:
         training.train(tiny_text, tmp_path / "run")
     assert reads.count == counts[0] + 1

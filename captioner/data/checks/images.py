@@ -9,6 +9,7 @@ from captioner.data.checks.report import listed
 from captioner.data.images import ImageSourceOfSplit
 from captioner.image_reader import read_batches
 from captioner.images import ImageSource
+from captioner.progress import progress_bar
 
 BATCH_SIZE = 64
 
@@ -89,11 +90,9 @@ def _counts(images: list[CheckedImage]) -> ImageCounts:
 def _checked(
     source: ImageSourceOfSplit, split: str, paths: list[str], progress: bool
 ) -> Iterator[CheckedImage]:
-    from tqdm import tqdm
-
     # The source is part of the key: its bytes are hashed, too.
     keyed = (((path, image), image) for path in paths for image in [source.image(split, path)])
-    with tqdm(total=len(paths), desc=f"pictures of {split}", disable=not progress) as bar:
+    with progress_bar(total=len(paths), desc=f"pictures of {split}", disable=not progress) as bar:
         for batch in read_batches(keyed, lambda key, _: _digest(key[1]), BATCH_SIZE):
             for (path, image), digest, problem in batch:
                 yield _entry(path, image, digest, problem)

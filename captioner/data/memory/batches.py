@@ -53,6 +53,10 @@ class MemoryData(TrainingData[MemoryBatch]):
         items = MemoryItems(self.problem, split, self.seed)
         return self.make_loader(items, self.training, self.seed, shuffle=split == "train")
 
+    def fingerprint(self) -> str:
+        """See `TrainingData`; sequences are drawn as the config says."""
+        return ""
+
     def training_loader(self) -> ResumableLoader[MemoryBatch]:
         """Return batches of new sequences."""
         return self.loader("train")

@@ -33,6 +33,10 @@ class TextData(TrainingData[TextBatch]):
         streams: list[Stream] = divide(self.cut.parts[split], num_streams, whole=not train)
         return Chunks(self.numbers, streams, self.source.chunk_length, whole=not train)
 
+    def fingerprint(self) -> str:
+        """See `TrainingData`."""
+        return str(self.about["sha256"])
+
     def training_loader(self) -> ResumableLoader[TextBatch]:
         """Return the loader of training: chunks in their order."""
         return self._loader("train", resumes=True)

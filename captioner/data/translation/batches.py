@@ -11,7 +11,7 @@ from captioner.config import TrainingConfig
 from captioner.data.loader import ResumableLoader, SampleIndex
 from captioner.data.module import TrainingData
 from captioner.data.padding import pad
-from captioner.data.splits import rows_of
+from captioner.data.splits import fingerprint_of, rows_of
 from captioner.data.translation.symbols import Symbols, Unit
 from captioner.vocabulary import BOS, EOS
 
@@ -77,6 +77,10 @@ class PairData(TrainingData[PairBatch]):
         """
         self.training, self.seed = training, seed
         self.train, self.val = (PairItems(rows_of(self.tables, name), symbols) for name in ("train", "val"))
+
+    def fingerprint(self) -> str:
+        """See `TrainingData`."""
+        return fingerprint_of(self.tables)
 
     def training_loader(self) -> ResumableLoader[PairBatch]:
         """Return training batches, in a new order every epoch."""
