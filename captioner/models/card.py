@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, FiniteFloat, TypeAdapter, ValidationError
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from captioner.data.files import read_json
 from captioner.errors import UserError
@@ -15,33 +14,35 @@ SHOWN = ("cider_d", "bleu4", "accuracy", "exact", "bits_per_character", "loss")
 """Figures of validation by which a model is summed up: the first that it has."""
 
 
-class EncoderPackage(TypedDict):
+class EncoderPackage(BaseModel):
     """The package that has the encoder's weights: its name, and the hash of its file."""
+
+    model_config = ConfigDict(strict=True)
 
     name: str
     sha256: str
 
 
-class CardFields(TypedDict, total=False):
-    """The fields of a card that are read again; it may have others.
+class CardFields(BaseModel):
+    """The fields of a card that are read again, for their types; it may have others.
 
     `sha256` has the hash of every other file of the folder: weights, words and config belong together.
     """
 
-    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    model_config = ConfigDict(strict=True, extra="allow")
 
-    sha256: dict[str, str]
-    preprocessing: dict[str, Any]
-    answers: list[str]
-    text: dict[str, int | str]
-    encoder_package: EncoderPackage
-    confidence: dict[str, FiniteFloat]
-    data: dict[str, Any]
-    epoch: int
-    validation: dict[str, float]
-    summary: str
-    about: dict[str, str]
-    versions: dict[str, str]
+    sha256: dict[str, str] = {}
+    preprocessing: dict[str, Any] = {}
+    answers: list[str] = []
+    text: dict[str, int | str] = {}
+    encoder_package: EncoderPackage | None = None
+    confidence: dict[str, FiniteFloat] = {}
+    data: dict[str, Any] = {}
+    epoch: int = 0
+    validation: dict[str, float] = {}
+    summary: str = ""
+    about: dict[str, str] = {}
+    versions: dict[str, str] = {}
 
 
 class Card(dict[str, Any]):
@@ -81,7 +82,7 @@ def read_card_file(file: Path) -> Card:
             "train the model again."
         )
     try:
-        TypeAdapter(CardFields).validate_python(fields, strict=True)
+        CardFields.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
