@@ -1,6 +1,8 @@
 # make demo: train the captioner on pictures it draws itself, evaluate it, look inside; then caption the example
 # photographs with the model that comes with the package.   make test: the tests.
 # make lint: ruff, pydoclint and mypy.   make test-processors: the tests that depend on the processor, on each kind.
+# make fuzz: the property-based tests with new inputs, for FUZZ_MINUTES.   make test-oldest: the tests with the oldest
+# packages that pyproject.toml allows, in an environment of its own.
 # make bench: each claim of speed, measured beside what it is compared with.
 NEWER = python3.11 python3.12 python3.13 python3.14 python3 python
 IS_NEW = -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
@@ -12,7 +14,9 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 # Folders whose results pass through kernels that differ from processor to processor.
 NUMERIC := tests/cells tests/decoders tests/heads tests/search tests/encoders tests/insight tests/test_attention.py
 
-.PHONY: demo test test-processors lint bench clean
+FUZZ_MINUTES ?= 20
+
+.PHONY: demo test test-processors test-oldest fuzz lint bench clean
 
 demo: .venv/installed
 	@started=$$(date +%s); set -ex; \
@@ -32,6 +36,18 @@ test-processors: .venv/installed
 	if grep -qs avx512f /proc/cpuinfo; then ATEN_CPU_CAPABILITY=avx512 $(PYTEST) $(NUMERIC); fi
 	MKL_CBWR=COMPATIBLE $(PYTEST) $(NUMERIC)
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(NUMERIC)
+
+# Old packages warn of what newer ones beside them have changed, so warnings are no errors here.
+test-oldest: .venv/installed
+	$(BIN)/python -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct \
+		--editable '.[dev]'
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n auto --dist loadfile -W default
+
+fuzz: .venv/installed
+	@end=$$(( $$(date +%s) + 60 * $(FUZZ_MINUTES) )); set -e; \
+	while [ $$(date +%s) -lt $$end ]; do $(PYTEST) -q tests/fuzz --hypothesis-profile=long; done
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -55,4 +71,4 @@ bench: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache dist build
+	rm -rf .venv .venv-oldest .mypy_cache .ruff_cache dist build

@@ -151,7 +151,7 @@ class StoreBuilding:
         for number, file in enumerate(self.images):
             Image.linear_gradient("L").rotate(6 * number).convert("RGB").save(file)
         torch.manual_seed(0)
-        self.encoder = VGG(depth=11, layer="conv5_2", width=0.1, image_size=64).eval()
+        self.encoder = VGG(depth=11, layer="conv5_2", weights=None, width=0.1, image_size=64).eval()
 
     def start(self, folder: Path) -> None:
         """Compute the features that the store lacks."""

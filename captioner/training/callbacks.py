@@ -118,7 +118,7 @@ class SaveByTime(pl.Callback):
         return self._last is None or time.monotonic() - self._last >= 60 * self.minutes
 
     def _save(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(self.folder / RESUME_FILE)
+        trainer.save_checkpoint(self.folder / RESUME_FILE, weights_only=False)
         self._last, self._saved_update = time.monotonic(), trainer.global_step
 
 
@@ -195,7 +195,7 @@ class StopOnRequest(pl.Callback):
             self._leave(trainer, pl_module)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(self.folder / RESUME_FILE)
+        trainer.save_checkpoint(self.folder / RESUME_FILE, weights_only=False)
         self.saved = True
 
     def _leave(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

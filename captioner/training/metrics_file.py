@@ -9,6 +9,9 @@ from typing import Any, TextIO
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from captioner.data.files import read_text
+from captioner.errors import UserError
+
 
 class MetricsFile(Logger):
     """A Lightning logger that continues the file it finds.
@@ -18,6 +21,9 @@ class MetricsFile(Logger):
 
     Args:
         file: where to write.
+
+    Raises:
+        UserError: there is a file that is damaged.
     """
 
     def __init__(self, file: Path) -> None:
@@ -28,9 +34,7 @@ class MetricsFile(Logger):
         self._columns: list[str] = []  # of the file as it was written last
         self._settled = self._end = 0  # rows that will not change, and where their lines end
         if file.exists():
-            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-            whole = [line for line in lines if line.endswith("\n")]
-            self.rows = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(whole)]
+            self.rows = _read(file)
 
     @property
     def name(self) -> str:
@@ -89,3 +93,17 @@ class MetricsFile(Logger):
     def finalize(self, status: str) -> None:
         """Write the last rows."""
         self.save()
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    """Read the rows of a file, whose last line may be cut off."""
+    lines = read_text(file, newline="").splitlines(keepends=True)
+    try:
+        read = list(csv.DictReader(line for line in lines if line.endswith("\n")))
+        rows = [{key: value for key, value in row.items() if value != ""} for row in read]
+        steps = [int(row["step"]) for row in rows]
+    except (csv.Error, KeyError, TypeError, ValueError):
+        steps = [-1]
+    if min(steps, default=0) < 0 or any(None in row for row in rows):
+        raise UserError(f"{file} is damaged: move it away, and the run begins a new one.")
+    return rows

@@ -9,6 +9,7 @@ from pathlib import Path
 import profiles  # noqa: F401
 import pytest
 import yaml
+from damage import byte_damage, damaged_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,20 +83,6 @@ def _parts(value):
         yield from _parts(value[key])
 
 
-def cut(raw: bytes, place: int, kind: str, flipped: int) -> bytes:
-    """A file's bytes, cut off or with other bits."""
-    where = place % max(1, len(raw))
-    if kind == "cut":
-        return raw[:where]
-    if kind == "empty":
-        return b""
-    if kind == "deep":
-        return b"[" * 100_000
-    if kind == "digits":
-        return b"9" * 5_000
-    return raw[:where] + bytes([raw[where] ^ flipped]) + raw[where + 1 :] if raw else b"\xff"
-
-
 def use(folder: Path) -> None:
     """Read all that is read of a model folder; a sentence may answer."""
     for read in (trained_task, lambda folder: card_text(read_card(folder)), _load):
@@ -126,14 +113,13 @@ def fresh(folders, task: str) -> Path:
 tasks = st.sampled_from(["caption", "vqa", "char_lm"])
 
 
-@given(tasks, st.sampled_from([CARD, CONFIG, WORDS, WEIGHTS]), st.integers(0, 10**6),
-       st.sampled_from(["flip", "cut", "empty", "deep", "digits"]), st.integers(1, 255))  # fmt: skip
-def test_bytes(folders, task, name, place, kind, flipped):
+@given(tasks, st.sampled_from([CARD, CONFIG, WORDS, WEIGHTS]), byte_damage)
+def test_bytes(folders, task, name, damage):
     """Of the other files than the card any change is found, since the card has their hashes."""
     folder = fresh(folders, task)
     file = folder / name
     before = file.read_bytes()
-    file.write_bytes(cut(before, place, kind, flipped))
+    file.write_bytes(damaged_bytes(before, damage))
     use(folder)
     if name != CARD and file.read_bytes() != before:
         with pytest.raises(UserError):
