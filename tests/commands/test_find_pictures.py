@@ -47,8 +47,8 @@ def test_pictures_that_a_package_would_read_are_left_out_with_its_command(tmp_pa
         (tmp_path / name).touch()
     assert find_pictures([str(tmp_path)]) == [tmp_path / "d.png"]
     assert capsys.readouterr().err == (
-        f"left out: 3 pictures in formats that are not read: {tmp_path}/a.HEIC; AVIF is read after pip install "
-        "-U pillow; HEIC is read after pip install 'captioner[heic]'\n"
+        f"left out: 3 pictures in formats that are not read: {tmp_path}/a.HEIC; AVIF is read after pip "
+        "install -U pillow; HEIC is read after pip install 'captioner[heic]'\n"
     )
 
 

@@ -136,7 +136,7 @@ def test_a_wrong_jsonl_is_said(tmp_path: Path, text: str, message: str) -> None:
 def test_lines_that_cannot_be_used_are_named_counted_and_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wrong = ['b,"x"y,train', "b,one,two,x,train", "a,late,test", "b,c,tran", ",c,train", ",,", "b,c"]
+    wrong = ['b,"x"y,train', "b,one,two,x,y,train", "a,late,test", "b,c,tran", ",c,train", ",,", "b,c"]
     lines = ["image,caption,split,,id", "a,one,train,,1", *(f"{line},," for line in wrong), "d,two,val,,"]
     tables = read(write(tmp_path, "\n".join(lines)))
     assert {split: [row["captions"] for row in rows] for split, rows in tables.items()} == {
@@ -146,7 +146,7 @@ def test_lines_that_cannot_be_used_are_named_counted_and_left_out(
     assert said[0].endswith("captions.csv: 7 lines are left out, the first of them:")
     assert said[1:6] == [
         "  line 3: it is not CSV: ',' expected after '\"'.",
-        '  line 4: it has 7 values instead of 5; a text with a comma is written in quotes: "One, two".',
+        '  line 4: it has 8 values instead of 5; a text with a comma is written in quotes: "One, two".',
         "  line 5: a has split test, but train on an earlier line",
         "  line 6: the split is 'tran'. Did you mean train? There are: dev, test, train, val, validation.",
         "  line 7 names no image.",
