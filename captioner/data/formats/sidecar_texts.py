@@ -10,18 +10,18 @@ from captioner.image_formats import SUFFIXES
 
 
 def read_sidecar_texts(folder: Path) -> list[ListedImage]:
-    """Read a caption from each line of the texts beside the images of a folder and its subfolders.
+    """Read a caption from each line of the texts beside the images of a folder and of those in it.
 
     Args:
         folder: the folder.
 
     Returns:
-        The images, sorted by name; without captions where there is no text. None if there is no text at all.
+        The images, sorted by name; without captions where there is no text. Nothing if there is no text at all.
 
     Raises:
         UserError: no text can be read; a single one that cannot be is named, counted and left out.
     """
-    files = sorted(folder.rglob("*"))
+    files = sorted([*folder.glob("*"), *folder.glob("*/*")])
     texts = {file.with_suffix(""): file for file in files if file.suffix.lower() == ".txt"}
     images = [file for file in files if file.suffix.lower() in SUFFIXES]
     if not any(image.with_suffix("") in texts for image in images):

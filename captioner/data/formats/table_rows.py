@@ -66,9 +66,7 @@ def _csv_rows(file: Path, needed: Collection[str]) -> Iterator[NumberedRow]:
         if column not in header:
             there = [name for name in header if name]
             raise UserError(f"{file}: the column {column!r} is missing. {nearest(column, there)}")
-    # Kaggle's copy of Flickr30k is parted by | and has single quotation marks in its captions.
-    quotes = None if separator == "|" else '"'
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quotechar=quotes, strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     next(rows)
     while True:
         try:
