@@ -16,7 +16,7 @@ def read_sidecar_texts(folder: Path) -> list[ListedImage]:
         folder: the folder.
 
     Returns:
-        The images, sorted by name; without captions where there is no text. Nothing if there is no text at all.
+        The images by name; without captions where there is no text, and nothing if there is no text at all.
 
     Raises:
         UserError: no text can be read; a single one that cannot be is named, counted and left out.
