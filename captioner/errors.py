@@ -4,6 +4,7 @@ import difflib
 import inspect
 import json
 import re
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,8 @@ LONGEST_QUOTATION = 80  # characters of what the user gave that a message repeat
 _MORE = f"{{{LONGEST_QUOTATION + 1},}}"
 _QUOTED = (rf"(?<!\w)'[^']{_MORE}'(?!\w)", rf'"[^"]{_MORE}"', r"\S{400,}")
 _QUOTATION = re.compile("|".join(_QUOTED))
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 3, 6, 6, 60
 
 
 class UserError(Exception):
@@ -41,6 +44,15 @@ def printable(text: str) -> str:
 def _shortened(quotation: str) -> str:
     half = LONGEST_QUOTATION // 2
     return f"{quotation[:half]} ... {quotation[-half:]}"
+
+
+def quotation(value: Any) -> str:
+    """Return a value from data as a message quotes it, however long or deep it is.
+
+    >>> quotation({"a": [[[[5]]]], "b": "red"})
+    "{'a': [[[...]]], 'b': 'red'}"
+    """
+    return f"{_SHORT.repr(value):.{LONGEST_QUOTATION}}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -18,14 +18,12 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from captioner.errors import UserError, check_type, nearest
+from captioner.image_formats import FORMATS, first_bytes, missing_package, register_formats
 from captioner.pillow import from_array, quiet_pillow, to_rgb, upright
 
 ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 """A file, a file's bytes, a PIL image, or an array of pixels: (H, W) grey, (H, W, 3) or (H, W, 4) RGB(A)."""
 
-# Named, since Pillow's full list includes formats that start other programs (EPS starts Ghostscript).
-# The MPO of many phones is a JPEG.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000")
 MAX_PIXELS = 178_956_970  # half a gigabyte of RGB, where Pillow's own refusal lies
 MAX_SIDE = 65_535  # pixels; a longer side makes rows or columns that cost gigabytes for a few pixels
 MAX_ASPECT = 32  # beyond this an image resized by its shorter side would fill the memory
@@ -33,6 +31,7 @@ MAX_ASPECT = 32  # beyond this an image resized by its shorter side would fill t
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+register_formats()
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -84,6 +83,8 @@ def image_name(source: ImageSource) -> str:
 def picture_size(source: ImageSource) -> tuple[int, int]:
     """Return width and height of the upright image, from the header of an image that can be read."""
     with quiet_pillow(), _open(source) as picture:
+        if picture.format == "TIFF":  # Pillow turns it, and gives the upright size before it is loaded
+            return picture.size
         return upright(picture, Image.new("1", picture.size)).size
 
 
@@ -96,7 +97,7 @@ def _open(source: ImageSource) -> AbstractContextManager[Image.Image]:
         case bytes():
             return Image.open(BytesIO(source), formats=FORMATS)
     path = Path(source)
-    if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait for its writer
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
         raise OSError("it is no regular file")
     return Image.open(source, formats=FORMATS)
 
@@ -108,8 +109,10 @@ def _reason(source: ImageSource, error: Exception) -> str:
         case Image.DecompressionBombError():
             return f"it has more than {MAX_PIXELS / 1e6:.0f} million pixels"
         case UnidentifiedImageError():
-            size = len(source) if isinstance(source, bytes) else Path(str(source)).stat().st_size
-            return f"it is not one of {', '.join(FORMATS)}" if size else "it is empty"
+            start = first_bytes(source if isinstance(source, bytes) else Path(str(source)))
+            return (
+                missing_package(start) or f"it is not one of {', '.join(FORMATS)}" if start else "it is empty"
+            )
         case OSError(strerror=str(reason)):
             return reason[:1].lower() + reason[1:]
     return str(error).strip().rstrip(".") or type(error).__name__

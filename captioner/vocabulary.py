@@ -31,7 +31,8 @@ class Vocabulary:
         if tuple(words[: len(SPECIAL)]) != SPECIAL or len(set(words)) != len(words):
             raise UserError(f"A vocabulary holds different words and starts with {', '.join(SPECIAL)}.")
         self.words = list(words)
-        self._numbers = {word: number for number, word in enumerate(self.words)}
+        # Without the special ones: a text that spells one out neither ends nor pads anything.
+        self._numbers = {word: number for number, word in enumerate(self.words) if number > UNK}
 
     def __len__(self) -> int:
         return len(self.words)
@@ -49,19 +50,29 @@ class Vocabulary:
 
         Returns:
             The vocabulary.
+
+        Raises:
+            UserError: there are words, but none as often as `min_count`.
         """
         counts = Counter(word for text in texts for word in text)
         for special in SPECIAL:
             counts.pop(special, None)
         frequent = sorted((w for w, n in counts.items() if n >= min_count), key=lambda w: (-counts[w], w))
+        if counts and not frequent:
+            word, count = counts.most_common(1)[0]
+            raise UserError(
+                f"vocabulary.min_count={min_count} leaves no word: the most frequent, {word!r}, is there "
+                f"{count:,} times."
+            )
         return cls([*SPECIAL, *frequent[:max_size]])
 
     def extended(self, other: "Vocabulary") -> "Vocabulary":
         """Return a vocabulary of these words, with those of another one that are new behind them."""
-        return Vocabulary([*self.words, *(word for word in other.words if word not in self._numbers)])
+        known = {*SPECIAL, *self._numbers}
+        return Vocabulary([*self.words, *(word for word in other.words if word not in known)])
 
     def encode(self, words: Iterable[str]) -> list[int]:
-        """Return the numbers of the words; an unknown word is `<unk>`."""
+        """Return the numbers of the words; an unknown word, or one spelt as a special one, is `<unk>`."""
         return [self._numbers.get(word, UNK) for word in words]
 
     def spell(self, word: str) -> list[int]:

@@ -14,8 +14,9 @@ import torch
 from PIL import Image, ImageOps
 from torchvision.models import VGG11_Weights, VGG16_Weights
 
+from captioner import image_formats
 from captioner.errors import UserError
-from captioner.images import MAX_PIXELS, Preprocessing, UnreadableImage, load_image
+from captioner.images import MAX_PIXELS, Preprocessing, UnreadableImage, load_image, picture_size
 
 WIDTH, HEIGHT = 37, 23
 RANDOM = np.random.default_rng(0)
@@ -55,7 +56,10 @@ def test_a_lossless_file_comes_back_as_it_was(kind, tmp_path):
         assert np.array_equal(np.asarray(loaded), PIXELS)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "JPEG2000", "MPO"])
+OF_PHONES = [kind for kind in ("AVIF", "HEIF") if kind in image_formats.FORMATS]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "JPEG2000", "MPO", *OF_PHONES])
 def test_a_lossy_file_is_near_what_it_was(kind):
     loaded = np.asarray(load_image(encoded(SMOOTH, kind)), dtype=float)
     assert abs(loaded - np.asarray(SMOOTH, dtype=float)).mean() < 4
@@ -67,7 +71,7 @@ def test_a_gif_gives_its_first_frame():
     assert loaded.getcolors() == [(WIDTH * HEIGHT, (255, 0, 0))]
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG", "WEBP", *OF_PHONES])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_that_of_pillow(kind, orientation):
     exif = Image.Exif()
@@ -75,7 +79,28 @@ def test_exif_orientation_is_that_of_pillow(kind, orientation):
     file = encoded(SMOOTH, kind, exif=exif)
     expected = ImageOps.exif_transpose(Image.open(io.BytesIO(file))).convert("RGB")
     assert np.array_equal(np.asarray(load_image(file)), np.asarray(expected))
-    assert expected.size == ((HEIGHT, WIDTH) if orientation > 4 else (WIDTH, HEIGHT))
+    is_turned = orientation > 4 and kind != "HEIF"  # which pillow-heif saves without the tag
+    assert expected.size == ((HEIGHT, WIDTH) if is_turned else (WIDTH, HEIGHT))
+    assert picture_size(file) == expected.size
+
+
+@pytest.mark.parametrize(
+    ("ending", "brand", "sentence"),
+    [
+        (".heic", b"heic", r"HEIC is read after pip install 'captioner\[heic\]'\.$"),
+        (".avif", b"avif", r"AVIF is read after pip install -U pillow\.$"),
+    ],
+)
+def test_a_format_that_a_package_would_read_is_refused_with_its_command(
+    monkeypatch, tmp_path, ending, brand, sentence
+):
+    monkeypatch.setattr("captioner.images.FORMATS", ("PNG",))
+    monkeypatch.setattr(image_formats, "NOT_READ", {ending})
+    content = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1" + bytes(99)
+    (tmp_path / "a.jpg").write_bytes(content)
+    for source in (content, tmp_path / "a.jpg"):
+        with pytest.raises(UnreadableImage, match=sentence):
+            load_image(source)
 
 
 def test_broken_exif_leaves_the_pixels_alone():

@@ -11,7 +11,7 @@ LAYERS = [
     {"errors", "registry", "config", "paths"},
     {"cells", "attention", "attention_kernels", "attention_mode", "attention_selection"}
     | {"vocabulary", "images", "image_reader", "tree", "device"}
-    | {"pillow", "scenes", "pairs", "regions"},
+    | {"image_formats", "pillow", "scenes", "pairs", "regions"},
     {"decoders", "encoders", "heads"},
     {"metrics"},
     {"data", "search"},

@@ -2,7 +2,10 @@
 
 import argparse
 import ast
+import codecs
 import importlib
+import io
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -33,6 +36,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> None:
     """Run a verb; a mistake of the user's ends with one sentence and exit status 2."""
+    _escape_output()
     words = list(sys.argv[1:] if arguments is None else arguments)
     prog = f"captioner {verb}" if verb is None else f"scripts/{verb}.py"
     try:
@@ -60,6 +64,20 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
             raise
         print(f"{prog}: {printable(f'{problem.filename}: {problem.strerror}.')}", file=sys.stderr)
         sys.exit(2)
+
+
+def _escape_output() -> None:
+    """Escape characters that the terminal's encoding lacks, and bytes of file names that are not UTF-8."""
+    codecs.register_error("escape", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="escape")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Return characters as JSON writes them: what is printed as JSON remains JSON."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _verb(words: list[str]) -> tuple[str, list[str]]:

@@ -113,15 +113,15 @@ def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "l
 
 
 def _pairs(file: Path, choices: Sequence[str]) -> "list[ImageQuestion]":
-    from captioner.data.formats.image_list import Columns, read_list, texts_of
+    from captioner.data.formats.image_list import Columns, read_list
     from captioner.inference.vqa import ImageQuestion
 
     found = []
     for line in read_list(file, Columns(("question",), optional=("choices",))):
-        own = texts_of(file, line, "choices") if "choices" in line.values else choices
-        questions = texts_of(file, line, "question")
+        own = line.texts.get("choices", choices)
         found += [
-            ImageQuestion(line.image, file.parent / line.image, question, own) for question in questions
+            ImageQuestion(line.image, file.parent / line.image, question, own)
+            for question in line.texts["question"]
         ]
     if not found:
         raise UserError(f"{file} is empty: there is nothing to ask.")

@@ -23,6 +23,7 @@ from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
+from captioner.image_formats import HOW_TO_READ, NOT_READ, SUFFIXES
 from captioner.paths import model_folder
 
 if TYPE_CHECKING:
@@ -31,13 +32,6 @@ if TYPE_CHECKING:
     from captioner.inference.caption_results import Captioned
 
 PHOTOS = "photos"
-SUFFIXES = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k"),
-}
-"""Of files that a folder is searched for."""
-NOT_READ = {".heic", ".heif", ".avif", ".svg", ".raw", ".dng", ".cr2", ".nef", ".arw", ".psd", ".eps", ".jxl"}
-"""Of pictures in formats that are not read: those of a folder are counted."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,10 +126,11 @@ def find_pictures(wanted: list[str]) -> list[Path]:
             files = [file for file in sorted(path.rglob("*")) if not file.is_dir()]
             found += [file for file in files if file.suffix.lower() in SUFFIXES]
             if other := [file for file in files if file.suffix.lower() in NOT_READ]:
-                print(
-                    f"left out: {len(other)} pictures in formats that are not read: {other[0]}",
-                    file=sys.stderr,
-                )
+                how = {
+                    HOW_TO_READ[file.suffix.lower()] for file in other if file.suffix.lower() in HOW_TO_READ
+                }
+                text = f"left out: {len(other)} pictures in formats that are not read: {other[0]}"
+                print("; ".join([text, *sorted(how)]), file=sys.stderr)
         elif path.exists() or not glob.has_magic(name):
             found.append(path)
         else:

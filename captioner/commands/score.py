@@ -10,6 +10,7 @@ CANDIDATES holds one caption for each image, REFERENCES one or more, in any of t
   .jsonl   the same objects, one a line; also what caption.py --json prints
   .csv     columns image_id (or image, file_name) and caption; references in several lines, or in several
            columns caption_1, caption_2, ...
+  .tsv     the same with tabs
   others   text, a caption a line; references in columns between tabs, or in several files.
            Lines NAME#0<tab>caption, as in Flickr8k.token.txt, name their images
 
@@ -19,7 +20,8 @@ another captioner of the same images, the interval of the difference by paired b
 randomization, two-sided. Writes results.json and per_image.csv.
 
 Captions are tokenized in Python as coco-caption's Java tokenizer does it. Where that is not certain, the
-caption goes to Java if it is installed; results.json counts them and says what ran.
+caption goes to Java if it is installed; results.json counts them and says what ran. Text without spaces
+between words is segmented first, or scored by --tokenizer characters.
 
 Answers to questions are scored by score_answers.py.
 
@@ -56,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokenizer",
         default="auto",
         metavar="NAME",
-        help="python; java; auto: java for what python is not sure of, if installed (default)",
+        help="python; java; auto: java for what python is not sure of, if installed (default); characters",
     )
     add(
         "--training",
@@ -105,6 +107,8 @@ def run(arguments: argparse.Namespace) -> None:
     if request.other:
         print(f"\n{_comparison_table(scored, candidates, request.other)}")
     print(f"\nCIDEr-D idf     {scored.scores.cider_idf}\ntokenizer       {_tokenizer(scored)}")
+    for remark in scored.remarks:
+        print(f"note            {remark}")
     print(f"results         {folder / 'results.json'}\nby image        {folder / 'per_image.csv'}")
 
 

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Score the files, write the results and print them."""
-    if arguments.results.suffix != ".json":
+    if arguments.results.suffix.lower() != ".json":
         _run_sets(arguments)
         return
     from captioner.evaluation.answer_files import results_of, score_answers, write_results

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,58 +49,32 @@ def read_json(path: Path, advice: str = "") -> Any:
     Raises:
         UserError: as `read_text`, or the text is not JSON (a download that broke off, for instance).
     """
-    text = read_text(path, advice)
+    return parse_json(read_text(path, advice), f"{path}", " Is it complete?")
+
+
+def parse_json(text: str, where: str, advice: str = "") -> Any:
+    """Parse JSON.
+
+    Args:
+        text: the text.
+        where: its file, or a line of it, for the message.
+        advice: a sentence to end the message with.
+
+    Returns:
+        The value.
+
+    Raises:
+        UserError: it is not JSON, or its brackets or its digits are too many to be read.
+    """
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(
-            f"{path} is not JSON: {error.msg} (line {error.lineno}, column {error.colno}); is it complete?"
-        ) from None
-
-
-def read_records(file: Path, parts: Mapping[str, Mapping[str, type]], what: str, advice: str = "") -> Any:
-    """Read a JSON object that holds lists of objects, and check these.
-
-    Args:
-        file: the file.
-        parts: for each list, by its key, the keys and types of its objects.
-        what: the name of the format in a sentence, such as `a COCO caption file`.
-        advice: a sentence for a missing file: where to get it.
-
-    Returns:
-        The JSON object.
-
-    Raises:
-        UserError: as `read_json`, or the file is not of this form; the first wrong record is named.
-    """
-    content = read_json(file, advice)
-    if not isinstance(content, dict):
-        raise UserError(f"{file} is not {what}: it holds a {type(content).__name__}, not an object.")
-    for part, keys in parts.items():
-        check_records(f"{file} is not {what}", part, content.get(part), keys)
-    return content
-
-
-def check_records(problem: str, part: str, records: Any, keys: Mapping[str, type]) -> None:
-    """Refuse a value that is not a list of objects with certain keys.
-
-    Args:
-        problem: the beginning of the message.
-        part: the name of the list in the message.
-        records: the value.
-        keys: the type of each key that every object must have.
-
-    Raises:
-        UserError: `problem`, and the first wrong record.
-    """
-    if not isinstance(records, list):
-        lack = f"it has no list {part!r}" if part else f"it holds a {type(records).__name__}, not a list"
-        raise UserError(f"{problem}: {lack}.")
-    for number, record in enumerate(records):
-        for key, kind in keys.items():
-            if not isinstance(record, dict) or not isinstance(record.get(key), kind):
-                where = f"{part}[{number}] needs {key!r} ({kind.__name__})"
-                raise UserError(f"{problem}: {where}: {record!r:.80}")
+        place = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
+        raise UserError(f"{where} is not JSON: {error.msg} ({place}).{advice}") from None
+    except RecursionError:
+        raise UserError(f"{where} cannot be read: its brackets are nested too deeply.") from None
+    except ValueError:  # Python's limit for the digits of an integer
+        raise UserError(f"{where} cannot be read: it has a number with thousands of digits.") from None
 
 
 def file_sha256(file: Path) -> str:

@@ -14,6 +14,7 @@ from captioner.device import best_device
 from captioner.encoders.base import Encoder
 from captioner.encoders.views import view_of
 from captioner.errors import UserError
+from captioner.images import UnreadableImage, load_image
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -154,12 +155,16 @@ class ImageData(TrainingData[Batch]):
 
         Returns:
             Rows and images; images read from disk are found to be unreadable only when they are read.
+
+        Raises:
+            UserError: not one image can be read.
         """
         if self.encoder is None:
             return rows, NoImages()
         training, paths = self.training, rows["path"][:]
         if training.views is None and (training.augment or not self.encoder.is_frozen):
             augment = train and training.augment
+            self._check_readable(split, paths)
             return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment, training.flip)
         # Imported here: only the features of frozen layers are stored.
         from captioner.encoders.store_builder import open_store
@@ -172,7 +177,22 @@ class ImageData(TrainingData[Batch]):
         ]
         store = open_store(self.encoder.frozen_part(), views, self.cache, device=best_device())
         readable = [i for i, path in enumerate(paths) if path in store]
+        if not readable:
+            self._check_readable(split, paths)
         return rows.select(readable), FromStore(store, len(numbers), training.flip)
+
+    def _check_readable(self, split: str, paths: Sequence[str]) -> None:
+        """Refuse a split of which no image can be read; the first one that can be is the last one tried."""
+        problem = UserError(f"The split {split} has no picture.")
+        for number, path in enumerate(dict.fromkeys(paths), start=1):
+            try:
+                load_image(self.source.image(split, path))
+            except UnreadableImage as reason:
+                if number == 1:
+                    problem = UserError(f"No picture of the split {split} can be read; the first: {reason}")
+            else:
+                return
+        raise problem
 
     def setup(self) -> None:
         """Make the samples of training and validation."""

@@ -94,6 +94,23 @@ def fingerprint_of(tables: "Mapping[str, Dataset]") -> str:
     return digest.hexdigest()
 
 
+def first_split(tables: Mapping[str, object]) -> str:
+    """Return the split that a check takes words from.
+
+    Args:
+        tables: the rows of every split.
+
+    Returns:
+        Train, or the first split where there is no train.
+
+    Raises:
+        UserError: there is no split.
+    """
+    if not tables:
+        raise UserError("The data set is empty: it has no split.")
+    return "train" if "train" in tables else next(iter(tables))
+
+
 def first_rows(rows: "Dataset", limit: int | None) -> "Dataset":
     """Return the first `limit` rows of a table, or all."""
     return rows.select(range(min(limit or len(rows), len(rows))))

@@ -2,11 +2,11 @@
 
 import contextlib
 import json
+import os
 import shutil
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from os import fsync
 from pathlib import Path
 
 import torch
@@ -115,7 +115,7 @@ def _build(
             for file, content in ((data, batch.rows), (index, json.dumps(line).encode() + b"\n")):
                 file.write(content)
                 file.flush()
-                fsync(file.fileno())
+                os.fsync(file.fileno())
             bar.update(len(batch.keys) + len(batch.unreadable))
 
 
@@ -123,8 +123,8 @@ def _stamp(source: ImageSource) -> str:
     """Return a mark that differs for a later file of the same name; empty for a file that is not there."""
     if isinstance(source, bytes):
         return f"{len(source)} bytes"
-    path = Path(str(source))
-    found = path.stat() if path.is_file() else None
+    path = str(source)
+    found = os.stat(path) if os.path.isfile(path) else None
     return f"{found.st_size} {found.st_mtime_ns}" if found else ""
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from captioner.data.formats.captions import read_candidates, read_references
 from captioner.errors import UserError
+from captioner.evaluation.score_remarks import remarks
 from captioner.metrics.base import default_metrics
 from captioner.metrics.diversity import diversity, novel_share, self_bleu
 from captioner.metrics.document_frequencies import DocumentFrequencies
@@ -31,7 +32,7 @@ class Request:
         references: one or several files.
         other: candidates of another captioner of the same images, to compare with.
         partial: leave out images that have references and no candidate; otherwise they are a mistake.
-        tokenizer: "auto", "python" or "java".
+        tokenizer: as for `tokenize_all`.
         training: captions trained on, for the share of candidates that are not among them.
         idf: stored document frequencies for CIDEr-D; None takes those of the references.
         extra_metrics: names of metrics to run besides those that are on by default.
@@ -60,6 +61,7 @@ class ScoredCaptions(NamedTuple):
         intervals: of the figures that have one.
         other_figures: those of the other captioner; empty without one.
         comparison: the candidates against the other captioner; empty without one.
+        remarks: sentences on what the scores do not say.
     """
 
     captions: Captions
@@ -69,6 +71,7 @@ class ScoredCaptions(NamedTuple):
     intervals: dict[str, Interval]
     other_figures: dict[str, float]
     comparison: dict[str, Comparison]
+    remarks: list[str]
 
 
 def score_files(request: Request) -> ScoredCaptions:
@@ -99,13 +102,15 @@ def score_files(request: Request) -> ScoredCaptions:
     scores = score_captions(captions, references, request.tokenizer, frequencies, metrics)
     variety = _variety(scores.tokens, request)
     figures = scores.as_dict() | {name: variety[name] for name in ("mean_length", "novel") if name in variety}
+    texts = [*captions.values(), *(text for image in captions for text in references[image])]
+    said = remarks(scores, texts, has_idf=frequencies is not None)
     between = intervals(scores.statistics, request.num_draws)
     if not request.other:
-        return ScoredCaptions(captions, scores, figures, variety, between, {}, {})
+        return ScoredCaptions(captions, scores, figures, variety, between, {}, {}, said)
     in_order = {image: others[image] for image in captions}
     other = score_captions(in_order, references, request.tokenizer, frequencies)
     comparison = compare(scores.statistics, other.statistics, request.num_draws)
-    return ScoredCaptions(captions, scores, figures, variety, between, other.as_dict(), comparison)
+    return ScoredCaptions(captions, scores, figures, variety, between, other.as_dict(), comparison, said)
 
 
 def _variety(tokens: list[list[str]], request: Request) -> dict[str, float]:
@@ -168,6 +173,7 @@ def results_of(request: Request, scored: ScoredCaptions) -> dict[str, Any]:
         "idf_file": str(request.idf) if request.idf else None,
         "tokenizer": scores.tokenizer,
         "unsure_captions": scores.num_unsure,
+        "remarks": scored.remarks,
         "scores": scored.figures,
         "variety": scored.variety,
         "intervals": {name: list(interval) for name, interval in scored.intervals.items()},

@@ -106,6 +106,29 @@ def test_a_broken_picture_among_others_is_left_out_and_named(home, capsys):
     assert "1 of 2 pictures could not be read" in said.err
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_names_that_the_output_cannot_show_are_escaped(home, tmp_path, encoding):
+    names = [b"caf\xe9.png", "\u732b\U0001f408.png".encode()]
+    try:
+        for name in names:
+            with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+                Image.new("RGB", (9, 9)).save(file, "PNG")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    said = {}
+    for options in ((), ("--json",)):
+        words = command("caption", tmp_path, "--model", home / "first/model", *options)
+        done = subprocess.run(words, env=environment, capture_output=True, timeout=120, check=True)
+        said[options] = done.stdout.decode(encoding)
+    escaped = "\u732b\U0001f408" if encoding == "utf-8" else "\\u732b\\ud83d\\udc08"
+    assert [line.partition(": ")[0] for line in said[()].splitlines()] == [
+        f"{tmp_path}/caf\\udce9.png", f"{tmp_path}/{escaped}.png"
+    ]  # fmt: skip
+    found = [json.loads(line)["image"] for line in said[("--json",)].splitlines()]
+    assert found == [os.fsdecode(os.path.join(os.fsencode(tmp_path), name)) for name in names]
+
+
 def test_data_check_reports_every_split(tiny_scenes, home, capsys):
     sizes = [change.removeprefix("data.") for change in TINY if change.startswith("data.")]
     said = called(capsys, "data", "check", "name=scenes", f"folder={tiny_scenes}", *sizes)

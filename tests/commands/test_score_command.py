@@ -154,6 +154,54 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(home, capsys, words):
     assert sorted(home.rglob("*")) == before
 
 
+def results_of(folder, capsys, *words):
+    """The content of results.json of files in a folder."""
+    paths = [str(folder / word) if "." in word else word for word in words]
+    main("score", [*paths, "--json", "--output", "scores"])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_endings_and_ids_as_people_write_them(home, shared_data, capsys):
+    folder = shared_data / "reported/scores"
+    expected = results_of(folder, capsys, "res.csv", "refs.csv")
+    assert (expected["images"], expected["remarks"]) == (3, [])
+    assert expected["scores"]["bleu4"] == pytest.approx(1)
+    for name in ("res.tsv", "RESULTS.JSON", "floatid.csv"):
+        assert results_of(folder, capsys, name, "refs.csv")["scores"] == expected["scores"]
+        assert results_of(folder, capsys, "res.csv", name)["scores"] == expected["scores"]
+    assert results_of(folder, capsys, "res.tsv", "refs.tsv")["scores"] == expected["scores"]
+    assert results_of(folder, capsys, "strid.json", "refs.json")["images"] == 3
+
+
+def test_zeros_are_explained(home, shared_data, capsys):
+    folder = shared_data / "reported/scores"
+    one = results_of(folder, capsys, "one_res.json", "one_ref.json")
+    assert (one["scores"]["cider_d"], one["scores"]["bleu4"]) == (0, pytest.approx(1))
+    assert ["document frequencies of one image are no frequencies" in line for line in one["remarks"]] == [
+        True
+    ]
+    (home / "scores").mkdir(exist_ok=True)
+    main("score", ["mine.json", "true.json", "--save-idf", "true.npz"])
+    assert "note " not in capsys.readouterr().out
+    given = results_of(folder, capsys, "one_res.json", "one_ref.json", "--idf", str(home / "true.npz"))
+    assert given["remarks"] == []
+    chinese = results_of(folder, capsys, "zh.json", "zh_ref.json")
+    assert chinese["scores"]["bleu1"] == pytest.approx(0)
+    assert ["5 of 5 captions have no spaces between words" in line for line in chinese["remarks"]] == [True]
+    characters = results_of(folder, capsys, "zh.json", "zh_ref.json", "--tokenizer", "characters")
+    assert characters["remarks"] == []
+    read = {name: json.loads((folder / name).read_text()) for name in ("zh.json", "zh_ref.json")}
+    spaced = {
+        name: [one | {"caption": " ".join(one["caption"])} for one in captions]
+        for name, captions in read.items()
+    }
+    for name, captions in spaced.items():
+        (home / name).write_text(json.dumps(captions))
+    segmented = results_of(home, capsys, "zh.json", "zh_ref.json")
+    assert (segmented["scores"], segmented["remarks"]) == (characters["scores"], [])
+    assert characters["scores"]["bleu1"] > 0.5
+
+
 def test_neither_torch_nor_the_tools_of_training_are_imported(home):
     program = (
         "import sys; from captioner.commands import main; "

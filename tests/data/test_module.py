@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 from captioner.data.captions.batches import CaptionData
 from captioner.data.captions.scenes import Scenes
@@ -132,3 +133,21 @@ def test_processes_share_the_samples_of_the_trainer(data, tiny):
 def test_a_split_that_is_not_there_is_refused(data):
     with pytest.raises(UserError, match=r"no split 'vla'\. Did you mean val"):
         data.table("vla")
+
+
+@pytest.mark.parametrize(("fine_tune_from", "augment"), [(None, False), (None, True), ("conv4_1", False)])
+def test_a_split_without_a_picture_that_can_be_read_is_refused(
+    source, tiny, tmp_path, fine_tune_from, augment
+):
+    tables = {
+        split: rows.map(lambda row: row | {"path": f"{tmp_path}/{row['image_id']}.png"})
+        for split, rows in source.tables().items()
+    }
+    first = next(iter(tables["train"]["path"]))
+    data = CaptionData(source, tables, tmp_path / "cache")
+    with pytest.raises(UserError, match=f"No picture of the split train can be read; the first: .*{first}"):
+        connect(data, tiny, fine_tune_from, augment)
+    for rows in tables.values():  # the last of each is enough
+        Image.new("RGB", (9, 9)).save(rows["path"][len(rows) - 1])
+    connect(data, tiny, fine_tune_from, augment)
+    assert sum(len(batch.pictures) for batch in data.validation_loader()) == 1

@@ -1,18 +1,19 @@
 """Pictures with damage: read, or refused with a sentence; never another exception, never endless."""
 
+import struct
+import zlib
 from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
-import profiles  # noqa: F401
 import pytest
-from damage import byte_damage, damaged_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, features
 
 from captioner.image_reader import read_images
 from captioner.images import MAX_SIDE, UnreadableImage, load_image, picture_size
+from fuzz.damage import damaged_bytes
 
 FORMATS = {
     "PNG": {},
@@ -44,11 +45,11 @@ def files():
     return found
 
 
-@given(st.integers(0, 10**6), byte_damage, byte_damage)
-def test_damaged_files(files, number, first, second):
+@given(number=st.integers(0, 10**6), data=st.data())
+def test_damaged_files(files, number, data):
     """A picture that is read has pixels; the next ones of a job are not disturbed."""
     whole = files[number % len(files)]
-    broken = damaged_bytes(damaged_bytes(whole, first), second)
+    broken = data.draw(damaged_bytes(data.draw(damaged_bytes(whole))))
     with suppress(UnreadableImage):
         image = load_image(broken)
         assert image.mode == "RGB"
@@ -68,9 +69,6 @@ def test_any_bytes(content):
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.sampled_from([0, 2, 3, 4, 6]))
 def test_any_size_in_the_header_of_a_png(width, height, colours):
     """The sides are checked before room is made for the pixels."""
-    import struct
-    import zlib
-
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
     chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     with suppress(UnreadableImage):

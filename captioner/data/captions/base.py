@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from captioner.data.image_paths import found_paths
 from captioner.registry import Registry
 
 if TYPE_CHECKING:
@@ -42,14 +43,23 @@ class CaptionSource(ABC):
 
 
 def table(rows: Iterable[CaptionRow]) -> "Dataset":
-    """Return rows as a `datasets` table with fixed column types, which an empty split has too."""
+    """Return rows as a `datasets` table with fixed column types, which an empty split has too.
+
+    Args:
+        rows: the rows; their images are looked for with `found_paths`.
+
+    Returns:
+        The table.
+    """
     from datasets import Dataset, Features, List, Value
 
     columns = Features(
         {"image_id": Value("int64"), "path": Value("string"), "captions": List(Value("string"))}
     )
     listed = list(rows)
-    return Dataset.from_dict({key: [row[key] for row in listed] for key in columns}, features=columns)  # type: ignore[literal-required]
+    cells: dict[str, list[Any]] = {key: [row[key] for row in listed] for key in columns}  # type: ignore[literal-required]
+    cells["path"] = found_paths(cells["path"])
+    return Dataset.from_dict(cells, features=columns)
 
 
 CAPTION_SOURCES: Registry[CaptionSource] = Registry("data set", "captioner.data.captions")

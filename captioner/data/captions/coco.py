@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
-from captioner.data.files import one_line_each, read_records
+from captioner.data.files import one_line_each
+from captioner.data.records import Record, read_each, read_lists, reader
 from captioner.data.splits import hold_out
-from captioner.errors import UserError
+from captioner.errors import UserError, quotation
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,7 +27,10 @@ PICTURES = {
     "val2017": "1 GB",
     "test2017": "6 GB",
 }
-KEYS = {"images": {"id": int, "file_name": str}, "annotations": {"id": int, "image_id": int, "caption": str}}
+_READERS = {
+    "images": reader({"id": int, "file_name": str}),
+    "annotations": reader({"image_id": int, "caption": str}),
+}
 
 
 @CAPTION_SOURCES.register("coco")
@@ -77,14 +81,14 @@ class CocoCaptions(CaptionSource):
         return {split: table(rows[split]) for split in self.splits if split in rows}
 
     def _rows(self, split: str, name: str) -> list[CaptionRow]:
-        if name.endswith(".json"):
+        if name.lower().endswith(".json"):
             file = self.folder / name
             name = file.stem.removeprefix("captions_").removeprefix("image_info_")
         else:
             kind = "image_info" if name.startswith("test20") else "captions"
             file = self.folder / "annotations" / f"{kind}_{name}.json"
         advice = f"Get the annotations (241 MB) from {DOWNLOAD}, or set folder= or {split}= of the data set."
-        return _rows(_dataset(file, advice), file, picture_folder(self.folder, self.images, name))
+        return _rows(_dataset(file, advice), picture_folder(self.folder, self.images, name))
 
 
 def picture_folder(folder: Path, images: Path | None, name: str) -> Path:
@@ -128,7 +132,7 @@ def read_coco(annotation_file: Path, image_folder: Path) -> "Dataset":
     Raises:
         UserError: the file is missing or is not a COCO caption file.
     """
-    return table(_rows(_dataset(annotation_file), annotation_file, image_folder))
+    return table(_rows(_dataset(annotation_file), image_folder))
 
 
 def write_coco_results(path: Path, captions: Mapping[int, str]) -> None:
@@ -138,26 +142,30 @@ def write_coco_results(path: Path, captions: Mapping[int, str]) -> None:
 
 
 def _dataset(file: Path, advice: str = "") -> dict[str, Any]:
-    """Read a COCO caption file and check every key that is used later."""
-    parts = KEYS if not file.name.startswith("image_info") else {"images": KEYS["images"]}
-    dataset: dict[str, Any] = read_records(file, parts, "a COCO caption file", advice)
-    return {"annotations": [], **dataset}
+    """Read what is used of a COCO caption file."""
+    parts = _READERS if not file.name.startswith("image_info") else {"images": _READERS["images"]}
+    dataset = {"annotations": [], **read_lists(file, parts, "a COCO caption file", advice)}
+    ids = {image["id"] for image in dataset["images"]}
+    if len(ids) < len(dataset["images"]):
+        raise UserError(f"{file}: two pictures have the same id.")
+
+    def of_an_image(entry: Record) -> Record:
+        if entry["image_id"] not in ids:
+            raise UserError(f"image_id {entry['image_id']} is not among the images: {quotation(entry)}")
+        return entry
+
+    return dataset | {"annotations": read_each(file, "captions", dataset["annotations"], of_an_image)}
 
 
-def _rows(dataset: dict[str, Any], file: Path, image_folder: Path) -> list[CaptionRow]:
+def _rows(dataset: dict[str, Any], image_folder: Path) -> list[CaptionRow]:
     from pycocotools.coco import COCO
 
     coco = COCO()
-    coco.dataset = dataset
+    # Numbered here: results have ids of images alone, and not every file numbers its captions.
+    annotations = [entry | {"id": number} for number, entry in enumerate(dataset["annotations"])]
+    coco.dataset = dataset | {"annotations": annotations}
     with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress there
         coco.createIndex()
-    if len(coco.imgs) < len(dataset["images"]):
-        raise UserError(f"{file}: two pictures have the same id.")
-    if strangers := coco.imgToAnns.keys() - coco.imgs.keys():
-        raise UserError(
-            f"{file}: there are captions of {len(strangers)} pictures that are not among its images, "
-            f"such as image_id {min(strangers)}."
-        )
     root = os.path.abspath(image_folder)
     return [
         CaptionRow(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
 from captioner.data.files import one_line_each, read_text
-from captioner.errors import UserError
+from captioner.data.records import read_each
+from captioner.errors import UserError, quotation
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -81,15 +82,19 @@ class Flickr8k(CaptionSource):
 def _captions(file: Path) -> dict[str, list[str]]:
     """Return captions by photo, in the order of the file, whose lines read `NAME.jpg#K<tab>caption`."""
     captions: dict[str, list[str]] = {}
-    for number, line in enumerate(read_text(file, ADVICE).split("\n"), start=1):
-        if not line.strip():
-            continue
-        key, tab, caption = line.partition("\t")
-        name, mark, _ = key.rpartition("#")
-        if not (tab and mark):
-            raise UserError(f"{file}, line {number} is not NAME.jpg#K<tab>caption: {line!r:.60}")
-        captions.setdefault(name.strip(), []).extend(one_line_each([caption]))
+    lines = enumerate(read_text(file, ADVICE).split("\n"), start=1)
+    for name, caption in read_each(file, "lines", (one for one in lines if one[1].strip()), _named_caption):
+        captions.setdefault(name, []).extend(one_line_each([caption]))
     return captions
+
+
+def _named_caption(numbered: tuple[int, str]) -> tuple[str, str]:
+    number, line = numbered
+    key, tab, caption = line.partition("\t")
+    name, mark, _ = key.rpartition("#")
+    if not (tab and mark):
+        raise UserError(f"line {number} is not NAME.jpg#K<tab>caption: {quotation(line)}")
+    return name.strip(), caption
 
 
 def _names(file: Path, known: Mapping[str, object]) -> list[str]:

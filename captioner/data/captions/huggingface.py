@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class HuggingFaceCaptions(CaptionSource):
     """A data set with a column of images and a column of captions, a text or a list of texts a row.
 
+    Where there is no split to validate on, a tenth of the images of train is held out, by their content.
     The path of a row is `<split>/<row>`, its id the number of the row counted through train, val and test.
 
     Args:
@@ -47,18 +48,19 @@ class HuggingFaceCaptions(CaptionSource):
         Raises:
             UserError: the data set, a split or a column is not there, or the hub cannot be reached.
         """
-        tables, first = {}, 0
+        rows: dict[str, list[CaptionRow]] = {}
+        first = 0
         for split, dataset in self.hub.splits.items():
-            tables[split] = table(
+            rows[split] = [
                 CaptionRow(
                     image_id=first + row,
                     path=f"{split}/{row}",
                     captions=one_line_each(self.hub.texts(self.caption_column, f"{split}/{row}", cell)),
                 )
                 for row, cell in enumerate(dataset[self.caption_column])
-            )
+            ]
             first += len(dataset)
-        return tables
+        return {split: table(own) for split, own in self.hub.divided(rows).items()}
 
     def image(self, split: str, path: str) -> bytes | Path:
         """Return the encoded image of a row, or its file where the data set holds a path."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
 from captioner.data.files import one_line_each, read_json
+from captioner.data.records import checked_record, read_list
 from captioner.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ ADVICE = (
     "set file= of the data set."
 )
 SPLITS = ("train", "restval", "val", "test")
+_FORM = "a Karpathy split file"
 
 
 @CAPTION_SOURCES.register("karpathy")
@@ -48,16 +50,15 @@ class KarpathySplits(CaptionSource):
             UserError: the file or the folder of images is missing, or the file is not of this form.
         """
         dataset = read_json(self.file, ADVICE)
-        if not isinstance(dataset, dict) or not isinstance(dataset.get("images"), list):
-            raise UserError(f"{self.file} is not a Karpathy split file: it has no list 'images'.")
+        if not isinstance(dataset, dict):
+            raise UserError(f"{self.file} is not {_FORM}: it has no list 'images'.")
         if not self.images.is_dir():
             raise UserError(f"There is no folder of pictures {self.images}; set images= of the data set.")
         rows: dict[str, list[CaptionRow]] = {"train": [], "val": [], "test": []}
         if self.restval:
             rows["restval"] = rows["train"]
         known: set[int] = set()
-        for number, image in enumerate(dataset["images"]):
-            split, row = self._row(number, image)
+        for split, row in read_list(self.file, "images", dataset.get("images"), self._row, _FORM):
             if row["image_id"] in known:
                 raise UserError(f"{self.file}: two pictures have the id {row['image_id']}.")
             known.add(row["image_id"])
@@ -65,17 +66,18 @@ class KarpathySplits(CaptionSource):
                 rows[split].append(row)
         return {split: table(rows[split]) for split in ("train", "val", "test") if rows[split]}
 
-    def _row(self, number: int, image: Any) -> tuple[str, CaptionRow]:
-        try:
-            name = os.path.join(self.images, image.get("filepath", ""), image["filename"])
-            captions = one_line_each(sentence["raw"] for sentence in image["sentences"])
-            split, image_id = image["split"], int(image["cocoid"] if "cocoid" in image else image["imgid"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{self.file}: images[{number}] is not of Karpathy's form ({type(error).__name__}: {error})."
-            ) from None
+    def _row(self, where: str, image: Any) -> tuple[str, CaptionRow]:
+        given_id = "cocoid" if isinstance(image, dict) and "cocoid" in image else "imgid"
+        keys = {"filename": str, "split": str, "sentences": list, given_id: int}
+        if isinstance(image, dict) and "filepath" in image:  # of COCO, whose images are in two folders
+            keys["filepath"] = str
+        checked = checked_record(where, image, keys)
+        split = checked["split"]
         if split not in SPLITS:
-            raise UserError(
-                f"{self.file}: images[{number}] is in split {split!r}. {nearest(str(split), SPLITS)}"
-            )
-        return split, CaptionRow(image_id=image_id, path=name, captions=captions)
+            raise UserError(f"{where} is in split {split!r}. {nearest(split, SPLITS)}")
+        captions = [
+            checked_record(f"{where}.sentences[{number}]", sentence, {"raw": str})["raw"]
+            for number, sentence in enumerate(checked["sentences"])
+        ]
+        name = os.path.join(self.images, checked.get("filepath", ""), checked["filename"])
+        return split, CaptionRow(image_id=checked[given_id], path=name, captions=one_line_each(captions))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from captioner.data.captions.base import CaptionSource
 from captioner.data.checks.images import ImageCounts, ImageReport, check_images
 from captioner.data.checks.report import SPREAD, Spread, by_split, spread
+from captioner.data.splits import first_split
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import SPECIAL, Vocabulary
 
@@ -81,7 +82,7 @@ def check_captions(source: CaptionSource, min_count: int, progress: bool = False
     tokens = {
         split: [tokenize(text) for row in rows["captions"] for text in row] for split, rows in tables.items()
     }
-    train = "train" if "train" in tables else next(iter(tables))
+    train = first_split(tables)
     known = set(Vocabulary.from_texts(tokens[train], min_count).words[len(SPECIAL) :])
     images = check_images(source, {split: rows["path"] for split, rows in tables.items()}, progress)
     return CaptionReport(

@@ -1,6 +1,7 @@
 """Find the images of a data set that cannot be used, or that are there twice."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -102,7 +103,7 @@ def _checked(
 def _entry(path: str, source: ImageSource, digest: str | None, problem: str | None) -> CheckedImage:
     if digest is not None:
         return CheckedImage(path, digest)
-    if isinstance(source, Path) and not source.exists():
+    if isinstance(source, Path) and not os.path.exists(source):
         return CheckedImage(path, is_missing=True)
     return CheckedImage(path, broken=f"{path}: {problem}" if isinstance(source, bytes) else str(problem))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from captioner.data.checks.report import SPREAD, Spread, by_split, listed, spread
+from captioner.data.splits import first_split
 from captioner.data.translation.base import PairSource
 from captioner.data.translation.symbols import Symbols, Unit
 from captioner.vocabulary import SPECIAL, UNK
@@ -64,7 +65,7 @@ def check_pairs(source: PairSource, unit: Unit, min_count: int, max_length: int)
         UserError: the pairs cannot be read.
     """
     tables = source.tables()
-    train = tables["train"] if "train" in tables else next(iter(tables.values()))
+    train = tables[first_split(tables)]
     symbols = Symbols.of([*train["source"][:], *train["target"][:]], unit, min_count)
     unlearnt = {split: _unlearnt(rows, symbols) for split, rows in tables.items()}
     return PairReport(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from captioner.data.checks.images import ImageCounts, ImageReport, check_images
 from captioner.data.checks.report import SPREAD, Spread, by_split, spread
 from captioner.data.questions.base import QuestionRow, QuestionSource
+from captioner.data.splits import first_split
 from captioner.metrics.answers.measures import MEASURES, Measure
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.vocabulary import SPECIAL, Vocabulary
@@ -117,7 +118,7 @@ def check_questions(
         UserError: the question set itself cannot be read; a missing or broken image is only reported.
     """
     tables: dict[str, list[QuestionRow]] = {split: list(rows) for split, rows in source.tables().items()}
-    train = "train" if "train" in tables else next(iter(tables))
+    train = first_split(tables)
     tokens = [tokenize(row["question"]) for row in tables[train]]
     learnt = Learnt(
         words=set(Vocabulary.from_texts(tokens, min_count).words[len(SPECIAL) :]),

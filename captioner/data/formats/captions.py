@@ -1,29 +1,31 @@
-"""Read caption files of other systems, to be scored: COCO's JSON, JSON lines, CSV and plain text.
+"""Read caption files of other systems, to be scored: COCO's JSON, JSON lines, tables and plain text.
 
 | name ends in | one entry a | image | captions |
 | --- | --- | --- | --- |
 | .json | item of the list, or of `annotations` in a COCO caption file | `image_id` or `image` | `caption` |
 | .jsonl | line | the same | `caption`, or `captions`: texts, or the n best of `caption.py --json` |
 | .csv | line, below one with the names | the same, or `file_name` | `caption`, `reference_2` ... |
+| .tsv | the same, with tabs; without such names it is text | the same | the same |
 | any other | line | the number of the line | the whole line; in references, columns between tabs |
 
-Text in which each line is `NAME#NUMBER<tab>caption`, as the token file of Flickr8k, names its images instead.
+Endings may be in capitals. An image 1.0 is the image 1. Text in which each line is `NAME#NUMBER<tab>caption`,
+as the token file of Flickr8k, names its images instead.
 """
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.data.files import read_json, read_text
-from captioner.errors import UserError, nearest
+from captioner.data.files import parse_json, read_json, read_text
+from captioner.errors import UserError, nearest, quotation
 
 IDS = ("image_id", "image", "file_name")
 _CAPTION_COLUMN = re.compile(r"(?:caption|reference)s?[ _-]?\d*", re.IGNORECASE)
 _LINE = "line {}"  # names an image of which nothing else is known
+_WHOLE = re.compile(r"([+-]?\d+)\.0*", re.ASCII)  # as pandas writes whole numbers of a column with gaps
 _TOKEN_LINE = re.compile(r"([^\t]+)#\d+\t(.*)")
 
 
@@ -86,8 +88,10 @@ def read_references(paths: Sequence[Path]) -> dict[str, list[str]]:
 
 
 def _entries(path: Path, columns: bool) -> Iterator[Entry]:
-    read = _READERS.get(path.suffix)
-    yield from read(path) if read else _text_entries(path, columns)
+    suffix = path.suffix.lower()
+    if suffix in _READERS:
+        return _READERS[suffix](path)
+    return (_tsv_entries if suffix == ".tsv" else _text_entries)(path, columns)
 
 
 def _json_entries(path: Path) -> Iterator[Entry]:
@@ -97,7 +101,7 @@ def _json_entries(path: Path) -> Iterator[Entry]:
         items, part = content.get("annotations"), "annotations"
         for number, image in enumerate(_list(content.get("images", []), path, "images")):
             if not isinstance(image, dict) or "id" not in image:
-                raise UserError(f"{path}: images[{number}] has no id: {image!r:.60}")
+                raise UserError(f"{path}: images[{number}] has no id: {quotation(image)}")
             yield Entry(f"{path}: images[{number}]", _id(image["id"], f"{path}: images[{number}]"), [])
     for number, item in enumerate(_list(items, path, part)):
         yield _entry(item, f"{path}: {part}[{number}]")
@@ -115,16 +119,13 @@ def _list(items: Any, path: Path, part: str) -> list[Any]:
 def _jsonl_entries(path: Path) -> Iterator[Entry]:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
-            try:
-                item = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{path}, line {number} is not JSON: {error.msg}.") from None
-            yield _entry(item, f"{path}, line {number}")
+            where = f"{path}, line {number}"
+            yield _entry(parse_json(line, where), where)
 
 
 def _entry(item: Any, where: str) -> Entry:
     if not isinstance(item, dict):
-        raise UserError(f"{where}: expected an object with image_id and caption, not {item!r:.60}")
+        raise UserError(f"{where}: expected an object with image_id and caption, not {quotation(item)}")
     for names in (IDS, ("caption", "captions")):
         if not any(name in item for name in names):
             raise UserError(f"{where}: {names[0]!r} is missing. {nearest(names[0], map(str, item))}")
@@ -134,26 +135,48 @@ def _entry(item: Any, where: str) -> Entry:
         captions = captions[0].get("caption")  # the best of a captioner's own
     texts = captions if isinstance(captions, list) else [captions]
     if not all(isinstance(text, str) for text in texts):
-        raise UserError(f"{where}: the caption is {captions!r:.60}, not text.")
+        raise UserError(f"{where}: the caption is {quotation(captions)}, not text.")
     return Entry(where, image, texts)
 
 
 def _id(value: Any, where: str) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise UserError(f"{where}: the image is {value!r:.60}, neither a number nor a name.")
-    return str(value)
+        raise UserError(f"{where}: the image is {quotation(value)}, neither a number nor a name.")
+    whole = _WHOLE.fullmatch(value) if isinstance(value, str) else None
+    return whole[1] if whole else str(value)
 
 
 def _csv_entries(path: Path) -> Iterator[Entry]:
-    rows = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    return _table_entries(path, read_text(path), ",")
+
+
+def _tsv_entries(path: Path, columns: bool) -> Iterator[Entry]:
+    text = read_text(path)
+    image, captions = _columns_of(text.partition("\n")[0].split("\t"))
+    is_table = image is not None and captions
+    return _table_entries(path, text, "\t") if is_table else _text_entries(path, columns)
+
+
+def _columns_of(header: Sequence[str]) -> tuple[int | None, list[int]]:
+    """Return the column of images, and those of captions."""
+    names = [name.strip() for name in header]
+    image = next((names.index(name) for name in IDS if name in names), None)
+    return image, [place for place, name in enumerate(names) if _CAPTION_COLUMN.fullmatch(name)]
+
+
+def _table_entries(path: Path, text: str, separator: str) -> Iterator[Entry]:
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
-        image = next((header.index(name) for name in IDS if name in header), None)
-        columns = [place for place, name in enumerate(header) if _CAPTION_COLUMN.fullmatch(name)]
+        image, columns = _columns_of(header)
         if image is None or not columns:
             missing = "image_id" if image is None else "caption"
             raise UserError(f"{path} has no column {missing!r}. {nearest(missing, header)}")
-        for row in filter(None, rows):
+        for row in rows:
+            if not any(value.strip() for value in row):
+                continue
             where = f"{path}, line {rows.line_num}"
             if len(row) != len(header):
                 raise UserError(

@@ -1,19 +1,26 @@
 """Read a Hugging Face data set with images: from disk, or by name from the hub."""
 
+import hashlib
+import os
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from captioner.errors import UserError, nearest
+from captioner.data.splits import hold_out
+from captioner.errors import UserError, nearest, quotation
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 USUAL = {"train": ("train",), "val": ("val", "validation", "valid", "dev"), "test": ("test",)}
 SECONDS_TO_ANSWER = 5
+HELD_OUT = 0.1  # share of the images of train that are val where the data set has no such split
+
+Row = TypeVar("Row")
 
 
 class HubPictures:
@@ -85,6 +92,39 @@ class HubPictures:
             return Path(cell["path"])
         return cell.get("bytes") or b""
 
+    def divided(self, rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:
+        """Hold a val split out of train where the data set has none, and say so on standard error.
+
+        Args:
+            rows: the rows of each split, in the order of the data set.
+
+        Returns:
+            The rows of each split. Which are held out depends on their images alone; all rows of an image are
+            in one split, and of a single image none are held out.
+        """
+        if "train" not in rows or "val" in rows or self.wanted is not None:
+            return rows
+        names = [self._image_digest(cell) for cell in self.splits["train"][self.image_column]]
+        count = max(1, round(len(set(names)) * HELD_OUT))
+        if count >= len(set(names)):
+            return rows
+        split_of = hold_out(names, {"val": count})
+        parts: dict[str, list[Row]] = {"train": [], "val": []}
+        for name, row in zip(names, rows["train"], strict=True):
+            parts[split_of[name]].append(row)
+        print(
+            f"{self.path} has no split to validate on: {len(parts['val']):,} of {len(names):,} rows are held "
+            "out of train",
+            file=sys.stderr,
+        )
+        return {**parts, **{split: own for split, own in rows.items() if split != "train"}}
+
+    def _image_digest(self, cell: Mapping[str, Any] | None) -> str:
+        """Return a name of an image that is the same in every row, and wherever the data set lies."""
+        content, path = (cell or {}).get("bytes"), (cell or {}).get("path") or ""
+        folder = Path(self.path).expanduser().resolve()
+        return hashlib.sha256(content or os.path.relpath(path or folder, folder).encode()).hexdigest()
+
     def texts(self, column: str, row: str, cell: Any) -> list[str]:
         """Return the texts of a cell, which holds one, several or none.
 
@@ -101,7 +141,9 @@ class HubPictures:
         """
         texts = cell if isinstance(cell, list) else ["" if cell is None else cell]
         if not all(isinstance(text, str) for text in texts):
-            raise UserError(f"{self.path}: {column!r} of {row} is {cell!r:.60}, not text or a list of texts.")
+            raise UserError(
+                f"{self.path}: {column!r} of {row} is {quotation(cell)}, not text or a list of texts."
+            )
         return texts
 
     def _names(self, loaded: Mapping[str, Any]) -> dict[str, str]:

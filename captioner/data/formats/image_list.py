@@ -1,170 +1,158 @@
-"""Read a list of the images of a folder: CSV, or JSON lines."""
+"""Read a list of the images of a folder: CSV, JSON lines, or a text beside each image."""
 
-import csv
-import io
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.data.files import read_text
+from captioner.data.files import encodable
+from captioner.data.formats.table_rows import NumberedRow, table_rows
+from captioner.data.records import read_each
 from captioner.data.splits import SPLITS, split_of
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, nearest, printable, quotation
 
 
 class Columns(NamedTuple):
-    """Columns that a file must have beside `image`, and those it may have beside `split`."""
+    """Columns that a file must have beside `image`, and those it may have beside `split`.
+
+    Attributes:
+        needed: columns that must be there.
+        optional: columns that may be there; others are not read.
+        filled: those whose text may not be blank.
+    """
 
     needed: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every column that is allowed."""
+        """Every column that is read."""
         return ("image", *self.needed, *self.optional, "split")
 
 
 class ListedImage(NamedTuple):
-    """A line of a file: its number, its image relative to the folder, its split if given, its values."""
+    """A line of a file: its image relative to the folder, its split if given, the texts of its columns."""
 
-    number: int
     image: str
     split: str | None
-    values: Mapping[str, Any]
+    texts: Mapping[str, list[str]]
 
 
-def find_list(folder: Path, stem: str, columns: Columns) -> Path:
-    """Find `stem`.csv or `stem`.jsonl in a folder.
+def find_list(folder: Path, stem: str, others: Sequence[str] = ()) -> Path | None:
+    """Find `stem`.csv or `stem`.jsonl in a folder, in any case.
 
     Args:
         folder: the folder.
         stem: name of the file without its ending.
-        columns: its columns, for the message.
+        others: names to look for where neither is there, the first before the others.
 
     Returns:
-        The file.
+        The file, or None.
 
     Raises:
-        UserError: neither is, or both are.
+        UserError: both are there.
     """
-    names = [f"{stem}.csv", f"{stem}.jsonl"]
-    found = [name for name in names if (folder / name).is_file()]
-    if len(found) != 1:
-        needed = ", ".join(("image", *columns.needed))
-        optional = ", ".join((*columns.optional, "split"))
-        raise UserError(
-            f"{folder} holds {' and '.join(found) or 'neither ' + ' nor '.join(names)}; "
-            f"one of them is needed, with the columns {needed} and, if you like, {optional}."
-        )
-    return folder / found[0]
+    there = {name.lower(): name for name in sorted(os.listdir(folder))} if folder.is_dir() else {}
+    found = [there[name] for name in _names(stem) if name in there]
+    if len(found) > 1:
+        raise UserError(f"{folder} holds {' and '.join(found)}; only one of them can be read.")
+    found += [there[name] for name in others if name in there]
+    return folder / found[0] if found else None
 
 
-def read_list(file: Path, columns: Columns) -> Iterator[ListedImage]:
-    """Read the lines of a file, CSV or JSON lines by its ending.
+def no_list(folder: Path, stem: str, columns: Columns) -> UserError:
+    """Return the error of a folder in which `find_list` finds nothing.
+
+    Args:
+        folder: the folder.
+        stem: name of the file that is missing, without its ending.
+        columns: its columns.
+
+    Returns:
+        A sentence on what is needed.
+    """
+    needed = ", ".join(("image", *columns.needed))
+    optional = ", ".join((*columns.optional, "split"))
+    return UserError(
+        f"{folder} holds neither {' nor '.join(_names(stem))}; "
+        f"one of them is needed, with the columns {needed} and, if you like, {optional}."
+    )
+
+
+def _names(stem: str) -> list[str]:
+    return [f"{stem}.csv", f"{stem}.jsonl"]
+
+
+def read_list(file: Path, columns: Columns) -> list[ListedImage]:
+    """Read the lines of a file; one that cannot be used is named, counted and left out.
 
     Args:
         file: the file.
-        columns: its columns.
+        columns: its columns; others are named on standard error.
 
-    Yields:
+    Returns:
         Its lines in order.
 
     Raises:
-        UserError: a line, which is named, is not of the form, or has an image in another split than before.
+        UserError: no line can be used, a column is missing, or the file cannot be read.
     """
     splits: dict[str, str | None] = {}
-    for number, values in (_csv_lines if file.suffix == ".csv" else _json_lines)(file, columns):
-        line = _line(file, number, values)
+    unused: dict[str, None] = {}
+
+    def read(row: NumberedRow) -> ListedImage:
+        unused.update(dict.fromkeys(name for name in row.values if name not in columns.all))
+        line = _line(row, columns)
         if splits.setdefault(line.image, line.split) != line.split:
             raise UserError(
-                f"{file}, line {number}: {line.image} has split {line.split}, "
-                f"but {splits[line.image]} on an earlier line."
+                f"line {row.line}: {line.image} has split {line.split}, "
+                f"but {splits[line.image]} on an earlier line"
             )
-        yield line
+        return line
+
+    lines = read_each(file, "lines", table_rows(file, ("image", *columns.needed)), read)
+    if unused:
+        names = ", ".join(repr(name) for name in unused)
+        print(printable(f"{file}: columns that are not used: {names}"), file=sys.stderr)
+    return lines
 
 
-def _csv_lines(file: Path, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = csv.reader(io.StringIO(read_text(file)), strict=True)
-    try:
-        header = [column.strip() for column in next(lines, [])]
-        _check_columns(file, header, columns)
-        for values in filter(None, lines):
-            if len(values) != len(header):
-                raise UserError(
-                    f"{file}, line {lines.line_num} has {len(values)} values instead of {len(header)}; "
-                    'a text with a comma is written in quotes: "One, two".'
-                )
-            yield lines.line_num, dict(zip(header, values, strict=True))
-    except csv.Error as error:
-        raise UserError(f"{file}, line {lines.line_num} is not CSV: {error}.") from None
-
-
-def _json_lines(file: Path, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"{file}, line {number} is not JSON: {error.msg} (column {error.colno})."
-            ) from None
-        if not isinstance(values, dict):
-            raise UserError(f"{file}, line {number} is not a JSON object: {line!r:.60}")
-        _check_columns(f"{file}, line {number}", values, columns)
-        yield number, values
-
-
-def _check_columns(where: object, found: Iterable[str], columns: Columns) -> None:
-    there = list(found)
-    for column in there:
-        if column not in columns.all:
-            raise UserError(f"{where}: there is no column {column!r}. {nearest(str(column), columns.all)}")
+def _line(row: NumberedRow, columns: Columns) -> ListedImage:
+    where, values = f"line {row.line}", row.values
+    if row.problem:
+        raise UserError(f"{where}: {row.problem}.")
     for column in ("image", *columns.needed):
-        if column not in there:
-            raise UserError(f"{where}: the column {column!r} is missing. {nearest('', columns.all)}")
-
-
-def _line(file: Path, number: int, values: Mapping[str, Any]) -> ListedImage:
+        if column not in values:
+            raise UserError(f"{where}: the column {column!r} is missing. {nearest(column, values)}")
     image = values["image"]
     if not isinstance(image, str) or not image.strip():
-        raise UserError(f"{file}, line {number} names no image.")
+        raise UserError(f"{where} names no image.")
     if "split" in values and str(values["split"]) not in SPLITS:
         split = values["split"]
-        raise UserError(f"{file}, line {number}: the split is {split!r}. {nearest(str(split), SPLITS)}")
+        raise UserError(f"{where}: the split is {quotation(split)}. {nearest(str(split), SPLITS)}")
     split = SPLITS[str(values["split"])] if "split" in values else None
-    return ListedImage(number, os.path.normpath(image.strip()), split, values)
+    read = [column for column in (*columns.needed, *columns.optional) if column in values]
+    texts = {column: _texts(where, column, values[column]) for column in read}
+    for column in columns.filled:
+        if not "".join(texts[column]).strip():
+            raise UserError(f"{where}: the {column} is blank.")
+    return ListedImage(os.path.normpath(encodable(image.strip())), split, texts)
 
 
-def texts_of(file: Path, line: ListedImage, column: str) -> list[str]:
-    """Return the texts of a column: it may hold one, in JSON lines also a list or nothing.
-
-    Args:
-        file: the file, for the message.
-        line: a line of it.
-        column: the column.
-
-    Returns:
-        The texts; an empty one where the column holds nothing.
-
-    Raises:
-        UserError: it holds something else.
-    """
-    cell = line.values.get(column)
+def _texts(where: str, column: str, cell: Any) -> list[str]:
+    """Return the texts of a cell: it may hold one, in JSON lines also a list or nothing."""
     texts = cell if isinstance(cell, list) else ["" if cell is None else cell]
     if not all(isinstance(text, str) for text in texts):
-        raise UserError(
-            f"{file}, line {line.number}: the {column} is {cell!r:.60}, not text or a list of texts."
-        )
+        raise UserError(f"{where}: the {column} is {quotation(cell)}, not text or a list of texts.")
     return texts
 
 
 def divide(file: Path, lines: Sequence[ListedImage], fractions: Mapping[str, float]) -> dict[str, list[str]]:
-    """Group images by split: as the file says, or by a hash of their names.
+    """Group images by split: as the file says, or by a hash of their names, which is said.
 
     Args:
-        file: the file, for the message.
+        file: the file, or the folder of images, for the message.
         lines: its lines.
         fractions: the shares of val and test where the file gives no split.
 
@@ -191,4 +179,7 @@ def divide(file: Path, lines: Sequence[ListedImage], fractions: Mapping[str, flo
                 f"{file}: none of its {len(splits)} pictures fell to {split} by the hash of their names; "
                 f"add pictures, or a column 'split'."
             )
+    if unwritten:
+        counts = " and ".join(f"{len(images[split]):,} are {split}" for split in ("val", "test"))
+        print(f"{file}: no split is written: of its pictures {counts}, by their names", file=sys.stderr)
     return {split: members for split, members in images.items() if members}

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from captioner.data.files import one_line, read_text
+from captioner.data.records import report_left_out
 from captioner.data.splits import SPLITS
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, nearest, quotation
 
-NAMED = 5  # lines left out that are named
+SPLIT_COLUMN = 2
 
 
 class PairLine(NamedTuple):
@@ -24,7 +25,8 @@ def read_pairs(file: Path) -> Iterator[PairLine]:
     """Read the pairs of a file: source, target and, if given, the split.
 
     White space within a text becomes one space. A line that is no pair, or whose source was in another
-    split before, is left out; the first of these are named on standard error, all are counted.
+    split before, is left out; the first of these are named on standard error, all are counted. A third column
+    that names no split on any line, such as the licence of Tatoeba's pairs, is not used.
 
     Args:
         file: a text file with two or three columns.
@@ -37,14 +39,17 @@ def read_pairs(file: Path) -> Iterator[PairLine]:
     """
     problems: list[str] = []
     splits: dict[str, str | None] = {}
-    for number, text in enumerate(read_text(file).split("\n"), start=1):
-        if not text.strip():
-            continue
+    lines = [
+        (number, text) for number, text in enumerate(read_text(file).split("\n"), start=1) if text.strip()
+    ]
+    has_splits = _has_splits(file, [text for _, text in lines])
+    for number, text in lines:
         try:
-            line = _line(text)
+            line = _line(text, has_splits)
             if splits.setdefault(line.source, line.split) != line.split:
                 now, before = (split or "no split" for split in (line.split, splits[line.source]))
-                raise UserError(f"{line.source!r:.60} is in {now} here, in {before} on an earlier line")
+                where = f"is in {now} here, in {before} on an earlier line"
+                raise UserError(f"{quotation(line.source)} {where}")
         except UserError as problem:
             problems.append(f"line {number}: {problem}")
             continue
@@ -52,18 +57,25 @@ def read_pairs(file: Path) -> Iterator[PairLine]:
     if not splits:
         first = f", {problems[0]}" if problems else ": it is empty"
         raise UserError(f"{file} has no pair of a source and its target with a tab between{first}.")
-    if problems:
-        shown = "\n".join(f"  {problem}" for problem in problems[:NAMED])
-        print(f"{file}: {len(problems)} lines are left out, the first of them:\n{shown}", file=sys.stderr)
+    report_left_out(file, "lines", problems)
 
 
-def _line(text: str) -> PairLine:
+def _has_splits(file: Path, texts: list[str]) -> bool:
+    """Return whether the third column holds splits; one that never does is named on standard error."""
+    third = [one_line(columns[SPLIT_COLUMN]) for text in texts if len(columns := text.split("\t")) == 3]
+    if not third or any(split in SPLITS for split in third):
+        return True
+    print(f"{file}: the third column is not used, it names no split: {quotation(third[0])}", file=sys.stderr)
+    return False
+
+
+def _line(text: str, has_splits: bool) -> PairLine:
     columns = [one_line(column) for column in text.split("\t")]
     if not 2 <= len(columns) <= 3:
         raise UserError(f"2 or 3 columns are needed (source, target, split), here are {len(columns)}")
-    source, target, *split = columns
+    source, target, *split = columns if has_splits else columns[:SPLIT_COLUMN]
     if not source or not target:
         raise UserError(f"the {'target' if source else 'source'} is empty")
     if split and split[0] not in SPLITS:
-        raise UserError(f"the split is {split[0]!r:.40}. {nearest(split[0], SPLITS)}")
+        raise UserError(f"the split is {quotation(split[0])}. {nearest(split[0], SPLITS)}")
     return PairLine(source, target, SPLITS[split[0]] if split else None)

@@ -11,16 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from captioner.data.files import check_records, read_records
 from captioner.data.questions.base import QuestionRow
 from captioner.data.questions.rows import question_row
-from captioner.errors import UserError
+from captioner.data.records import Record, checked_record, read_each, read_lists, report_left_out
+from captioner.errors import UserError, quotation
 
-Entry = dict[str, Any]
-
-_IDS = {"question_id": int, "image_id": int}
-_QUESTIONS = {"questions": {**_IDS, "question": str}}
-_ANNOTATIONS = {"annotations": {**_IDS, "question_type": str, "answer_type": str, "answers": list}}
+_IDS: dict[str, type] = {"question_id": int, "image_id": int}
 
 
 def read_vqa(questions: Path, annotations: Path | None, pictures: Path, name: str) -> list[QuestionRow]:
@@ -36,12 +32,13 @@ def read_vqa(questions: Path, annotations: Path | None, pictures: Path, name: st
         Rows in the order of the questions.
 
     Raises:
-        UserError: a file is missing or not of the form, an id is there twice, or the files do not match.
+        UserError: a file is missing or not of the form, an id is there twice, or no question is in both; a
+            question that is in one alone is named, counted and left out.
     """
     asked = read_questions(questions)
     answered = read_annotations(annotations) if annotations else None
     if annotations and answered is not None:
-        _match(questions, asked, annotations, answered)
+        asked = _match(questions, asked, annotations, answered)
     return [
         _row(
             question,
@@ -52,49 +49,60 @@ def read_vqa(questions: Path, annotations: Path | None, pictures: Path, name: st
     ]
 
 
-def read_questions(file: Path) -> dict[int, Entry]:
+def read_questions(file: Path) -> dict[int, Record]:
     """Read a file of questions.
 
     Args:
         file: the JSON file.
 
     Returns:
-        Its entries by question id.
+        Its entries by question id; those that are not of the form are named, counted and left out.
 
     Raises:
         UserError: the file is missing or not of the form, or an id is there twice.
     """
-    form = "a file of VQA questions"
-    questions = read_records(file, _QUESTIONS, form)["questions"]
-    for number, question in enumerate(questions):
-        choices = question.get("multiple_choices", [])
-        if not isinstance(choices, list) or not all(isinstance(choice, str) for choice in choices):
-            where = f"questions[{number}] needs 'multiple_choices' (a list of texts)"
-            raise UserError(f"{file} is not {form}: {where}: {question!r:.80}")
-    return by_question(file, questions)
+    return by_question(
+        file, read_lists(file, {"questions": _question}, "a file of VQA questions")["questions"]
+    )
 
 
-def read_annotations(file: Path) -> dict[int, Entry]:
+def _question(where: str, entry: Any) -> Record:
+    question = checked_record(where, entry, {**_IDS, "question": str})
+    choices = question.get("multiple_choices", [])
+    if not isinstance(choices, list) or not all(isinstance(choice, str) for choice in choices):
+        raise UserError(f"{where} needs 'multiple_choices' (a list of texts): {quotation(choices)}")
+    return question
+
+
+def read_annotations(file: Path) -> dict[int, Record]:
     """Read a file of annotations.
 
     Args:
         file: the JSON file.
 
     Returns:
-        Its entries by question id.
+        Its entries by question id; those that are not of the form are named, counted and left out.
 
     Raises:
         UserError: as `read_questions`.
     """
-    form = "a file of VQA annotations"
-    annotations = read_records(file, _ANNOTATIONS, form)["annotations"]
-    for number, annotation in enumerate(annotations):
-        part = f"annotations[{number}].answers"
-        check_records(f"{file} is not {form}", part, annotation["answers"], {"answer": str})
-    return by_question(file, annotations)
+    lists = read_lists(file, {"annotations": _annotation}, "a file of VQA annotations")
+    return by_question(file, lists["annotations"])
 
 
-def by_question(file: Path, entries: Sequence[Entry]) -> dict[int, Entry]:
+def _annotation(where: str, entry: Any) -> Record:
+    keys = {**_IDS, "question_type": str, "answer_type": str, "answers": list}
+    if isinstance(entry, dict) and entry.get("multiple_choice_answer") is not None:
+        keys["multiple_choice_answer"] = str
+    annotation = checked_record(where, entry, keys)
+    answers = [
+        checked_record(f"{where}.answers[{number}]", answer, {"answer": str})
+        for number, answer in enumerate(annotation["answers"])
+    ]
+    return annotation | {"answers": answers}
+
+
+def by_question(file: Path, entries: Sequence[Record]) -> dict[int, Record]:
     """Index entries by question id.
 
     Args:
@@ -115,26 +123,26 @@ def by_question(file: Path, entries: Sequence[Entry]) -> dict[int, Entry]:
 
 
 def _match(
-    questions: Path, asked: Mapping[int, Entry], annotations: Path, answered: Mapping[int, Entry]
-) -> None:
-    for file, other, strangers in (
-        (questions, annotations, asked.keys() - answered.keys()),
-        (annotations, questions, answered.keys() - asked.keys()),
-    ):
-        if strangers:
-            raise UserError(
-                f"{file} holds {len(strangers):,} questions that are not in {other}, "
-                f"such as question_id {min(strangers)}; are they of one split and version?"
-            )
-    for question_id, question in asked.items():
-        if question["image_id"] != answered[question_id]["image_id"]:
-            raise UserError(
-                f"question_id {question_id} is about image {question['image_id']} in {questions}, "
-                f"but {answered[question_id]['image_id']} in {annotations}."
-            )
+    questions: Path, asked: Mapping[int, Record], annotations: Path, answered: Mapping[int, Record]
+) -> dict[int, Record]:
+    """Return the questions that both files know, about the same image."""
+
+    def annotated(one: tuple[int, Record]) -> tuple[int, Record]:
+        question_id, question = one
+        if question_id not in answered:
+            raise UserError(f"question_id {question_id} is not in {annotations}")
+        if question["image_id"] != (image_id := answered[question_id]["image_id"]):
+            other = f"about image {question['image_id']}, but {image_id} in {annotations}"
+            raise UserError(f"question_id {question_id} is {other}")
+        return one
+
+    matched = dict(read_each(questions, "questions", asked.items(), annotated))
+    strangers = [f"question_id {one} is not in {questions}" for one in answered if one not in asked]
+    report_left_out(annotations, "annotations", strangers)
+    return matched
 
 
-def _row(question: Entry, annotation: Entry | None, path: str) -> QuestionRow:
+def _row(question: Record, annotation: Record | None, path: str) -> QuestionRow:
     given = annotation or {"answers": [], "question_type": "", "answer_type": ""}
     return question_row(
         question["question_id"],

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from captioner.data.files import check_records, read_json
+from captioner.data.files import read_json
 from captioner.data.formats.vqa import by_question
+from captioner.data.records import checked_record
 from captioner.errors import UserError, nearest
 
 
@@ -31,9 +32,14 @@ def read_vqa_results(file: Path) -> dict[int, str]:
     Raises:
         UserError: the file is missing or not of the form, or a question is answered twice.
     """
-    results = read_json(file)
-    check_records(f"{file} is not a VQA results file", "", results, {"question_id": int, "answer": str})
-    return {question_id: entry["answer"] for question_id, entry in by_question(file, results).items()}
+    form, results = f"{file} is not a VQA results file", read_json(file)
+    if not isinstance(results, list):
+        raise UserError(f"{form}: it holds a {type(results).__name__}, not a list.")
+    entries = [
+        checked_record(f"{form}: [{number}]", entry, {"question_id": int, "answer": str})
+        for number, entry in enumerate(results)
+    ]
+    return {question_id: entry["answer"] for question_id, entry in by_question(file, entries).items()}
 
 
 def check_vqa_results(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
+from captioner.data.image_paths import found_paths
 from captioner.registry import Registry
 
 if TYPE_CHECKING:
@@ -55,7 +56,14 @@ class QuestionSource(ABC):
 
 
 def question_table(rows: Iterable[QuestionRow]) -> "Dataset":
-    """Return rows as a `datasets` table with fixed column types, which an empty split has too."""
+    """Return rows as a `datasets` table with fixed column types, which an empty split has too.
+
+    Args:
+        rows: the rows; their images are looked for with `found_paths`.
+
+    Returns:
+        The table.
+    """
     from datasets import Dataset, Features, List, Value
 
     text, whole = Value("string"), Value("int64")
@@ -63,7 +71,9 @@ def question_table(rows: Iterable[QuestionRow]) -> "Dataset":
     kinds["boxes"] = List(List(Value("float64")))
     columns = Features({key: kinds.get(key, text) for key in QuestionRow.__annotations__})
     listed = list(rows)
-    return Dataset.from_dict({key: [row[key] for row in listed] for key in columns}, features=columns)  # type: ignore[literal-required]
+    cells: dict[str, list[Any]] = {key: [row[key] for row in listed] for key in columns}  # type: ignore[literal-required]
+    cells["path"] = found_paths(cells["path"])
+    return Dataset.from_dict(cells, features=columns)
 
 
 QUESTION_SOURCES: Registry[QuestionSource] = Registry("question set", "captioner.data.questions")

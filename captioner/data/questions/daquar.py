@@ -1,14 +1,15 @@
 """DAQUAR: questions about photographs of rooms, whose answers are sets (Malinowski and Fritz, 2014)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from captioner.data.files import check_records, one_line_each, read_json, read_text
+from captioner.data.files import encodable, one_line_each, read_json, read_text
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
+from captioner.data.records import checked_record, read_each, read_list
 from captioner.data.splits import hold_out
-from captioner.errors import UserError
+from captioner.errors import UserError, quotation
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -99,7 +100,7 @@ class Daquar(QuestionSource):
         for name in FILES:
             file = self.folder / name.format(split=split)
             if file.is_file():
-                return list((_json_asked if file.suffix == ".json" else _text_asked)(file, first))
+                return (_json_asked if file.suffix == ".json" else _text_asked)(file, first)
         return []
 
     def _photos(self) -> Path:
@@ -111,37 +112,43 @@ class Daquar(QuestionSource):
         )
 
 
-def _json_asked(file: Path, first: int) -> Iterator[DaquarQuestion]:
-    entries = read_json(file)
-    keys = {"question": str, "answers": list, "image": str}
-    check_records(f"{file} is not a file of DAQUAR", "", entries, keys)
-    for number, entry in enumerate(entries):
-        image = Path(entry["image"]).stem
-        yield _asked(f"{file}: [{number}]", first + number, entry["question"], image, entry["answers"])
+def _json_asked(file: Path, first: int) -> list[DaquarQuestion]:
+    def asked(where: str, entry: Any) -> DaquarQuestion:
+        checked = checked_record(where, entry, {"question": str, "answers": list, "image": str})
+        image = Path(checked["image"]).stem
+        return _asked(where, checked["question"], image, checked["answers"])
+
+    return _numbered(read_list(file, "", read_json(file), asked, "a file of DAQUAR"), first)
 
 
-def _text_asked(file: Path, first: int) -> Iterator[DaquarQuestion]:
+def _text_asked(file: Path, first: int) -> list[DaquarQuestion]:
     """Read lines in pairs: `what is on the desk in the image3 ?`, then `book, papers`."""
     lines = [line.strip() for line in read_text(file).rstrip().split("\n")]
     if len(lines) % 2:
         raise UserError(f"{file} has {len(lines)} lines; questions and answers must take turns.")
-    for number in range(0, len(lines), 2):
-        where, question = f"{file}, line {number + 1}", lines[number]
+
+    def asked(number: int) -> DaquarQuestion:
+        where, question = f"line {number + 1}", lines[number]
         if not (about := _ABOUT.search(question)):
-            raise UserError(f"{where} does not end in a picture, such as image3: {question!r:.60}")
-        answers = lines[number + 1].split(",")
-        yield _asked(where, first + number // 2, question[: about.start()], about[1], answers)
+            raise UserError(f"{where} does not end in a picture, such as image3: {quotation(question)}")
+        return _asked(where, question[: about.start()], about[1], lines[number + 1].split(","))
+
+    return _numbered(read_each(file, "questions", range(0, len(lines), 2), asked), first)
 
 
-def _asked(where: str, question_id: int, question: str, image: str, answers: Sequence[Any]) -> DaquarQuestion:
-    if not re.fullmatch(r"image\d+", image):
-        raise UserError(f"{where}: the picture is {image!r:.60}, not image1, image2 or the like.")
+def _numbered(asked: Iterable[DaquarQuestion], first: int) -> list[DaquarQuestion]:
+    return [one._replace(question_id=number) for number, one in enumerate(asked, start=first)]
+
+
+def _asked(where: str, question: str, image: str, answers: Sequence[Any]) -> DaquarQuestion:
+    if not re.fullmatch(r"image[0-9]{1,18}", image):
+        raise UserError(f"{where}: the picture is {quotation(image)}, not image1, image2 or the like.")
     if not all(isinstance(answer, str) for answer in answers):
-        raise UserError(f"{where}: the answers are {answers!r:.60}, not texts.")
+        raise UserError(f"{where}: the answers are {quotation(answers)}, not texts.")
     kept = one_line_each(answers)
     if not kept:
         raise UserError(f"{where} has no answer.")
-    return DaquarQuestion(question_id, question.strip(), image, kept)
+    return DaquarQuestion(0, encodable(question.strip()), image, kept)
 
 
 def _row(asked: DaquarQuestion, path: str) -> QuestionRow:

@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.data.files import one_line, one_line_each
-from captioner.data.formats.image_list import Columns, ListedImage, divide, find_list, read_list, texts_of
+from captioner.data.formats.image_list import Columns, ListedImage, divide, find_list, no_list, read_list
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
 from captioner.data.splits import shares
-from captioner.errors import UserError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-COLUMNS = Columns(("question", "answer"), optional=("question_type", "answer_type"))
+COLUMNS = Columns(("question", "answer"), optional=("question_type", "answer_type"), filled=("question",))
 
 
 @QUESTION_SOURCES.register("folder")
@@ -46,12 +45,13 @@ class QuestionFolder(QuestionSource):
             A table for each split that there is.
 
         Raises:
-            UserError: the file is missing or a line of it (which is named) is not of the form, or a split
-                comes out empty.
+            UserError: there is no file, no line of it is of the form, or a split comes out empty.
         """
-        file = find_list(self.folder, "questions", COLUMNS)
-        lines = list(read_list(file, COLUMNS))
-        rows = self._rows(file, lines)
+        file = find_list(self.folder, "questions")
+        if file is None:
+            raise no_list(self.folder, "questions", COLUMNS)
+        lines = read_list(file, COLUMNS)
+        rows = self._rows(lines)
         split_of = {
             image: split for split, images in divide(file, lines, self.fractions).items() for image in images
         }
@@ -61,25 +61,23 @@ class QuestionFolder(QuestionSource):
             if split in split_of.values()
         }
 
-    def _rows(self, file: Path, lines: Iterable[ListedImage]) -> list[tuple[str, QuestionRow]]:
+    def _rows(self, lines: Iterable[ListedImage]) -> list[tuple[str, QuestionRow]]:
         """Return the questions in the order of the file, each with its image."""
         asked: dict[tuple[str, str], list[ListedImage]] = {}
         for line in lines:
-            question = "".join(texts_of(file, line, "question"))
-            if not question.strip():
-                raise UserError(f"{file}, line {line.number} asks nothing.")
-            asked.setdefault((line.image, one_line(question)), []).append(line)
+            question = one_line("".join(line.texts["question"]))
+            asked.setdefault((line.image, question), []).append(line)
         image_ids = {image: number for number, image in enumerate(dict.fromkeys(image for image, _ in asked))}
         return [
-            (image, self._row(file, question_id, image_ids[image], question, same))
+            (image, self._row(question_id, image_ids[image], question, same))
             for question_id, ((image, question), same) in enumerate(asked.items())
         ]
 
     def _row(
-        self, file: Path, question_id: int, image_id: int, question: str, lines: Sequence[ListedImage]
+        self, question_id: int, image_id: int, question: str, lines: Sequence[ListedImage]
     ) -> QuestionRow:
         first = lines[0]
         path = os.path.join(self.folder, first.image)
-        answers = one_line_each(answer for line in lines for answer in texts_of(file, line, "answer"))
-        types = {key: " ".join(texts_of(file, first, key)) for key in COLUMNS.optional if key in first.values}
+        answers = one_line_each(answer for line in lines for answer in line.texts["answer"])
+        types = {key: " ".join(first.texts[key]) for key in COLUMNS.optional if key in first.texts}
         return question_row(question_id, image_id, path, question, ten_or_more(answers), **types)

@@ -20,7 +20,8 @@ class HuggingFaceQuestions(QuestionSource):
     Answers are a text, a list of texts, or a list of `{"answer": ...}` as in VQA; where they are blank the
     question has no answer to learn. Those of fewer than ten people count as often as makes ten or more, as
     VQA accuracy needs them. The path of a row is `<split>/<row>`, its id the number of the row counted
-    through train, val and test; every row is an image of its own.
+    through train, val and test; every row is an image of its own. Where there is no split to validate on, a
+    tenth of the images of train is held out, by their content.
 
     Args:
         path: a folder written by `save_to_disk`, a folder or name that `datasets.load_dataset` takes.
@@ -54,14 +55,13 @@ class HuggingFaceQuestions(QuestionSource):
         Raises:
             UserError: the data set, a split or a column is not there, or the hub cannot be reached.
         """
-        tables, first = {}, 0
+        rows: dict[str, list[QuestionRow]] = {}
+        first = 0
         for split, dataset in self.hub.splits.items():
             cells = zip(dataset[self.question_column], dataset[self.answer_column], strict=True)
-            tables[split] = question_table(
-                self._row(first + row, f"{split}/{row}", *pair) for row, pair in enumerate(cells)
-            )
+            rows[split] = [self._row(first + row, f"{split}/{row}", *pair) for row, pair in enumerate(cells)]
             first += len(dataset)
-        return tables
+        return {split: question_table(own) for split, own in self.hub.divided(rows).items()}
 
     def image(self, split: str, path: str) -> bytes | Path:
         """Return the encoded image of a row, or its file where the data set holds a path."""

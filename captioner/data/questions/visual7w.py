@@ -7,10 +7,10 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from captioner.data.files import check_records, read_records
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
-from captioner.errors import UserError, nearest
+from captioner.data.records import Record, checked_record, read_each, read_list, read_lists, reader
+from captioner.errors import UserError, nearest, quotation
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -21,9 +21,9 @@ ADVICE = (
 )
 SPLITS = ("train", "val", "test")
 _WHAT = "a dataset.json of Visual7W"
-_IMAGES = {"images": {"image_id": int, "filename": str, "split": str, "qa_pairs": list}}
+_IMAGE = {"image_id": int, "filename": str, "split": str, "qa_pairs": list}
+_FARTHEST = 1e6  # pixels; numbers beyond are no places in a picture
 _PAIR = {"qa_id": int, "question": str, "type": str}
-_BOX = {"box_id": int}
 
 
 @QUESTION_SOURCES.register("visual7w")
@@ -75,16 +75,11 @@ def read_visual7w(file: Path, images: Path, seed: int) -> dict[str, list[Questio
     Raises:
         UserError: the file is missing or not of the form, or an id is there twice.
     """
-    content = read_records(file, _IMAGES, _WHAT, ADVICE)
+    content = read_lists(file, {"images": reader(_IMAGE)}, _WHAT, ADVICE)
     boxes = _boxes(file, content["boxes"]) if "boxes" in content else None
     rows: dict[str, list[QuestionRow]] = {split: [] for split in SPLITS}
     known: set[int] = set()
-    for number, image in enumerate(content["images"]):
-        if image["split"] not in SPLITS:
-            where = f"{file}: images[{number}] is in split {image['split']!r}"
-            raise UserError(f"{where}. {nearest(image['split'], SPLITS)}")
-        pairs = image["qa_pairs"]
-        check_records(f"{file} is not {_WHAT}", f"images[{number}].qa_pairs", pairs, _PAIR)
+    for image, pairs in read_each(file, "images", content["images"], _pairs):
         path = os.path.join(images, image["filename"])
         for pair in pairs:
             if pair["qa_id"] in known:
@@ -129,14 +124,23 @@ def _row(
     return row
 
 
+def _pairs(image: Record) -> tuple[Record, list[Record]]:
+    """Return an image with its questions."""
+    where, split = f"the image {image['image_id']}", image["split"]
+    if split not in SPLITS:
+        raise UserError(f"{where} is in split {split!r}. {nearest(split, SPLITS)}")
+    pairs = enumerate(image["qa_pairs"])
+    return image, [checked_record(f"{where}, qa_pairs[{number}]", pair, _PAIR) for number, pair in pairs]
+
+
 def _boxes(file: Path, entries: Any) -> dict[int, list[float]]:
     """Return x, y, width and height by the id of the box."""
-    check_records(f"{file} is not {_WHAT}", "boxes", entries, _BOX)
-    found: dict[int, list[float]] = {}
-    for number, box in enumerate(entries):
-        try:
-            found[box["box_id"]] = [float(box[side]) for side in ("x", "y", "width", "height")]
-        except (KeyError, TypeError, ValueError):
-            where = f"boxes[{number}] needs x, y, width and height (numbers)"
-            raise UserError(f"{file} is not {_WHAT}: {where}: {box!r:.80}") from None
-    return found
+    return dict(read_list(file, "boxes", entries, _box, _WHAT))
+
+
+def _box(where: str, entry: Any) -> tuple[int, list[float]]:
+    box = checked_record(where, entry, {"box_id": int})
+    sides = [box.get(side) for side in ("x", "y", "width", "height")]
+    if not all(isinstance(side, int | float) and abs(side) < _FARTHEST for side in sides):
+        raise UserError(f"{where} needs x, y, width and height (numbers): {quotation(box)}")
+    return box["box_id"], [float(side) for side in sides if side is not None]

@@ -1,4 +1,4 @@
-"""Tokenization of many captions: in Python, and by Java where that one is not sure."""
+"""Tokenization of many captions: in Python, by Java where that one is not sure, or into characters."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from captioner.errors import UserError, nearest
 from captioner.metrics.tokenization.java import JavaMissingError, tokenize_with_java
 from captioner.metrics.tokenization.ptb import tokenize_with_doubt
 
-TOKENIZERS = ("auto", "python", "java")
+TOKENIZERS = ("auto", "python", "java", "characters")
 
 
 class TokenizedCaptions(NamedTuple):
@@ -15,7 +15,8 @@ class TokenizedCaptions(NamedTuple):
 
     Attributes:
         tokens: of each caption.
-        tokenizer: "python", "java", or "python and java", Java for the captions that Python is not sure of.
+        tokenizer: "python", "java", "python and java", Java for the captions that Python is not sure of, or
+            "characters".
         num_unsure: how many captions that are.
     """
 
@@ -30,7 +31,8 @@ def tokenize_all(captions: Sequence[str], tokenizer: str = "python") -> Tokenize
     Args:
         captions: any texts, empty ones too.
         tokenizer: "python", whose tokens for captions it is not sure of are only most probably Java's;
-            "auto" gives those to Java where Java is installed; "java" gives it all captions.
+            "auto" gives those to Java where Java is installed; "java" gives it all captions; "characters"
+            takes every character that is not white space, in lower case, for text without spaces.
 
     Returns:
         The tokens of each caption, and which tokenizer ran.
@@ -40,6 +42,8 @@ def tokenize_all(captions: Sequence[str], tokenizer: str = "python") -> Tokenize
     """
     if tokenizer not in TOKENIZERS:
         raise UserError(f"There is no tokenizer {tokenizer!r}. {nearest(tokenizer, TOKENIZERS)}")
+    if tokenizer == "characters":
+        return TokenizedCaptions([list("".join(one.lower().split())) for one in captions], tokenizer, 0)
     found = [tokenize_with_doubt(caption) for caption in captions]
     tokens = [one.tokens for one in found]
     unsure = [place for place, one in enumerate(found) if not one.is_sure]

@@ -108,9 +108,9 @@ GOOD = {"images": [{"id": 1, "file_name": "a"}], "annotations": [{"id": 1, "imag
             {**GOOD, "annotations": [{"id": 1, "image_id": 1, "bbox": []}]},
             r"annotations\[0\] needs 'caption' \(str",
         ),
-        ({**GOOD, "images": [{"id": "1", "file_name": "a"}]}, r"images\[0\] needs 'id' \(int"),
+        ({**GOOD, "images": [{"id": "one", "file_name": "a"}]}, r"images\[0\] needs 'id' \(int"),
         ({**GOOD, "images": GOOD["images"] * 2}, "two pictures have the same id"),
-        ({**GOOD, "annotations": [{"id": 1, "image_id": 2, "caption": "c"}]}, "such as image_id 2"),
+        ({**GOOD, "annotations": [{"id": 1, "image_id": 2, "caption": "c"}]}, "image_id 2 is not among"),
     ],
 )
 def test_another_shape_is_said(tmp_path: Path, content: object, message: str) -> None:
@@ -120,13 +120,40 @@ def test_another_shape_is_said(tmp_path: Path, content: object, message: str) ->
     assert str(tmp_path / "c.json") in str(error.value)
 
 
+def test_a_record_that_cannot_be_used_is_named_counted_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content: dict[str, Any] = {key: list(records) for key, records in GOOD.items()}
+    content["images"] += [{"id": 2**63, "file_name": "b"}, {"id": 3, "file_name": None}, [[[[[[]]]]]]]
+    content["annotations"] += [{"image_id": 1, "caption": 5}, {"image_id": float("nan"), "caption": "d"}]
+    content["annotations"] += [{"image_id": 9, "caption": "e"}, {"image_id": 1, "caption": "f"}]
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    assert [row["captions"] for row in read_coco(tmp_path / "c.json", tmp_path)] == [["c", "f"]]
+    said = capsys.readouterr().err
+    assert "c.json: 3 images are left out" in said
+    assert "images[1] needs 'id' (int)" in said
+    assert "c.json: 2 annotations are left out" in said
+    assert "c.json: 1 captions are left out, the first of them:\n  image_id 9 is not among" in said
+
+
+@pytest.mark.parametrize("name", ["no_ann_id", "str_id", "float_id"])
+def test_ids_as_people_write_them(shared_data: Path, name: str) -> None:
+    file = shared_data / "reported/coco" / f"{name}.json"
+    content = json.loads(file.read_text())
+    rows = read_coco(file, shared_data)
+    assert rows["image_id"][:] == [int(float(image["id"])) for image in content["images"]]
+    for image, captions in zip(content["images"], rows["captions"], strict=True):
+        own = [one["caption"] for one in content["annotations"] if one["image_id"] == image["id"]]
+        assert captions == own != []
+
+
 def test_another_encoding_and_half_a_file_are_said(tmp_path: Path) -> None:
     file = tmp_path / "c.json"
     file.write_bytes('{"images": ["é"]}'.encode("latin-1"))
     with pytest.raises(UserError, match="not UTF-8 text \\(byte 13\\)"):
         read_coco(file, tmp_path)
     file.write_text('{"images": [')
-    with pytest.raises(UserError, match=r"not JSON.*line 1, column 13.*complete"):
+    with pytest.raises(UserError, match=r"not JSON.*column 13.*complete"):
         read_coco(file, tmp_path)
     file.write_text("\ufeff" + json.dumps(GOOD), encoding="utf-8")
     assert len(read_coco(file, tmp_path)) == 1

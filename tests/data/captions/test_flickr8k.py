@@ -47,12 +47,21 @@ def test_what_is_wrong_is_said(folder: Path) -> None:
         Flickr8k(str(folder)).tables()
     with pytest.raises(UserError, match=r"no folder of photos .*nowhere"):
         Flickr8k(str(folder), images="nowhere").tables()
-    (folder / "Flickr8k.token.txt").write_text("a.jpg#0\tA dog\nb.jpg#0 A cat\n")
+    (folder / "Flickr8k.token.txt").write_text("\nb.jpg#0 A cat\n")
     with pytest.raises(UserError, match="line 2 is not NAME"):
         Flickr8k(str(folder)).tables()
     (folder / "Flickr8k.token.txt").unlink()
     with pytest.raises(UserError, match=r"no file .*token\.txt.*1 GB.*folder="):
         Flickr8k(str(folder)).tables()
+
+
+def test_a_line_of_another_form_is_named_and_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Flickr8k(str(folder)).tables()["train"].to_list()
+    (folder / "Flickr8k.token.txt").write_text(f"b.jpg#2 A cat\n{TOKENS}a.jpg\tB\n", encoding="utf-8")
+    assert Flickr8k(str(folder)).tables()["train"].to_list() == before
+    assert "token.txt: 2 lines are left out, the first of them:\n  line 1 is not" in capsys.readouterr().err
 
 
 def test_a_folder_without_lists_or_photos_is_refused(folder: Path) -> None:

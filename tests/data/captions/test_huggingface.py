@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,41 @@ def test_an_imagefolder_gives_paths(tmp_path: Path) -> None:
         lines.append(json.dumps({"file_name": f"{number}.png", "caption": f"picture {number}"}))
     (tmp_path / "train" / "metadata.jsonl").write_text("\n".join(lines))
     source = HuggingFaceCaptions(str(tmp_path))
-    for row in source.tables()["train"]:
-        path = source.image("train", row["path"])
-        assert path == tmp_path / "train" / f"{row['captions'][0][-1]}.png"
+    tables = source.tables()
+    assert {split: len(rows) for split, rows in tables.items()} == {"train": 2, "val": 1}
+    for split, rows in tables.items():
+        for row in rows:
+            path = source.image(split, row["path"])
+            assert path == tmp_path / "train" / f"{row['captions'][0][-1]}.png"
+
+
+def test_a_tenth_is_held_out_by_image_where_there_is_no_split_to_validate_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shades = [row % 20 for row in range(60)]  # each picture in three rows
+    random.Random(3).shuffle(shades)
+    rows = {"image": [{"bytes": png(shade), "path": "x.png"} for shade in shades]}
+    rows["caption"] = [f"shade {shade}" for shade in shades]
+    data = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    held = []
+    for name, order in (("one", list(range(60))), ("turned", list(range(60))[::-1])):
+        datasets.DatasetDict({"train": data.select(order)}).save_to_disk(tmp_path / name)
+        source = HuggingFaceCaptions(str(tmp_path / name))
+        tables = source.tables()
+        assert {split: len(own) for split, own in tables.items()} == {"train": 54, "val": 6}
+        assert "no split to validate on: 6 of 60 rows are held out of train" in capsys.readouterr().err
+        for split, own in tables.items():
+            for row in own:
+                shade = load_image(source.image(split, row["path"])).getpixel((0, 0))[0]
+                assert row["captions"] == [f"shade {shade}"]
+        held.append({caption for own in tables["val"]["captions"] for caption in own})
+        assert not held[-1] & {caption for own in tables["train"]["captions"] for caption in own}
+    assert held[0] == held[1]
+
+
+def test_one_picture_is_not_parted(tmp_path: Path) -> None:
+    datasets.DatasetDict({"train": saved(1, several)}).save_to_disk(tmp_path / "d")
+    assert list(HuggingFaceCaptions(str(tmp_path / "d")).tables()) == ["train"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +127,7 @@ def test_an_imagefolder_gives_paths(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_is_said(tmp_path: Path, options: dict[str, Any], message: str) -> None:
-    datasets.DatasetDict({"train": saved(2, several)}).save_to_disk(tmp_path / "d")
+    datasets.DatasetDict({"train": saved(2, several), "val": saved(1, several)}).save_to_disk(tmp_path / "d")
     with pytest.raises(UserError, match=message):
         HuggingFaceCaptions(str(tmp_path / "d"), **options).tables()
 

@@ -10,6 +10,7 @@ from PIL import Image
 from captioner.data.captions.base import CaptionRow, CaptionSource, table
 from captioner.data.checks.captions import check_captions as check
 from captioner.data.checks.report import NAMED
+from captioner.errors import UserError
 
 
 class Made(CaptionSource):
@@ -36,6 +37,17 @@ def photos(tmp_path: Path) -> list[Path]:
     for number, file in enumerate(files):
         Image.new("RGB", (7, 5), (number % 3, 0, 0)).save(file)
     return files
+
+
+def test_a_data_set_without_a_split_is_refused() -> None:
+    with pytest.raises(UserError, match="The data set is empty"):
+        check(Made(), min_count=1)
+
+
+def test_a_name_that_no_folder_can_hold_is_missing(tmp_path: Path) -> None:
+    names = ["x" * 999, "a/" * 3000, "a\0b"]
+    report = check(Made(train=[row(tmp_path / name, "A dog.") for name in names]), min_count=1)
+    assert len(report.splits["train"].pictures.missing) == 3
 
 
 def test_captions_words_and_vocabulary(photos: list[Path]) -> None:

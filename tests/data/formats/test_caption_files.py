@@ -33,6 +33,11 @@ CANDIDATES = {
     ),
     "said.csv": '\ufeffimage_id,caption\r\n7,"a dog, wet"\r\n12,two\u2028cats\r\n3,\r\n',
     "turned.csv": 'split,caption,image\nval,"a dog, wet",7\nval,two\u2028cats,12\nval,,3\n',
+    "SAID.JSON": json.dumps(coco(SAID.items())),
+    "floats.json": json.dumps([{"image_id": float(i), "caption": text} for i, text in SAID.items()]),
+    "floats.csv": 'image_id,caption\n7.0,"a dog, wet"\n,\n12.0,two\u2028cats\n3.,\n',
+    "said.tsv": "image_id\tcaption\r\n7\ta dog, wet\r\n12\ttwo\u2028cats\r\n3\t\r\n",
+    "tokens.TSV": "7#0\ta dog, wet\n12#0\ttwo\u2028cats\n3#0\t\n",
     "tokens.txt": "7#0\ta dog, wet\n12#0\ttwo\u2028cats\n3#0\t\n",
 }
 REFERENCES = {
@@ -41,6 +46,7 @@ REFERENCES = {
     "true.jsonl": lines({"image_id": i, "caption": group} for i, group in TRUE.items()),
     "more.jsonl": lines({"image_id": int(i), "captions": group} for i, group in TRUE.items()),
     "columns.csv": "file_name,caption_1,caption_2,Reference 3\n7,A dog.,the dog's bed,\n12,Cats,,\n3,x,y,z\n",
+    "lines.tsv": "image\tcaption\n" + "".join(f"{image}\t{text}\n" for image, text in pairs()),
     "lines.csv": "image,caption\n" + "".join(f"{image},{text}\n" for image, text in pairs()),
     "tokens.txt": "".join(f"{image}#{n}\t{text}\n" for n, (image, text) in enumerate(pairs())),
 }
@@ -65,9 +71,9 @@ def test_text_goes_by_line_whatever_is_in_it(tmp_path):
     assert read_candidates(tmp_path / "said") == {
         "line 1": "one", "line 2": "", "line 3": "two\u2028three\x0cfour\rfive",
     }  # fmt: skip
-    (tmp_path / "a.txt").write_text("A\tB\n\nC\n")
+    (tmp_path / "a.tsv").write_text("A\tB\n\nC\n")
     (tmp_path / "b.txt").write_text("D\nE\n\n")
-    found = read_references([tmp_path / "a.txt", tmp_path / "b.txt"])
+    found = read_references([tmp_path / "a.tsv", tmp_path / "b.txt"])
     assert found == {"line 1": ["A", "B", "D"], "line 2": ["E"], "line 3": ["C"]}
 
 
@@ -82,6 +88,10 @@ WRONG = {
     "true.json": ('[{"image_id": true, "caption": "a"}]', "the image is True"),
     "caption.json": ('[{"image_id": 5, "caption": 6}]', "the caption is 6, not text"),
     "keys.json": ('[{"imageid": 5, "caption": ""}]', "'image_id' is missing. Did you mean imageid"),
+    "infinite.json": ('[{"image_id": Infinity, "caption": "a"}]', "the image is inf, neither"),
+    "digits.json": (f'[{{"image_id": {"1" * 5000}}}]', "cannot be read: it has a number with thousands of"),
+    "deep.json": ("[" * 99999, "cannot be read: its brackets are nested too deeply"),
+    "deep.jsonl": ("[" * 99999, "line 1 cannot be read: its brackets are nested too deeply"),
     "cut.json": ('[{"image_id": 5,', "cut.json is not JSON"),
     "cut.jsonl": ('{"image": 5, "caption": "a"}\n{"im', "line 2 is not JSON"),
     "empty.json": ("[]", "empty.json holds no captions"),

@@ -146,17 +146,11 @@ def broken(change: str) -> tuple[Any, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("q.pop()", "a.json holds 1 questions that are not in .*q.json, such as question_id 23"),
-        ("a.pop(0)", "q.json holds 1 questions that are not in .*a.json, such as question_id 3"),
-        ("a[1]['image_id'] = 77", "question_id 13 is about image 0 in .*q.json, but 77 in"),
         ("q.append(q[1])", "q.json: question_id 13 is there more than once"),
         ("a.append(a[2])", "a.json: question_id 23 is there more than once"),
-        ("del q[2]['question']", r"not a file of VQA questions: questions\[2\] needs 'question' \(str"),
-        ("q[0]['multiple_choices'] = 'red'", r"questions\[0\] needs 'multiple_choices'"),
-        ("q[0]['multiple_choices'][3] = 4", r"questions\[0\] needs 'multiple_choices'"),
-        ("a[1]['answer_type'] = None", r"VQA annotations: annotations\[1\] needs 'answer_type' \(str\)"),
-        ("a[1]['answers'][4] = 'red'", r"annotations\[1\].answers\[4\] needs 'answer' \(str\): 'red'"),
         ("del answered['annotations']", "not a file of VQA annotations: it has no list 'annotations'"),
+        ("asked['questions'] = [5]", r"q.json can be used: questions\[0\] needs 'question_id' \(int\): 5"),
+        ("q[:] = [one | {'question_id': 5} for one in q[:1]]", "question_id 5 is not in .*a.json"),
     ],
 )  # fmt: skip
 def test_files_that_are_wrong_are_said(tmp_path: Path, change: str, message: str) -> None:
@@ -164,3 +158,29 @@ def test_files_that_are_wrong_are_said(tmp_path: Path, change: str, message: str
     with pytest.raises(UserError, match=message) as error:
         read_vqa(write(tmp_path / "q.json", asked), write(tmp_path / "a.json", answered), tmp_path, "{}")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "left", "message"),
+    [
+        ("q.pop()", [3, 13], "question_id 23 is not in"),
+        ("a.pop(0)", [13, 23], "question_id 3 is not in"),
+        ("a[1]['image_id'] = 77", [3, 23], "question_id 13 is about image 0, but 77 in"),
+        ("del q[2]['question']", [3, 13], "questions[2] needs 'question' (str)"),
+        ("q[0]['question_id'] = 2**64", [13, 23], "questions[0] needs 'question_id' (int)"),
+        ("q[0]['multiple_choices'] = 'red'", [13, 23], "questions[0] needs 'multiple_choices'"),
+        ("q[0]['multiple_choices'] = ['red', 4]", [13, 23], "questions[0] needs 'multiple_choices'"),
+        ("a[1]['answer_type'] = None", [3, 23], "annotations[1] needs 'answer_type' (str)"),
+        ("a[1]['multiple_choice_answer'] = 5", [3, 23], "[1] needs 'multiple_choice_answer' (str)"),
+        ("a[1]['answers'][4] = 'red'", [3, 23], "annotations[1].answers[4] needs 'answer' (str): 'red'"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_is_named_and_left_out(
+    tmp_path: Path, change: str, left: list[int], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, answered = broken(change)
+    rows = read_vqa(write(tmp_path / "q.json", asked), write(tmp_path / "a.json", answered), tmp_path, "{}")
+    assert [row["question_id"] for row in rows] == left
+    said = capsys.readouterr().err
+    assert "1 questions are left out" in said or "1 annotations are left out" in said
+    assert message in said

@@ -21,12 +21,19 @@ def test_what_is_written_is_read_and_has_the_official_form(tmp_path: Path) -> No
     assert content == [{"question_id": key, "answer": answer} for key, answer in SAID.items()]
 
 
+def test_ids_as_people_write_them(tmp_path: Path) -> None:
+    results = [{"question_id": written, "answer": "a"} for written in ("1", 2.0, 3)]
+    (tmp_path / "r.json").write_text(json.dumps(results))
+    assert list(read_vqa_results(tmp_path / "r.json")) == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ({"results": []}, "not a VQA results file: it holds a dict, not a list"),
         ([{"question_id": 1}], r"\[0\] needs 'answer' \(str\)"),
-        ([{"question_id": "1", "answer": "a"}], r"\[0\] needs 'question_id' \(int\)"),
+        ([{"question_id": 2**63, "answer": "a"}], r"\[0\] needs 'question_id' \(int\)"),
+        ([{"question_id": "one", "answer": "a"}], r"\[0\] needs 'question_id' \(int\)"),
         ([{"question_id": 1, "answer": 2}], r"\[0\] needs 'answer' \(str\)"),
         ([{"question_id": k, "answer": "a"} for k in (1, 2, 2)], "question_id 2 is there more than once"),
     ],

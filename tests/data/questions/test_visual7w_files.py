@@ -133,17 +133,33 @@ def broken(path: list[Any], value: Any) -> dict[str, Any]:
     [
         ([], "not a dataset.json of Visual7W: it holds a list"),
         ({"dataset": "x"}, "it has no list 'images'"),
-        (broken(["images", 0, "image_id"], "7"), r"images\[0\] needs 'image_id' \(int\)"),
+        (broken(["images", 0, "image_id"], "seven"), r"images\[0\] needs 'image_id' \(int\)"),
         (broken(["images", 0, "split"], "vall"), "split 'vall'. Did you mean val"),
-        (broken(["images", 0, "qa_pairs", 0, "type"], None), r"images\[0\].qa_pairs\[0\] needs 'type'"),
-        (broken(["boxes", 1, "x"], "left"), r"boxes\[1\] needs x, y, width and height"),
-        (broken(["boxes", 2, "box_id"], None), r"boxes\[2\] needs 'box_id'"),
+        (broken(["images", 0, "qa_pairs", 0, "type"], None), r"qa_pairs\[0\] needs 'type'"),
         (broken(["images"], POINTING["images"] * 2), "two questions have the qa_id 71"),
     ],
 )
 def test_what_is_not_of_the_form_is_named(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["boxes", 1, "x"], "left", "boxes[1] needs x, y, width and height (numbers)"),
+        (["boxes", 1, "x"], 10**400, "boxes[1] needs x, y, width and height (numbers)"),
+        (["boxes", 1, "x"], float("nan"), "boxes[1] needs x, y, width and height (numbers)"),
+        (["boxes", 2, "box_id"], None, "boxes[2] needs 'box_id' (int)"),
+    ],
+)
+def test_a_box_that_cannot_be_used_is_named_with_the_questions_that_need_it(
+    tmp_path: Path, path: list[Any], value: Any, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert read(tmp_path, broken(path, value)) == {}
+    said = capsys.readouterr().err
+    assert f"1 boxes are left out, the first of them:\n  {message}" in said
+    assert "1 of 1 questions" in said
 
 
 def test_where_to_get_what_is_missing(tmp_path: Path) -> None:

@@ -113,6 +113,17 @@ def test_lines_that_are_no_pairs_are_named_and_counted(written, capsys):
         assert problem in line
 
 
+def test_a_third_column_that_names_no_split_is_not_used(written, capsys):
+    licence = "CC-BY 2.0 (France) Attribution: tatoeba.org"
+    lines = [f"Go {n}.\tVa {n} !" for n in range(200)]
+    bare = rows(Phrases(path=str(written("\n".join(lines)))))
+    assert capsys.readouterr().err == ""
+    file = written("\n".join(f"{line}\t{licence} & {n}" for n, line in enumerate(lines)))
+    assert rows(Phrases(path=str(file))) == bare
+    said = capsys.readouterr().err
+    assert said == f"{file}: the third column is not used, it names no split: '{licence} & 0'\n"
+
+
 def test_a_source_is_in_one_split(written, capsys):
     file = written("s\tt\ttrain\ns\tu\ttest\ns\tv\ttrain\nother\tw\tval\nlast\tx\ttest\ns\ty")
     found = rows(Phrases(path=str(file)))
