@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import errno
 import codecs
 import importlib
 import io
@@ -14,6 +15,8 @@ from pathlib import Path
 from captioner.errors import UserError, nearest, printable
 
 FOLDER = Path(__file__).parent
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""A full disk, or a full share of one: which file it was is not said."""
 
 
 def verbs() -> dict[str, str]:
@@ -60,9 +63,10 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as problem:  # a file or folder that cannot be used, wherever this shows
-        if problem.filename is None:
+        if problem.filename is None and problem.errno not in FULL:
             raise
-        print(f"{prog}: {printable(f'{problem.filename}: {problem.strerror}.')}", file=sys.stderr)
+        where = f"{problem.filename}: " if problem.filename is not None else ""
+        print(f"{prog}: {printable(f'{where}{problem.strerror}.')}", file=sys.stderr)
         sys.exit(2)
 
 

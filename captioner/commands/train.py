@@ -90,6 +90,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _remove_empty(folder: Path) -> None:
     """Remove the folder of a run that did not begin, and those above it that were made for it."""
+    if [file.name for file in folder.iterdir()] == ["config.yaml"]:
+        (folder / "config.yaml").unlink()
     made = [folder, *(one for one in folder.parents if RUNS in (one, *one.parents))]
     for one in made:
         if any(one.iterdir()):

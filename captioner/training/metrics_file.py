@@ -63,10 +63,23 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write new rows, or all where there is a new column: step and epoch first, the others by name."""
+        """Write new rows, or all where there is a new column: step and epoch first, the others by name.
+
+        Raises:
+            UserError: the disk is full, or the file cannot be written.
+        """
         if not self._unsaved:
             return
         self._unsaved = False
+        try:
+            self._write()
+        except OSError as problem:
+            raise UserError(
+                f"{self.file} cannot be written: {problem}. Make room and go on with --resume "
+                f"{self.file.parent}."
+            ) from None
+
+    def _write(self) -> None:
         fresh = {name for row in self.rows[self._settled :] for name in row}
         if fresh <= set(self._columns) and self.file.exists():
             with self.file.open("r+", newline="", encoding="utf-8") as lines:
