@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from captioner.errors import UserError, check_type, nearest
+from captioner.errors import UserError, nearest
+from captioner.option_types import check_type
 from captioner.pillow import from_array, quiet_pillow, to_rgb, upright
 
 ImageSource = str | Path | bytes | Image.Image | NDArray[Any]

@@ -21,6 +21,7 @@ from captioner.errors import UserError
 from captioner.metrics.text.likelihood import by_distance, likelihood, stack_chunks
 from captioner.models.char_lm import CharLanguageModel
 from captioner.models.prompt import PromptedLM, detach_state, next_token_nll, no_image
+from captioner.ranges import Count, CountOrZero
 from captioner.search.sample import Sample
 from captioner.training.loss import Loss
 from captioner.training.task import TASKS, Task
@@ -58,9 +59,9 @@ class CharLMTask(Task[CharLanguageModel]):
     def __init__(
         self,
         model: CharLanguageModel,
-        tbptt_steps: int | None = None,
+        tbptt_steps: Count | None = None,
         report_zero_state: bool = False,
-        sample_every: int = 0,
+        sample_every: CountOrZero = 0,
     ) -> None:
         super().__init__(model)
         self.tbptt_steps = tbptt_steps

@@ -8,7 +8,7 @@ from captioner.models.base import check_model
 from captioner.models.folder import read_card
 from captioner.search.base import SEARCHES
 from captioner.training.objectives.base import OBJECTIVES
-from captioner.training.optimization.optimizers import OPTIMIZERS
+from captioner.training.optimization.optimizers import check_optimizer
 from captioner.training.optimization.schedules import SCHEDULES
 
 
@@ -28,7 +28,7 @@ def check_components(config: Config) -> None:
     if config.objective:
         OBJECTIVES.check(config.objective)
         _check_start(config)
-    OPTIMIZERS.check(config.optimizer, facts=("params",))
+    check_optimizer(config.optimizer)
     SCHEDULES.check(config.schedule, facts=("optimizer", "monitor", "total_updates"))
     if config.training.init_from is not None:
         read_card(Path(config.training.init_from).expanduser())

@@ -17,6 +17,7 @@ from captioner.heads.base import Answered
 from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import HumanAnswers
 from captioner.models.vqa import VQAModel
+from captioner.ranges import Count, Positive
 from captioner.training.gather import gather_from_all_processes
 from captioner.training.loss import Loss
 from captioner.training.task import TASKS, Task
@@ -51,7 +52,7 @@ class VQATask(Task[VQAModel]):
     """
 
     def __init__(
-        self, model: VQAModel, num_answers: int = NUM_ANSWERS, init_scale: float | None = None
+        self, model: VQAModel, num_answers: Count = NUM_ANSWERS, init_scale: Positive | None = None
     ) -> None:
         super().__init__(model)
         self.num_answers = num_answers

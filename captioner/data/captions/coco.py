@@ -12,6 +12,7 @@ from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSou
 from captioner.data.files import one_line_each, read_records
 from captioner.data.splits import hold_out
 from captioner.errors import UserError
+from captioner.ranges import Count, NonEmpty
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,11 +44,11 @@ class CocoCaptions(CaptionSource):
 
     def __init__(
         self,
-        folder: str,
-        train: str | None = "train2017",
-        val: str | int | None = "val2017",
-        test: str | int | None = None,
-        images: str | None = None,
+        folder: NonEmpty,
+        train: NonEmpty | None = "train2017",
+        val: NonEmpty | Count | None = "val2017",
+        test: NonEmpty | Count | None = None,
+        images: NonEmpty | None = None,
     ) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.images = None if images is None else Path(images).expanduser().resolve()

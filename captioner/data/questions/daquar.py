@@ -9,6 +9,7 @@ from captioner.data.files import check_records, one_line_each, read_json, read_t
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.splits import hold_out
 from captioner.errors import UserError
+from captioner.ranges import CountOrZero, NonEmpty, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -48,7 +49,9 @@ class Daquar(QuestionSource):
 
     answers_are = "set"
 
-    def __init__(self, folder: str, num_val: int = 50, num_test: int = 94, seed: int = 0) -> None:
+    def __init__(
+        self, folder: NonEmpty, num_val: CountOrZero = 50, num_test: CountOrZero = 94, seed: Seed = 0
+    ) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.counts = {"val": num_val, "test": num_test}
         self.seed = seed

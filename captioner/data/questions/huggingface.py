@@ -8,6 +8,7 @@ from captioner.data.files import one_line_each
 from captioner.data.formats.hub import HubPictures
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
+from captioner.ranges import NonEmpty
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,7 +35,7 @@ class HuggingFaceQuestions(QuestionSource):
 
     def __init__(
         self,
-        path: str,
+        path: NonEmpty,
         name: str | None = None,
         image_column: str = "image",
         question_column: str = "question",
