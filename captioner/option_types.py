@@ -23,6 +23,8 @@ NOUNS: dict[Any, tuple[str, str]] = {
     Any: ("a value", "values"),
 }
 """What a value of a type is called, one and several."""
+FAR = 100
+"""From here on a bound above is there to save memory or time, and says little of what an option means."""
 
 
 def check_type(what: str, value: Any, annotation: Any) -> None:
@@ -46,11 +48,7 @@ def is_of_type(value: Any, annotation: Any) -> bool:
 
     try:
         _adapter(annotation).validate_json(json.dumps(value))
-    except (
-        ValidationError,
-        TypeError,
-        ValueError,
-    ):  # the last two: YAML has more than JSON
+    except (ValidationError, TypeError, ValueError):  # json's, of what YAML has beyond it
         return False
     return True
 
@@ -72,7 +70,7 @@ def wanted(annotation: Any, value: Any = None) -> str:
     """
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        limits, noun = range_in_words(annotation), wanted(inner[0], value)
+        limits, noun = range_in_words(annotation, value), wanted(inner[0], value)
         if isinstance(value, int | float) and is_of_type(value, inner[0]):
             return limits or noun
         return f"{noun}, {limits}" if limits else noun
@@ -87,13 +85,24 @@ def wanted(annotation: Any, value: Any = None) -> str:
     return NOUNS[annotation][0] if annotation in NOUNS else getattr(annotation, "__name__", str(annotation))
 
 
-def range_in_words(annotation: Any) -> str:
-    """Return the range of an annotated type in words; "" where it has none."""
+def range_in_words(annotation: Any, value: Any = None) -> str:
+    """Return the range of an annotated type in words.
+
+    Args:
+        annotation: a type with marks, such as `Ge(0)`.
+        value: what was given. Far bounds above are named to what exceeds them only.
+
+    Returns:
+        The bounds; "" where there is none.
+    """
     marks = get_args(annotation)[1:]
-    bounds = [mark for mark in marks if isinstance(mark, Ge | Gt | Le | Lt)]
-    limits = {type(mark): limit for mark in bounds for limit in astuple(mark)}
     if any(isinstance(mark, MinLen) for mark in marks):
         return "one character or more"
+    bounds = [mark for mark in marks if isinstance(mark, Ge | Gt | Le | Lt)]
+    limits = {type(mark): limit for mark in bounds for limit in astuple(mark)}
+    exceeds = isinstance(value, int | float) and value > limits.get(Le, 0)
+    if limits.get(Le, 0) >= FAR and not exceeds:
+        del limits[Le]
     if limits.keys() == {Ge, Le}:
         return f"{limits[Ge]:,} to {limits[Le]:,}"
     words = {Ge: "at least", Gt: "above", Le: "at most", Lt: "below"}

@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands.options.attention_files import check_drawing, numbered
+from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
 from captioner.paths import model_folder
+from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
     from captioner.images import ImageSource
@@ -64,7 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--words", action="store_true", help="the log-probability of every word")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with log-probabilities")
-    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="captions a picture (default: 1)")
+    parser.add_argument(
+        "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="captions a picture (default: 1)"
+    )
     add_search_arguments(parser)
 
 

@@ -11,8 +11,10 @@ same passages. Writes a picture and, beside it, every number as JSON.
 import argparse
 from pathlib import Path
 
+from captioner.commands.options.numbers import in_range
 from captioner.errors import UserError
 from captioner.paths import last_model
+from captioner.ranges import Count, Dimension, Positive, Seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,27 +22,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", type=Path, metavar="DIR", help="model folder of the task char-lm (default: the last)")
     add("--cells", nargs="+", default=[], metavar="NAME", help="cells as they start; alone, no model is read")
-    add("--hidden", type=int, default=128, metavar="N", help="units of these cells")
+    add("--hidden", type=in_range(Dimension), default=128, metavar="N", help="units of these cells")
     add(
         "--singular-value",
-        type=float,
+        type=in_range(Positive),
         metavar="X",
         help="scale their recurrent matrices to this largest singular value",
     )
-    add("--steps", type=int, default=100, metavar="T", help="characters of a passage")
-    add("--passages", type=int, default=32, metavar="N", help="passages to read")
-    add("--clip", type=float, default=5.0, metavar="X", help="norm that clipping leaves of an update")
+    add("--steps", type=in_range(Count), default=100, metavar="T", help="characters of a passage")
+    add("--passages", type=in_range(Count), default=32, metavar="N", help="passages to read")
+    add(
+        "--clip",
+        type=in_range(Positive),
+        default=5.0,
+        metavar="X",
+        help="norm that clipping leaves of an update",
+    )
     add("--text", type=Path, metavar="FILE", help="what is read (default: what the model learnt from)")
-    add("--seed", type=int, default=0, metavar="N", help="other passages, other new cells")
+    add("--seed", type=in_range(Seed), default=0, metavar="N", help="other passages, other new cells")
     add("--output", type=Path, default=Path("gradflow.png"), metavar="PNG", help="the picture")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, draw, print."""
-    for option in ("hidden", "steps", "passages", "clip", "singular_value"):
-        value = getattr(arguments, option)
-        if value is not None and not value > 0:
-            raise UserError(f"--{option.replace('_', '-')} must be above 0, not {value}.")
     if arguments.output.suffix.lower() != ".png":
         raise UserError(f"--output must end in .png, not be {arguments.output}.")
     model: Path | None = arguments.model

@@ -36,7 +36,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from captioner.commands.options.numbers import in_range
 from captioner.commands.printing.tables import score_table
+from captioner.ranges import Count
 
 if TYPE_CHECKING:
     from captioner.evaluation.caption_files import ScoredCaptions
@@ -67,7 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--idf", type=Path, metavar="NPZ", help="stored document frequencies for CIDEr-D")
     add("--save-idf", type=Path, metavar="NPZ", help="store those of REFERENCES too")
     add("--meteor", action="store_true", help="METEOR too, by its Java program (20 s to start)")
-    add("--resamples", type=int, default=1000, metavar="N", help="draws of the bootstrap (default: 1000)")
+    add(
+        "--resamples",
+        type=in_range(Count),
+        default=1000,
+        metavar="N",
+        help="draws of the bootstrap (default: 1000)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 from captioner.config import Component, Config
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.data.captions.batches import CaptionBatch, CaptionData
+from captioner.metrics.base import comparable_figures
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
 from captioner.metrics.tokenization.ptb import tokenize
@@ -13,6 +14,7 @@ from captioner.models.caption import CaptionModel
 from captioner.models.folder import read_vocabulary
 from captioner.search.base import SEARCHES
 from captioner.training.gather import gather_from_all_processes
+from captioner.training.monitor import check_monitor
 from captioner.training.objectives.base import SentenceBatch
 from captioner.training.sentence_task import SentenceTask
 from captioner.training.task import TASKS
@@ -37,6 +39,11 @@ class CaptionTask(SentenceTask[CaptionModel]):
         search = validation_search or {"name": "greedy"}
         super().__init__(model, SEARCHES.build(search, vocabulary=model.vocabulary))
         self.references: dict[int, list[str]] = {}
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a monitored figure that validation does not have."""
+        check_monitor(config, comparable_figures())
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, CaptionData]:

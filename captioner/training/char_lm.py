@@ -24,6 +24,7 @@ from captioner.models.prompt import PromptedLM, detach_state, next_token_nll, no
 from captioner.ranges import Count, CountOrZero
 from captioner.search.sample import Sample
 from captioner.training.loss import Loss
+from captioner.training.monitor import check_monitor
 from captioner.training.task import TASKS, Task
 from captioner.vocabulary import PAD
 
@@ -73,9 +74,11 @@ class CharLMTask(Task[CharLanguageModel]):
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """Refuse gradients over more characters than a chunk has."""
+        """Refuse gradients over more characters than a chunk has, and a figure that is not there."""
+        reads_twice = config.task.get("report_zero_state", False)
+        check_monitor(config, ("bits_per_character", *["zero_state_loss"] * reads_twice))
         steps, chunk = config.task.get("tbptt_steps"), config.data.get("chunk_length", 100)
-        if steps is not None and not 1 <= steps <= chunk:
+        if steps is not None and steps > chunk:
             raise UserError(f"task.tbptt_steps must be 1 to data.chunk_length ({chunk}), not {steps}.")
 
     @classmethod

@@ -19,16 +19,14 @@ from captioner.device import keep_memory
 from captioner.image_reader import read_images
 from captioner.models.init_from import init_from
 from captioner.paths import cache_folder
-from captioner.registry import check_options
 from captioner.training.callbacks import Interrupted, KeepBest, StopOnRequest
 from captioner.training.check import check_components
 from captioner.training.data_module import DataModule
-from captioner.training.loggers import SampleTable, make_loggers
+from captioner.training.loggers import SampleTable, check_loggers, make_loggers
 from captioner.training.optimization.schedules import better_mode
 from captioner.training.resume_file import RESUME_FILE, ResumeFileIO, check_resume_file
 from captioner.training.task import Task, task_class
-
-OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs", "plugins"}
+from captioner.training.trainer_options import check_trainer
 
 
 class Trained(NamedTuple):
@@ -78,7 +76,8 @@ def check(config: Config) -> None:
     """
     check_components(config)
     task_class(config).check(config)
-    check_options("trainer", pl.Trainer, config.trainer, facts=OURS - {"max_epochs"})
+    check_trainer(config.trainer)
+    check_loggers(config.logger)
 
 
 def train(config: Config, folder: Path, resume: bool = False) -> Trained:
@@ -96,11 +95,11 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     Raises:
         UserError: a mistake in the config, data that cannot be read, nothing to resume or a damaged file.
     """
+    _quiet()
     check(config)
     checkpoint = check_resume_file(folder) if resume else None
     keep_memory()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    _quiet()
     task, data = task_class(config).prepare(config, cache_folder())
     if checkpoint is not None:  # Lightning reads the weights only after features of frozen layers are stored
         stored = torch.load(checkpoint, map_location="cpu", weights_only=True)

@@ -20,6 +20,7 @@ from captioner.models.vqa import VQAModel
 from captioner.ranges import Count, Positive
 from captioner.training.gather import gather_from_all_processes
 from captioner.training.loss import Loss
+from captioner.training.monitor import check_monitor
 from captioner.training.task import TASKS, Task
 
 NUM_ANSWERS = 1000
@@ -63,6 +64,11 @@ class VQATask(Task[VQAModel]):
         self.predicted: dict[int, str] = {}
         self.truth: dict[int, HumanAnswers] = {}
         self.measure = MEASURES["annotator_answers"]
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a monitored figure that validation does not have."""
+        check_monitor(config, ("accuracy",), kinds_of="accuracy")
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, QuestionData]:

@@ -151,7 +151,7 @@ def test_a_text_that_has_changed_is_noted(model, capsys, tmp_path):
         ("--num-windows 3", "go with --windows N"),
         ("--windows 0", "--windows must be 1 to"),
         ("--windows 100000", "--windows must be 1 to"),
-        ("--windows 5 --num-windows 0", "--num-windows must be at least 1"),
+        ("--windows 5 --num-windows 0", "argument --num-windows: must be at least 1"),
         ("--data pth=x", "Did you mean path?"),
         ("--data path=gone.txt", "There is no text at gone.txt"),
         ("--data test_fraction=0 --split test", "nothing is left for test: take another split (train, val)"),

@@ -187,7 +187,7 @@ def test_the_command_writes_and_scores(model, capsys, tmp_path):
     ("words", "says"),
     [
         (["--prompt", "that?"], "has never seen '?' (U+003F, character 5"),
-        (["--temperature", "0"], "temperature must be above 0"),
+        (["--temperature", "0"], "argument --temperature: must be at least 0.001"),
         (["--top-p", "1.5"], "top_p is a probability"),
         (["--html", "x.html"], "--html goes with --score FILE"),
         (["--score", "x.py", "--top-k", "3"], "--score reads a text that is there"),

@@ -94,7 +94,7 @@ def cosine(
 
 def better_mode(monitor: str) -> Any:
     """Return "min" for a figure that is better when it is smaller (a loss, errors), else "max"."""
-    return "min" if monitor.endswith(("loss", "bits_per_character", "error_rate")) else "max"
+    return "min" if monitor.endswith(("loss", "bits_per_character", "error_rate", "of_baseline")) else "max"
 
 
 def _rise(update: int, warmup: int) -> float:
