@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError, nearest, printable
+from captioner.paths import cache_hint
 
 FOLDER = Path(__file__).parent
 
@@ -58,7 +59,8 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
     except OSError as problem:  # a file or folder that cannot be used, wherever this shows
         if problem.filename is None:
             raise
-        print(f"{prog}: {printable(f'{problem.filename}: {problem.strerror}.')}", file=sys.stderr)
+        text = f"{problem.filename}: {problem.strerror}.{cache_hint(Path(str(problem.filename)))}"
+        print(f"{prog}: {printable(text)}", file=sys.stderr)
         sys.exit(2)
 
 

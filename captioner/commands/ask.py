@@ -98,8 +98,7 @@ def _questions(arguments: argparse.Namespace) -> "list[ImageQuestion]":
     photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
     if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
         raise UserError("Give a picture and questions about it, or a file of both: --pairs FILE.")
-    if arguments.attention:
-        check_drawing(arguments.attention)
+    check_drawing(arguments.attention)
     choices = arguments.choices
     found = _pairs(pairs, choices) if pairs else _about(photo, asked, choices)
     for one in found:

@@ -13,6 +13,7 @@ from pathlib import Path
 from captioner.commands.options.attention_files import check_drawing
 from captioner.commands.options.numbers import in_range
 from captioner.config import load, parse_overrides
+from captioner.outputs import check_folder
 from captioner.paths import MODEL_HELP, model_folder
 from captioner.ranges import Count, Positive
 
@@ -38,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Calibrate, print the table, draw it."""
     folder = model_folder(arguments.model, "caption")
-    if arguments.figure:
-        check_drawing(arguments.figure, option="--figure")
+    check_folder(folder, arguments.model)
+    check_drawing(arguments.figure, option="--figure")
     data = parse_overrides(arguments.data) or load(folder / "config.yaml").data
     from captioner.evaluation.calibration import calibrate
 

@@ -24,6 +24,7 @@ from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
+from captioner.outputs import check_file
 from captioner.paths import model_folder
 from captioner.ranges import BeamSize
 
@@ -77,8 +78,8 @@ def run(arguments: argparse.Namespace) -> None:
     files = find_pictures(arguments.pictures)
     names: list[str] = arguments.model or [PHOTOS]
     models = [model_folder(name, "caption") for name in names]
-    if arguments.attention:
-        check_drawing(arguments.attention)
+    check_drawing(arguments.attention)
+    check_file(arguments.tree, "--tree")
     from captioner.inference.caption import Captioner
 
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)

@@ -25,6 +25,7 @@ from captioner.commands.options.numbers import in_range
 from captioner.config import parse_overrides
 from captioner.errors import UserError
 from captioner.insight.labels.syntax import LANGUAGES
+from captioner.outputs import check_file
 from captioner.paths import LAST, MODEL_HELP, model_folder
 from captioner.ranges import Count, Seed
 
@@ -74,8 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Analyse and print."""
-    if arguments.gates:
-        check_drawing(arguments.gates, option="--gates")
+    check_drawing(arguments.gates, option="--gates")
+    check_file(arguments.html, "--html")
     folder = model_folder(arguments.model, "char_lm")
     from captioner.models.folder import trained_task
 

@@ -27,6 +27,7 @@ from captioner.commands.options.search import add_search_arguments, search_chang
 from captioner.commands.printing.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
+from captioner.outputs import check_folder
 from captioner.paths import LAST, MODEL_HELP, model_folder, results_folder, task_name
 from captioner.ranges import BeamSize, Count, Seed
 
@@ -95,6 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
     split = arguments.split or known["split"].default
     data = {str(key): value for key, value in parse_overrides(arguments.data).items()} or None
     output: Path = arguments.output or results_folder(model) / f"evaluation-{split}"
+    check_folder(output, "--output")
     progress = functools.partial(tqdm, leave=False)
     found = evaluate(model, output, split=split, data=data, progress=progress, **options)
     if arguments.json:

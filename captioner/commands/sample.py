@@ -27,6 +27,7 @@ from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import with_log_probs
 from captioner.errors import UserError
+from captioner.outputs import check_file
 from captioner.paths import LAST, MODEL_HELP, model_folder
 from captioner.ranges import BeamSize, Count
 from captioner.search.text_rules import SENTENCE_ONLY
@@ -80,6 +81,8 @@ def run(arguments: argparse.Namespace) -> None:
     clamped = dict(map(_clamp, arguments.clamp))
     if arguments.score and (changes or clamped or arguments.prompt or arguments.tree or arguments.words):
         raise UserError("--score reads a text that is there: options for writing one do not go with it.")
+    check_file(arguments.html, "--html")
+    check_file(arguments.tree, "--tree")
     model = model_folder(arguments.model, "char_lm")
     from captioner.inference.char_lm import Writer
 

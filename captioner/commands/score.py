@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING
 
 from captioner.commands.options.numbers import in_range
 from captioner.commands.printing.tables import score_table
+from captioner.outputs import check_file, check_folder
 from captioner.ranges import Count
 
 if TYPE_CHECKING:
@@ -89,6 +90,9 @@ def run(arguments: argparse.Namespace) -> None:
     )
 
     candidates: Path = arguments.candidates
+    folder: Path = arguments.output or candidates.with_name(f"{candidates.stem}-scores")
+    check_folder(folder, "--output")
+    check_file(arguments.save_idf, "--save-idf")
     request = Request(
         candidates,
         arguments.references,
@@ -102,7 +106,6 @@ def run(arguments: argparse.Namespace) -> None:
     )
     scored = score_files(request)
     results = results_of(request, scored)
-    folder: Path = arguments.output or candidates.with_name(f"{candidates.stem}-scores")
     write_results(folder, results, scored)
     if arguments.save_idf:
         store_frequencies(request.references, arguments.save_idf, request.tokenizer)

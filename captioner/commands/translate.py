@@ -49,8 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Translate, print, draw."""
     texts = _texts(arguments)
-    if arguments.attention:
-        check_drawing(arguments.attention, PICTURES)
+    check_drawing(arguments.attention, PICTURES)
     model = model_folder(arguments.model, "translate")
     from captioner.inference.translate import Translator
 

@@ -12,6 +12,7 @@ from captioner.metrics.scores import score_captions
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.models.caption import CaptionModel
 from captioner.models.folder import read_vocabulary
+from captioner.paths import model_within
 from captioner.search.base import SEARCHES
 from captioner.training.gather import gather_from_all_processes
 from captioner.training.monitor import check_monitor
@@ -52,7 +53,8 @@ class CaptionTask(SentenceTask[CaptionModel]):
         data = CaptionData(source, source.tables(), cache / "features")
         vocabulary = data.vocabulary(config.vocabulary.min_count, config.vocabulary.max_size)
         if config.vocabulary.extend and config.training.init_from is not None:
-            vocabulary = read_vocabulary(Path(config.training.init_from).expanduser()).extended(vocabulary)
+            start = model_within(Path(config.training.init_from).expanduser())
+            vocabulary = read_vocabulary(start).extended(vocabulary)
         task = cls.from_config(config, vocabulary)
         data.connect(task.model.encoder, vocabulary, config.training, config.seed)
         task.references = data.references("val")

@@ -6,6 +6,7 @@ from captioner.config import Config
 from captioner.errors import UserError
 from captioner.models.base import check_model
 from captioner.models.folder import read_card
+from captioner.paths import model_within
 from captioner.search.base import SEARCHES
 from captioner.training.objectives.base import OBJECTIVES
 from captioner.training.optimization.optimizers import check_optimizer
@@ -31,7 +32,7 @@ def check_components(config: Config) -> None:
     check_optimizer(config.optimizer)
     SCHEDULES.check(config.schedule, facts=("optimizer", "monitor", "total_updates"))
     if config.training.init_from is not None:
-        read_card(Path(config.training.init_from).expanduser())
+        read_card(model_within(Path(config.training.init_from).expanduser()))
 
 
 def _check_start(config: Config) -> None:

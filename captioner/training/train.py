@@ -18,7 +18,7 @@ from captioner.data.module import TrainingData
 from captioner.device import keep_memory
 from captioner.image_reader import read_images
 from captioner.models.init_from import init_from
-from captioner.paths import cache_folder
+from captioner.paths import cache_folder, model_within
 from captioner.training.callbacks import Interrupted, KeepBest, StopOnRequest
 from captioner.training.check import check_components
 from captioner.training.data_module import DataModule
@@ -105,7 +105,7 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
         stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
         task.load_state_dict(stored["state_dict"])
     elif config.training.init_from is not None:
-        _init_from(task, Path(config.training.init_from).expanduser())
+        _init_from(task, model_within(Path(config.training.init_from).expanduser()))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     _describe(task, data, folder)

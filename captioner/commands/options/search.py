@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_typ
 
 from captioner.commands.options.numbers import in_range
 from captioner.search.base import SEARCHES, Search
+from captioner.search.override import check_changes
 
 METAVARS = {int: "N", float: "X"}
 
@@ -73,9 +74,22 @@ def add_search_arguments(
 
 
 def search_changes(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that were given, by their names in the search."""
+    """Return the options that were given, by their names in the search.
+
+    Args:
+        arguments: the parsed command line.
+
+    Returns:
+        Changes of the model's own search.
+
+    Raises:
+        UserError: the search that was named has no such option.
+    """
     given = {option.key: getattr(arguments, f"search_{option.key}", None) for option in search_options()}
-    return {key: value for key, value in given.items() if value is not None}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if "name" in changes:
+        check_changes(changes["name"], changes)
+    return changes
 
 
 def search_flags(changes: Mapping[str, Any]) -> list[str]:
