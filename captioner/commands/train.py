@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     try:
         result = train(dataclasses.replace(config), folder, resume=is_resumed)
-    except UserError:
+    except (OSError, UserError):
         _remove_empty(folder)
         raise
     minutes = result.seconds / 60
