@@ -20,7 +20,7 @@ from yaml import YAMLError
 
 from captioner.errors import UserError, nearest
 from captioner.option_types import wanted
-from captioner.ranges import Count, CountOrZero, NonEmpty, NumWorkers, Seed
+from captioner.ranges import Count, CountOrZero, NonEmpty, NumWorkers, PathName, PerImage, Seed
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Component = dict[str, Any]
@@ -50,15 +50,15 @@ class TrainingConfig:
     """
 
     batch_size: Count = 16
-    captions_per_image: Count = 5
+    captions_per_image: PerImage = 5
     max_words: Count = 30
     augment: bool = False
     flip: bool = False
-    views: Count | None = None
+    views: PerImage | None = None
     num_workers: NumWorkers = 0
     monitor: NonEmpty = "val/bleu4"
     patience: CountOrZero | None = None
-    init_from: NonEmpty | None = None
+    init_from: PathName | None = None
 
 
 @dataclass(config=STRICT)

@@ -7,7 +7,7 @@ from dataclasses import astuple, is_dataclass
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen, Predicate
 
 from captioner.errors import UserError
 
@@ -98,6 +98,8 @@ def range_in_words(annotation: Any, value: Any = None) -> str:
     marks = get_args(annotation)[1:]
     if any(isinstance(mark, MinLen) for mark in marks):
         return "one character or more"
+    if any(isinstance(mark, Predicate) for mark in marks):
+        return "the path of a file or folder"
     bounds = [mark for mark in marks if isinstance(mark, Ge | Gt | Le | Lt)]
     limits = {type(mark): limit for mark in bounds for limit in astuple(mark)}
     exceeds = isinstance(value, int | float) and value > limits.get(Le, 0)

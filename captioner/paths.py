@@ -150,6 +150,11 @@ def trained_models(runs: Path) -> list[Path]:
     return sorted(runs.glob("*/*/model"), key=lambda path: -path.stat().st_mtime)
 
 
+def expanded(name: str | Path) -> Path:
+    """Return a path with the home folder in place of `~`; `~name` of nobody stays as it is."""
+    return Path(os.path.expanduser(name))
+
+
 def model_folder(name: str | Path, task: str) -> Path:
     """Return a model folder by its name.
 
@@ -168,7 +173,7 @@ def model_folder(name: str | Path, task: str) -> Path:
         return last_model(task)
     if (shipped := shipped_models().get(str(name))) is not None:
         return shipped
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.exists():
         raise UserError(f"There is no model {str(name)!r}. {nearest(str(name), [*shipped_models(), LAST])}")
     return model_within(folder)

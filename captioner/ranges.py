@@ -4,9 +4,10 @@ Every number is finite. Bounds above, where a formula has none, are far beyond w
 mistake in typing, or a model folder of unknown origin, from asking for more memory or time than there is.
 """
 
+import os
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen, Predicate
 
 LARGEST = 1_000_000
 LARGEST_COUNT = 1_000_000_000
@@ -19,6 +20,8 @@ NumHiddenLayers = Annotated[int, Ge(0), Le(100)]
 """Layers before the last one, perhaps none."""
 BeamSize = Annotated[int, Ge(1), Le(10_000)]
 """Sentences of an image that are kept, drawn or returned."""
+PerImage = Annotated[int, Ge(1), Le(1000)]
+"""Captions or views of an image."""
 Count = Annotated[int, Ge(1), Le(LARGEST_COUNT)]
 """A number of things, one or more."""
 CountOrZero = Annotated[int, Ge(0), Le(LARGEST_COUNT)]
@@ -44,4 +47,14 @@ Fraction = Annotated[float, Ge(0), Lt(1)]
 """A part of something that is never all of it: units that are dropped, data held out, what a mean keeps."""
 
 NonEmpty = Annotated[str, MinLen(1)]
-"""A name, or the path of a file or folder."""
+"""A name."""
+
+
+def is_path(text: str) -> bool:
+    """Whether a text can be the path of a file or folder: not empty, and `~name` is somebody's home."""
+    known_home = not os.path.expanduser(text).startswith("~")
+    return bool(text) and "\0" not in text and known_home
+
+
+PathName = Annotated[str, Predicate(is_path)]
+"""The path of a file or folder, or a pattern of paths."""

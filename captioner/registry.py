@@ -72,6 +72,8 @@ class Registry(Generic[T]):
         Raises:
             UserError: one sentence with the nearest right name.
         """
+        if not isinstance(config, Mapping):
+            raise UserError(f"{self.kind} must be a mapping with a name and options, not {config!r}.")
         options = {key: value for key, value in config.items() if key != "name"}
         name = self.name_in(config)
         check_options(f"{self.kind} {name}", self[name], options, facts, ranges=self.ranges)

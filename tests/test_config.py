@@ -66,6 +66,8 @@ def test_yaml_round_trip(file, tmp_path):
         ("seed=4294967296", "seed must be 0 to 4,294,967,295, not 4294967296"),
         ("training.batch_size=0", "training.batch_size must be at least 1, not 0"),
         ("training.monitor=''", "training.monitor must be a text, one character or more, not ''"),
+        ("training.init_from=''", "training.init_from must be a text, the path of a file or folder, or null"),
+        ("training.init_from=~nobody-has-this/x", "the path of a file or folder, or null, not '~nobody"),
         ("training=3", "training must be a mapping, not 3"),
         ("logger=[1]", "logger must be a list of texts, not [1]"),
         ("task=caption", "task must be a mapping, not 'caption'"),

@@ -23,7 +23,7 @@ from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.numbers import in_range
 from captioner.commands.printing.answers import as_json, as_text
 from captioner.errors import UserError
-from captioner.paths import LAST, MODEL_HELP, model_folder
+from captioner.paths import LAST, MODEL_HELP, expanded, model_folder
 from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _questions(arguments: argparse.Namespace) -> "list[ImageQuestion]":
 def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "list[ImageQuestion]":
     from captioner.inference.vqa import ImageQuestion
 
-    return [ImageQuestion(picture, Path(picture).expanduser(), question, choices) for question in questions]
+    return [ImageQuestion(picture, expanded(picture), question, choices) for question in questions]
 
 
 def _pairs(file: Path, choices: Sequence[str]) -> "list[ImageQuestion]":

@@ -25,7 +25,7 @@ from captioner.commands.options.search import add_search_arguments, search_chang
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
 from captioner.outputs import check_file
-from captioner.paths import model_folder
+from captioner.paths import expanded, model_folder
 from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def find_pictures(wanted: list[str]) -> list[Path]:
     """
     found: list[Path] = []
     for name in wanted:
-        path = Path(name).expanduser()
+        path = expanded(name)
         if path.is_dir():
             files = [file for file in sorted(path.rglob("*")) if not file.is_dir()]
             found += [file for file in files if file.suffix.lower() in SUFFIXES]

@@ -19,7 +19,7 @@ from captioner.encoders.timm_models import create, preprocessing_of
 from captioner.encoders.weight_packages import read_package
 from captioner.encoders.weights import load_needed, read_weights, report_absent
 from captioner.errors import UserError, nearest
-from captioner.ranges import Finite, ImageSize, NonEmpty, Positive
+from captioner.ranges import Finite, ImageSize, PathName, Positive
 
 
 @ENCODERS.register("timm")
@@ -57,7 +57,7 @@ class Timm(Encoder):
         self,
         model: str,
         layer: str,
-        weights_file: NonEmpty | None = None,
+        weights_file: PathName | None = None,
         pretrained: bool = False,
         arguments: dict[str, Any] | None = None,
         pool: bool = False,

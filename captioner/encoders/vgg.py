@@ -16,7 +16,7 @@ from captioner.encoders.vgg_weights import Source, published_weights, standardis
 from captioner.encoders.weights import load_needed
 from captioner.errors import UserError, nearest
 from captioner.images import Preprocessing
-from captioner.ranges import ImageSize, NonEmpty, Positive
+from captioner.ranges import ImageSize, PathName, Positive
 
 CONVOLUTIONS = {
     11: (1, 1, 2, 2, 2),
@@ -68,7 +68,7 @@ class VGG(Encoder):
         width: Width = 1.0,
         layer: str = "conv5_3",
         weights: str | None = "imagenet",
-        weights_file: NonEmpty | None = None,
+        weights_file: PathName | None = None,
         image_size: InputSize = 224,
         resize: Literal["squash", "crop"] = "crop",
         resize_size: ImageSize | None = None,

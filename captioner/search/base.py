@@ -185,6 +185,8 @@ class Search(ABC):
 
 
 SEARCHES: Registry[Search] = Registry("search", "captioner.search")
+FACTS = ("vocabulary",)
+"""What is passed when a search is built, and is no option."""
 
 
 def best(found: Iterable[list[Hypothesis]]) -> list[Hypothesis]:

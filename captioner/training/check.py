@@ -7,6 +7,7 @@ from captioner.errors import UserError
 from captioner.models.base import check_model
 from captioner.models.folder import read_card
 from captioner.paths import model_within
+from captioner.search.base import FACTS as SEARCH_FACTS
 from captioner.search.base import SEARCHES
 from captioner.training.objectives.base import OBJECTIVES
 from captioner.training.optimization.optimizers import check_optimizer
@@ -25,7 +26,7 @@ def check_components(config: Config) -> None:
     check_model(config)
     for search in (config.search, config.task.get("validation_search")):
         if search:
-            SEARCHES.check(search)
+            SEARCHES.check(search, SEARCH_FACTS)
     if config.objective:
         OBJECTIVES.check(config.objective)
         _check_start(config)

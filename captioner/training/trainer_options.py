@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from captioner.errors import UserError
+from captioner.option_types import check_type
 from captioner.ranges import LARGEST_COUNT, Count, CountOrZero, NonNegative, Probability
 from captioner.registry import check_options
 
@@ -19,13 +20,15 @@ OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "plug
 
 CountOrAll = Annotated[int, Ge(-1), Le(LARGEST_COUNT)]
 """-1 for all, or for no end."""
+NumDevices = Annotated[int, Ge(-1), Le(1024)]
+"""Processes on a machine; -1 for one on every device."""
 Batches = CountOrZero | Probability | None
 """How many of an epoch's batches, or which share of them."""
 
 RANGES: dict[str, Any] = {
     "accelerator": str,
     "strategy": str,
-    "devices": CountOrAll | str | list[CountOrZero],
+    "devices": NumDevices | str | list[CountOrZero],
     "num_nodes": Count,
     "max_epochs": CountOrAll | None,
     "min_epochs": CountOrZero | None,
@@ -57,6 +60,9 @@ def check_trainer(options: Mapping[str, Any]) -> None:
         UserError: one sentence, Lightning's own where it is the one that refuses.
     """
     check_options("trainer", pl.Trainer, options, facts=OURS, ranges=RANGES)
+    devices = options.get("devices")
+    if isinstance(devices, str) and devices.isdecimal():  # Lightning takes it for a number
+        check_type("trainer: devices", int(devices[:9]), NumDevices)
     _check_accelerator(options.get("accelerator", "auto"))
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     try:
@@ -68,7 +74,7 @@ def check_trainer(options: Mapping[str, Any]) -> None:
         raise UserError(f"trainer: {reason}.") from None
     cores = max(2, os.cpu_count() or 1)  # two processes can be tried out on one core
     if trainer.num_devices > cores and trainer.strategy.root_device.type == "cpu":
-        raise UserError(f"trainer.devices={options['devices']}: this machine has {cores} processor cores.")
+        raise UserError(f"trainer.devices={devices}: this machine has {cores} processor cores.")
 
 
 def _check_accelerator(name: str) -> None:

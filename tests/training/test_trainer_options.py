@@ -30,6 +30,8 @@ TASK_CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
         ({"strategy": "dpd"}, "trainer: You selected an invalid strategy name: `strategy='dpd'`."),
         ({"devices": 0, "accelerator": "cpu"}, "trainer: `Trainer(devices=0)` value is not a valid input"),
         ({"devices": 1000, "accelerator": "cpu"}, "trainer.devices=1000: this machine has"),
+        ({"devices": 10**9}, "trainer: devices must be -1 to 1,024"),
+        ({"devices": "1000000000"}, "trainer: devices must be -1 to 1,024"),
         ({"devices": "two", "accelerator": "cpu"}, "trainer: `devices` selected with `CPUAccelerator`"),
         ({"limit_val_batches": 1.5}, "trainer: limit_val_batches must be"),
         ({"max_time": "soon"}, "trainer: `Timer(duration='soon')` is not a valid duration."),

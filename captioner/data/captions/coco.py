@@ -12,7 +12,7 @@ from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSou
 from captioner.data.files import one_line_each, read_records
 from captioner.data.splits import hold_out
 from captioner.errors import UserError
-from captioner.ranges import Count, NonEmpty
+from captioner.ranges import Count, PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -44,11 +44,11 @@ class CocoCaptions(CaptionSource):
 
     def __init__(
         self,
-        folder: NonEmpty,
-        train: NonEmpty | None = "train2017",
-        val: NonEmpty | Count | None = "val2017",
-        test: NonEmpty | Count | None = None,
-        images: NonEmpty | None = None,
+        folder: PathName,
+        train: PathName | None = "train2017",
+        val: PathName | Count | None = "val2017",
+        test: PathName | Count | None = None,
+        images: PathName | None = None,
     ) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.images = None if images is None else Path(images).expanduser().resolve()

@@ -9,7 +9,7 @@ from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSou
 from captioner.data.files import one_line_each
 from captioner.data.formats.image_list import Columns, divide, find_list, read_list, texts_of
 from captioner.data.splits import shares
-from captioner.ranges import Fraction, NonEmpty
+from captioner.ranges import Fraction, PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -33,7 +33,7 @@ class CaptionedFolder(CaptionSource):
         test_fraction: the same for test.
     """  # noqa: D205
 
-    def __init__(self, folder: NonEmpty, val_fraction: Fraction = 0.1, test_fraction: Fraction = 0.1) -> None:
+    def __init__(self, folder: PathName, val_fraction: Fraction = 0.1, test_fraction: Fraction = 0.1) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.fractions = shares("folder", val_fraction, test_fraction)
 

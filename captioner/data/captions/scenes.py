@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionSource
 from captioner.data.captions.coco import read_coco
 from captioner.errors import UserError
-from captioner.ranges import NonEmpty, NumScenes, Seed
+from captioner.ranges import NumScenes, PathName, Seed
 from captioner.scenes.scene import Scene
 from captioner.scenes.write import RECIPE, SPLIT_LIMIT, read_scenes, recipe, write_scenes
 
@@ -41,7 +41,7 @@ class Scenes(CaptionSource):
         num_val: NumScenes = 500,
         num_test: NumScenes = 500,
         seed: Seed = 0,
-        folder: NonEmpty | None = None,
+        folder: PathName | None = None,
     ) -> None:
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
         self.seed = seed

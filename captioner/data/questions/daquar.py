@@ -9,7 +9,7 @@ from captioner.data.files import check_records, one_line_each, read_json, read_t
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.splits import hold_out
 from captioner.errors import UserError
-from captioner.ranges import CountOrZero, NonEmpty, Seed
+from captioner.ranges import CountOrZero, PathName, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,7 +50,7 @@ class Daquar(QuestionSource):
     answers_are = "set"
 
     def __init__(
-        self, folder: NonEmpty, num_val: CountOrZero = 50, num_test: CountOrZero = 94, seed: Seed = 0
+        self, folder: PathName, num_val: CountOrZero = 50, num_test: CountOrZero = 94, seed: Seed = 0
     ) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.counts = {"val": num_val, "test": num_test}

@@ -11,7 +11,7 @@ from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, Questio
 from captioner.data.questions.rows import question_row, ten_or_more
 from captioner.data.splits import shares
 from captioner.errors import UserError
-from captioner.ranges import Fraction, NonEmpty
+from captioner.ranges import Fraction, PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,7 +36,7 @@ class QuestionFolder(QuestionSource):
         test_fraction: the same for test.
     """  # noqa: D205
 
-    def __init__(self, folder: NonEmpty, val_fraction: Fraction = 0.1, test_fraction: Fraction = 0.1) -> None:
+    def __init__(self, folder: PathName, val_fraction: Fraction = 0.1, test_fraction: Fraction = 0.1) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.fractions = shares("folder", val_fraction, test_fraction)
 

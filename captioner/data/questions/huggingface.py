@@ -8,7 +8,7 @@ from captioner.data.files import one_line_each
 from captioner.data.formats.hub import HubPictures
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
-from captioner.ranges import NonEmpty
+from captioner.ranges import PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -35,7 +35,7 @@ class HuggingFaceQuestions(QuestionSource):
 
     def __init__(
         self,
-        path: NonEmpty,
+        path: PathName,
         name: str | None = None,
         image_column: str = "image",
         question_column: str = "question",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from captioner.data.captions.scenes import Scenes
 from captioner.data.formats.vqa import read_vqa
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource, question_table
-from captioner.ranges import NonEmpty, NumScenes, Seed
+from captioner.ranges import NumScenes, PathName, Seed
 from captioner.scenes.write import PICTURE
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class QuestionScenes(QuestionSource):
         num_val: NumScenes = 500,
         num_test: NumScenes = 500,
         seed: Seed = 0,
-        folder: NonEmpty | None = None,
+        folder: PathName | None = None,
     ) -> None:
         self.scenes = Scenes(num_train, num_val, num_test, seed, folder)
 

@@ -11,7 +11,7 @@ from captioner.data.files import check_records, read_records
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
 from captioner.errors import UserError, nearest
-from captioner.ranges import NonEmpty, Seed
+from captioner.ranges import PathName, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -42,7 +42,7 @@ class Visual7WQuestions(QuestionSource):
         seed: another order of the choices.
     """
 
-    def __init__(self, file: NonEmpty, images: NonEmpty, seed: Seed = 0) -> None:
+    def __init__(self, file: PathName, images: PathName, seed: Seed = 0) -> None:
         self.file = Path(file).expanduser().resolve()
         self.images = Path(images).expanduser().resolve()
         self.seed = seed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from captioner.data.captions.scenes import Scenes
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource, question_table
 from captioner.data.questions.visual7w import read_visual7w
-from captioner.ranges import NonEmpty, NumScenes, Seed
+from captioner.ranges import NumScenes, PathName, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -38,7 +38,7 @@ class Visual7WScenes(QuestionSource):
         num_val: NumScenes = 500,
         num_test: NumScenes = 500,
         seed: Seed = 0,
-        folder: NonEmpty | None = None,
+        folder: PathName | None = None,
     ) -> None:
         self.kind = kind
         self.seed = seed

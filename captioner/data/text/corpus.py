@@ -12,7 +12,7 @@ from captioner.data.files import read_text
 from captioner.data.text.alphabet import Unit
 from captioner.data.text.streams import Cut, Split, cut_text
 from captioner.errors import UserError, nearest
-from captioner.ranges import Count, Fraction, NonEmpty
+from captioner.ranges import Count, Fraction, PathName
 from captioner.registry import Registry
 
 CORPORA: Registry["Corpus"] = Registry("corpus", "captioner.data.text")
@@ -52,7 +52,7 @@ class Corpus:
 
     def __init__(
         self,
-        path: NonEmpty | None = None,
+        path: PathName | None = None,
         unit: Unit = "characters",
         split: Split = "tail",
         val_fraction: Fraction = 0.1,

@@ -10,7 +10,7 @@ from captioner.data.splits import shares, split_of
 from captioner.data.translation.base import PAIR_SOURCES, PairRow, PairSource, pair_table
 from captioner.errors import UserError
 from captioner.pairs.make import make_pairs
-from captioner.ranges import Count, Fraction, NonEmpty, Seed
+from captioner.ranges import Count, Fraction, PathName, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -44,7 +44,7 @@ class Phrases(PairSource):
 
     def __init__(
         self,
-        path: NonEmpty | None = None,
+        path: PathName | None = None,
         num_pairs: Count | None = None,
         seed: Seed = 0,
         val_fraction: Fraction = 0.03,
