@@ -123,7 +123,7 @@ def _list_in_words(inner: tuple[Any, ...], count: str) -> str:
 def _alternatives(words: list[str]) -> str:
     if len(words) == 1:
         return words[0]
-    comma = "," if len(words) > 2 or any("," in word for word in words) else ""
+    comma = "," if any("," in word for word in words) else ""
     return f"{', '.join(words[:-1])}{comma} or {words[-1]}"
 
 

@@ -3,13 +3,10 @@
 import shutil
 
 import pytest
-from safetensors.torch import load_file, save_file
 
 from captioner.commands import main
 from captioner.config import load
 from captioner.errors import UserError
-from captioner.models.folder import load_model
-from captioner.models.init_from import init_from
 from captioner.paths import cache_hint, model_folder
 from captioner.training.check import check_components
 
@@ -35,26 +32,6 @@ def test_every_way_to_name_a_model_takes_the_folder_of_a_run(tiny_model, tmp_pat
     assert (tmp_path / "small/model.safetensors").is_file()
     config = load(run / "model/config.yaml", [f"training.init_from={run}"])
     check_components(config)
-
-
-@pytest.fixture
-def broken(tiny_model, tmp_path):
-    """A model folder with a weight that is no number."""
-    folder = shutil.copytree(tiny_model("char_lm"), tmp_path / "broken")
-    weights = load_file(folder / "model.safetensors")
-    next(iter(weights.values())).view(-1)[0] = float("nan")
-    save_file(weights, folder / "model.safetensors")
-    return folder
-
-
-def test_weights_that_are_not_finite_are_those_of_a_damaged_file(broken, tiny_model, capsys):
-    with pytest.raises(SystemExit):
-        main("sample", ["--model", str(broken)])
-    (line,) = capsys.readouterr().err.splitlines()
-    assert f"The weights of {broken} are damaged: " in line
-    assert "optimizer" not in line
-    with pytest.raises(UserError, match="has values that are not finite"):
-        init_from(load_model(tiny_model("char_lm")), broken)
 
 
 def test_only_a_file_of_the_cache_is_told_how_the_cache_is_moved(tmp_path, monkeypatch):

@@ -52,13 +52,12 @@ class Predictor(ABC, Generic[ModelT]):
             The model, an instance of `model_class`.
 
         Raises:
-            UserError: it holds a model of another task, or weights that are not finite.
+            UserError: it holds a model of another task.
         """
         model = load_model(folder)
         if not isinstance(model, cls.model_class):
             own = next(name for name in PREDICTORS if PREDICTORS[name] is cls)
             raise UserError(f"{folder} holds a model for the task {model.config.task['name']}, not {own}.")
-        model.check_finite(folder)
         return model.to(best_device())
 
 

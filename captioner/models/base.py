@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -60,21 +59,6 @@ class Model(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
-
-    def check_finite(self, folder: Path) -> None:
-        """Refuse weights that are not finite.
-
-        Args:
-            folder: the model folder they were read from.
-
-        Raises:
-            UserError: names a tensor.
-        """
-        for name, tensor in self.state_dict().items():
-            if not tensor.isfinite().all():
-                raise UserError(
-                    f"The weights of {folder} are damaged: {name} has values that are not finite."
-                )
 
     def to_card(self) -> dict[str, Any]:
         """Return what a model folder has to remember beside weights, config and vocabulary."""

@@ -42,10 +42,9 @@ def init_from(model: Model, folder: Path) -> CopiedWeights:
         Counts of what was copied.
 
     Raises:
-        UserError: the trained model is of another task or of another shape, or its weights are not finite.
+        UserError: the trained model is of another task or of another shape.
     """
     trained = load_model(folder)
-    trained.check_finite(folder)
     if type(trained) is not type(model):
         theirs, ours = trained.config.task["name"], model.config.task["name"]
         raise UserError(

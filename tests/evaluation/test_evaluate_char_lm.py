@@ -149,7 +149,7 @@ def test_a_text_that_has_changed_is_noted(model, capsys, tmp_path):
         ("--task caption", "holds a model for the task char_lm, not caption."),
         ("--split tset", "There is no split 'tset'. Did you mean test?"),
         ("--num-windows 3", "go with --windows N"),
-        ("--windows 0", "--windows must be 1 to"),
+        ("--windows 0", "argument --windows: must be at least 1, not 0"),
         ("--windows 100000", "--windows must be 1 to"),
         ("--windows 5 --num-windows 0", "argument --num-windows: must be at least 1"),
         ("--data pth=x", "Did you mean path?"),

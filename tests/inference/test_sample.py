@@ -188,10 +188,10 @@ def test_the_command_writes_and_scores(model, capsys, tmp_path):
     [
         (["--prompt", "that?"], "has never seen '?' (U+003F, character 5"),
         (["--temperature", "0"], "argument --temperature: must be at least 0.001"),
-        (["--top-p", "1.5"], "top_p is a probability"),
+        (["--top-p", "1.5"], "argument --top-p: must be 0 to 1, not"),
         (["--html", "x.html"], "--html goes with --score FILE"),
         (["--score", "x.py", "--top-k", "3"], "--score reads a text that is there"),
-        (["--max-length", "0"], "max_length must be 1 or more"),
+        (["--max-length", "0"], "argument --max-length: must be at least 1, not 0"),
         (["--score", "gone.txt"], "There is no text at gone.txt"),
         (["--search", "beam", "--beam", "2", "--n-best", "3"], "3 captions need a beam of 3"),
         (["--search", "exact"], "Exact search has no meaning for a text"),
