@@ -132,7 +132,12 @@ def load(file: Path, overrides: Sequence[str] = (), parts: Mapping[str, Any] | N
         raise UserError(f"There is no config file {file}.")
     try:
         base = OmegaConf.load(file)
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (
+        YAMLError,
+        ValueError,
+        RecursionError,
+        OmegaConfBaseException,
+    ) as error:  # too deep
         raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(base, DictConfig):
         raise UserError(f"{file} must hold keys and values, such as 'seed: 0'.")

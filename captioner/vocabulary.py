@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from captioner.data.files import read_json
 from captioner.errors import UserError
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
@@ -98,5 +99,18 @@ class Vocabulary:
 
     @classmethod
     def load(cls, file: Path) -> "Vocabulary":
-        """Read a file that `save` wrote."""
-        return cls(json.loads(file.read_text(encoding="utf-8")))
+        """Read a file that `save` wrote.
+
+        Args:
+            file: a JSON list of words.
+
+        Returns:
+            The vocabulary.
+
+        Raises:
+            UserError: the file holds no vocabulary.
+        """
+        words = read_json(file)
+        if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+            raise UserError(f"{file} is damaged: it holds no list of words.")
+        return cls(words)

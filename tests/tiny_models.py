@@ -4,9 +4,10 @@ from pathlib import Path
 
 import torch
 from conftest import ROOT, TEXT, TINY, TINY_TEXT, TINY_VISUAL7W
+from safetensors.torch import load_file, save_file
 
 from captioner.config import Config, load
-from captioner.models.folder import save_model
+from captioner.models.folder import WEIGHTS, read_card, save_model, write_card
 from captioner.vocabulary import EOS
 
 TRAINER = ["trainer.max_epochs=1", "trainer.enable_progress_bar=false", "trainer.accelerator=cpu"]
@@ -31,6 +32,14 @@ CHANGES = {
     ],
 }
 TASK_NAMES = list(CHANGES)
+
+
+def add_to_weights(folder: Path, name: str, row: int | slice, amount: float) -> None:
+    """Change a tensor of a model folder, whose card then has the hash of the changed file."""
+    weights = load_file(folder / WEIGHTS)
+    weights[name][row] += amount
+    save_file(weights, folder / WEIGHTS)
+    write_card(folder, read_card(folder))
 
 
 def tiny_config(task: str, data: Path, *changes: str) -> Config:

@@ -1,5 +1,6 @@
 """Read text and JSON files that users give: as UTF-8, with one sentence for every failure."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -100,6 +101,12 @@ def check_records(problem: str, part: str, records: Any, keys: Mapping[str, type
             if not isinstance(record, dict) or not isinstance(record.get(key), kind):
                 where = f"{part}[{number}] needs {key!r} ({kind.__name__})"
                 raise UserError(f"{problem}: {where}: {record!r:.80}")
+
+
+def file_sha256(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def one_line_each(captions: Iterable[str]) -> list[str]:

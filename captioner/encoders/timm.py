@@ -35,7 +35,8 @@ class Timm(Encoder):
             timm's own vector of the whole picture.
         weights_file: a local state dict, .safetensors or .pth; only the tensors up to `layer` must be there.
         pretrained: fetch timm's weights.
-        arguments: passed on to `timm.create_model` (pad_type: same, bn_eps: 0.001 ...).
+        arguments: passed on to `timm.create_model` (pad_type: same, bn_eps: 0.001 ...), of those that shape
+            the network.
         pool: average over the locations, so that L=1.
         image_size: side of the square input; this and the next three are the model's own where None.
         mean: of each channel, for pixels in [0, 1].

@@ -2,14 +2,45 @@
 
 import difflib
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from types import NoneType
 from typing import Any
 
 from torch import nn
 
 from captioner.encoders.weights import downloading
-from captioner.errors import UserError
+from captioner.errors import UserError, nearest
 from captioner.images import Preprocessing
+
+# A model folder may come from anywhere, and timm has arguments that load files or fetch them
+# (checkpoint_path, pretrained_cfg, cache_dir): only those that shape the network are passed on.
+ARGUMENTS = frozenset(
+    {
+        *("img_size", "patch_size", "window_size", "strict_img_size", "dynamic_img_size", "dynamic_img_pad"),
+        *("embed_dim", "embed_dims", "depth", "depths", "num_heads", "mlp_ratio", "qkv_bias", "qk_norm"),
+        *(
+            "drop_rate",
+            "drop_path_rate",
+            "proj_drop_rate",
+            "attn_drop_rate",
+            "pos_drop_rate",
+            "patch_drop_rate",
+        ),
+        *("act_layer", "norm_layer", "norm_eps", "bn_eps", "bn_momentum", "init_values", "class_token"),
+        *(
+            "pad_type",
+            "output_stride",
+            "global_pool",
+            "stem_type",
+            "stem_size",
+            "width",
+            "widths",
+            "fix_stem",
+        ),
+        *("layers", "channels", "kernel_size", "mlp_ratios", "layer_scale_init_value", "zero_init_last"),
+    }
+)
 
 
 def create(model: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
@@ -18,7 +49,7 @@ def create(model: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
     Args:
         model: the name.
         pretrained: fetch timm's weights.
-        arguments: passed on to `timm.create_model`.
+        arguments: those of `ARGUMENTS`, passed on to `timm.create_model`.
 
     Returns:
         The model.
@@ -26,6 +57,7 @@ def create(model: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
     Raises:
         UserError: there is none, an argument is wrong, or its weights cannot be downloaded.
     """
+    _check(arguments)
     import timm
 
     name = model.partition(".")[0]
@@ -39,6 +71,15 @@ def create(model: str, pretrained: bool, arguments: dict[str, Any]) -> Any:
             return timm.create_model(model, pretrained=pretrained, **arguments)
     except (TypeError, RuntimeError, ValueError) as error:
         raise UserError(f"timm cannot make {model} with the arguments {arguments}: {error}.") from None
+
+
+def _check(arguments: Mapping[str, Any]) -> None:
+    for name, value in arguments.items():
+        if name not in ARGUMENTS:
+            raise UserError(f"encoder timm: {name!r} is not passed on. {nearest(name, ARGUMENTS)}")
+        for one in value if isinstance(value, list) else [value]:
+            if not isinstance(one, (str, int, float, NoneType)):
+                raise UserError(f"encoder timm: {name} must be a number, a word or a list of such.")
 
 
 def _announced(model: str) -> AbstractContextManager[None]:

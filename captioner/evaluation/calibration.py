@@ -3,14 +3,12 @@
 N images, P prototypes, F feature, X inputs of the regression.
 """
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 
 from captioner.config import Component
@@ -20,7 +18,7 @@ from captioner.evaluation.caption_split import split_of
 from captioner.inference.caption import Captioner
 from captioner.inference.confidence import familiarity
 from captioner.metrics.scores import score_captions
-from captioner.models.folder import CARD, PROTOTYPES, read_card
+from captioner.models.folder import add_confidence
 
 NUM_PROTOTYPES = 96
 FOLDS = 5
@@ -94,9 +92,7 @@ def calibrate(
     readable = [(name, image) for name, image in wanted.images if wanted.image_ids[name] in found]
     familiar_N = familiarity(_mean_features(captioner, readable).unsqueeze(1), prototypes_PF).numpy()
     found_here = _fit(inputs_NX, good_N, familiar_N, cider_d)
-    save_file({"prototypes": prototypes_PF.half().contiguous()}, model / PROTOTYPES)
-    card = read_card(model) | {"confidence": found_here.confidence}
-    (model / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    add_confidence(model, found_here.confidence, {"prototypes": prototypes_PF.half()})
     return found_here
 
 

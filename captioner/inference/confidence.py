@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from captioner.models.folder import PROTOTYPES
+from captioner.errors import UserError
+from captioner.models.folder import read_prototypes
 
 
 class Confidence(NamedTuple):
@@ -89,8 +89,14 @@ def read_confidence(folder: Path, card: dict[str, Any]) -> Confidence | None:
 
     Returns:
         The calibration; None for a model without one.
+
+    Raises:
+        UserError: the calibration is damaged.
     """
-    if "confidence" not in card or not (folder / PROTOTYPES).is_file():
+    tensors = read_prototypes(folder)
+    if "confidence" not in card or tensors is None:
         return None
-    prototypes_PF = load_file(folder / PROTOTYPES)["prototypes"].float()
-    return Confidence(**card["confidence"], prototypes_PF=prototypes_PF)
+    try:
+        return Confidence(**card["confidence"], prototypes_PF=tensors["prototypes"].float())
+    except (TypeError, KeyError) as missing:
+        raise UserError(f"The confidence of {folder} is damaged: {missing}.") from None

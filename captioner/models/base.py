@@ -14,6 +14,9 @@ from captioner.errors import UserError
 from captioner.registry import Registry, signature_of
 from captioner.vocabulary import Vocabulary
 
+BEAM: Component = {"name": "beam", "beam_size": 3}
+"""The search of models that generate sentences."""
+
 
 class Model(nn.Module, ABC):
     """Everything that a model folder holds. Subclasses are final, or abstract too.
@@ -27,14 +30,15 @@ class Model(nn.Module, ABC):
 
     Attributes:
         sources: the registry of the data sets that the model is trained on.
-        default_search: how sentences are generated where the config does not say.
+        default_search: how sentences are generated where the config does not say; empty for a model that
+            generates none.
         not_inherited: beginnings of the names of tensors that another model does not start from.
         has_one_hot_input: whether words are columns of a matrix, so that models of other words cannot start
             from this one.
     """
 
     sources: ClassVar[Registry[Any]]
-    default_search: ClassVar[Component] = {"name": "beam", "beam_size": 3}
+    default_search: ClassVar[Component] = {}
     not_inherited: ClassVar[tuple[str, ...]] = ()
     has_one_hot_input: bool = False
 

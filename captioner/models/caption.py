@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
-from captioner.config import Config
+from captioner.config import Component, Config
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.decoders.base import DECODERS, FACTS
 from captioner.encoders.base import ENCODERS, Encoder
-from captioner.models.base import MODELS, check_unused_options, label_rows
+from captioner.models.base import BEAM, MODELS, check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
 from captioner.vocabulary import Vocabulary
 
@@ -37,6 +37,7 @@ class CaptionModel(ImageModel):
     """
 
     sources = CAPTION_SOURCES
+    default_search: ClassVar[Component] = BEAM
     encoder: Encoder
 
     def __init__(self, config: Config, vocabulary: Vocabulary) -> None:

@@ -1,10 +1,92 @@
-"""Say what the card of a model folder holds."""
+"""The card of a model folder: what the model needs to remember, where it comes from, what it was scored."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict, FiniteFloat, TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+
+from captioner.data.files import read_json
+from captioner.errors import UserError
+
+FORMAT_VERSION = 2
 SHOWN = ("cider_d", "bleu4", "accuracy", "exact", "bits_per_character", "loss")
 """Figures of validation by which a model is summed up: the first that it has."""
+
+
+class EncoderPackage(TypedDict):
+    """The package that has the encoder's weights: its name, and the hash of its file."""
+
+    name: str
+    sha256: str
+
+
+class CardFields(TypedDict, total=False):
+    """The fields of a card that are read again; it may have others.
+
+    `sha256` has the hash of every other file of the folder: weights, words and config belong together.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    sha256: dict[str, str]
+    preprocessing: dict[str, Any]
+    answers: list[str]
+    text: dict[str, int | str]
+    encoder_package: EncoderPackage
+    confidence: dict[str, FiniteFloat]
+    data: dict[str, Any]
+    epoch: int
+    validation: dict[str, float]
+    summary: str
+    about: dict[str, str]
+    versions: dict[str, str]
+
+
+class Card(dict[str, Any]):
+    """The fields of a card; to ask for one that is not there is refused with a sentence.
+
+    Args:
+        file: where they come from.
+        fields: by their names.
+    """
+
+    def __init__(self, file: Path, fields: Mapping[str, Any]) -> None:
+        super().__init__(fields)
+        self.file = file
+
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"{self.file} has no {key!r}, which the model needs.")
+
+
+def read_card_file(file: Path) -> Card:
+    """Read a card.
+
+    Args:
+        file: the card of a model folder.
+
+    Returns:
+        Its fields.
+
+    Raises:
+        UserError: it is no card, one of another format, or a field is not right.
+    """
+    fields = read_json(file)
+    if not isinstance(fields, dict):
+        raise UserError(f"{file} is damaged: it holds no fields.")
+    if (found := fields.get("format_version")) != FORMAT_VERSION:
+        raise UserError(
+            f"{file.parent} has format {found}, but this version of captioner reads format {FORMAT_VERSION}: "
+            "train the model again."
+        )
+    try:
+        TypeAdapter(CardFields).validate_python(fields, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"{file} is damaged: {where}: {first['msg'].lower()}.") from None
+    return Card(file, fields)
 
 
 def summary(card: Mapping[str, Any]) -> str:

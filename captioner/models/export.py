@@ -1,6 +1,5 @@
 """Write a small copy of a model folder to share: half precision, and packaged weights by their name."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from captioner.encoders.base import Encoder
 from captioner.encoders.weight_packages import find_package
 from captioner.errors import UserError
 from captioner.models.base import Model
-from captioner.models.folder import CONFIG, PROTOTYPES, load_model, read_card, save_model
+from captioner.models.folder import CONFIG, load_model, read_card, read_prototypes, save_model
 from captioner.models.image_model import build_encoder
 
 
@@ -32,8 +31,8 @@ def export_model(folder: Path, target: Path, about: dict[str, Any] | None = None
         UserError: there is no such model, or a weight is too large for half precision.
     """
     model = load_model(folder)
-    card = read_card(folder)
-    card = card | {"data": _without_paths(card.get("data", {}))} | (about or {})
+    read = read_card(folder)
+    card = read | {"data": _without_paths(read.get("data", {}))} | (about or {})
     model.config.data = _without_paths(model.config.data)
     model.config.training = replace(model.config.training, init_from=None)
     weights = model.state_dict()
@@ -47,9 +46,7 @@ def export_model(folder: Path, target: Path, about: dict[str, Any] | None = None
     small = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
     if not all(value.isfinite().all() for value in small.values() if value.is_floating_point()):
         raise UserError(f"A weight of {folder} is too large for half precision.")
-    save_model(model, target, card, small)
-    if (folder / PROTOTYPES).is_file():
-        shutil.copyfile(folder / PROTOTYPES, target / PROTOTYPES)
+    save_model(model, target, card, small, read_prototypes(folder))
 
 
 def _without_paths(options: Component) -> Component:

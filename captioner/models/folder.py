@@ -1,50 +1,52 @@
 """Save and load model folders: weights, config, words and card. No pickle."""
 
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from captioner.config import Component, from_mapping, load
+from captioner.atomic_write import atomic_folder, restore_folder
+from captioner.config import Component, load
+from captioner.data.files import file_sha256
 from captioner.encoders.weight_packages import check_package
 from captioner.errors import UserError
-from captioner.models.base import Model, build_model
+from captioner.models.base import MODELS, Model, build_model, model_class
+from captioner.models.card import FORMAT_VERSION, Card, read_card_file
 from captioner.vocabulary import Vocabulary
 
-FORMAT_VERSION = 2
 WEIGHTS, CONFIG, WORDS, CARD = "model.safetensors", "config.yaml", "vocabulary.json", "card.json"
 PROTOTYPES = "prototypes.safetensors"
 """Of a calibrated captioner: mean features of usual images."""
 
 
 def save_model(
-    model: Model, folder: Path, card: dict[str, Any], weights: Mapping[str, Tensor] | None = None
+    model: Model,
+    folder: Path,
+    card: Mapping[str, Any],
+    weights: Mapping[str, Tensor] | None = None,
+    prototypes: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model folder; an older one of that name is replaced as a whole, never half.
 
     Args:
         model: what is saved.
         folder: where.
-        card: where the model comes from (data, split, scores); the format, the versions of what computes, and
-            what the model needs to remember are added.
+        card: where the model comes from (data, split, scores); the format, the versions of what computes, the
+            hashes of the files and what the model needs to remember are added.
         weights: the tensors to write; None: the model's.
+        prototypes: of a calibrated captioner.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    new.chmod(0o755)
     tensors = model.state_dict() if weights is None else weights
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, new / WEIGHTS)
-    (new / CONFIG).write_text(model.config.to_yaml(), encoding="utf-8")
-    model.vocabulary.save(new / WORDS)
     packages = ("torch", "torchvision", "pytorch-lightning", "captioner")
     about = {
         "format_version": FORMAT_VERSION,
@@ -52,15 +54,56 @@ def save_model(
         "versions": {package: version(package) for package in packages},
         **card,
     }
-    (new / CARD).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    old = new.with_name(new.name + "-old")
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(new, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with _new_folder(folder) as new:
+        _save_tensors(tensors, new / WEIGHTS)
+        (new / CONFIG).write_text(model.config.to_yaml(), encoding="utf-8")
+        model.vocabulary.save(new / WORDS)
+        if prototypes is not None:
+            _save_tensors(prototypes, new / PROTOTYPES)
+        write_card(new, about)
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def add_confidence(folder: Path, confidence: Mapping[str, float], prototypes: Mapping[str, Tensor]) -> None:
+    """Add the calibration of a captioner to its model folder.
+
+    Args:
+        folder: the model folder.
+        confidence: what the card gets.
+        prototypes: mean features of usual images.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    card = read_card(folder) | {"confidence": confidence}
+    with _new_folder(folder) as new:
+        for file in folder.iterdir():
+            shutil.copyfile(file, new / file.name)
+        _save_tensors(prototypes, new / PROTOTYPES)
+        write_card(new, card)
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    try:
+        with atomic_folder(folder) as new:
+            yield new
+    except (OSError, SafetensorError) as problem:
+        raise UserError(f"The model folder {folder} cannot be written: {problem}.") from None
+
+
+def _save_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
+    save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, file)
+    file.chmod(0o644)  # safetensors makes it for its owner alone
+
+
+def write_card(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Write the card of a folder whose other files are there, with their hashes."""
+    hashes = {file.name: file_sha256(file) for file in sorted(folder.iterdir()) if file.name != CARD}
+    text = json.dumps({**fields, "sha256": hashes}, indent=2)
+    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path) -> Card:
     """Read what is known of a model beside its weights.
 
     Args:
@@ -70,19 +113,34 @@ def read_card(folder: Path) -> dict[str, Any]:
         The card: format, task state, versions, data, validation.
 
     Raises:
-        UserError: there is no model folder, or one of another format.
+        UserError: there is no model folder, one of another format, or a damaged one.
     """
+    restore_folder(folder)
     for name in (WEIGHTS, CONFIG, WORDS, CARD):
         if not (folder / name).is_file():
             raise UserError(f"{folder} is not a model folder: {name} is missing.")
-    card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    found = card.get("format_version")
-    if found != FORMAT_VERSION:
-        raise UserError(
-            f"{folder} has format {found}, but this version of captioner reads format {FORMAT_VERSION}: "
-            "train the model again."
-        )
-    return card
+    return read_card_file(folder / CARD)
+
+
+def check_files(folder: Path, card: Card) -> None:
+    """Refuse a model folder of which a file is not the one that was saved with the others.
+
+    Args:
+        folder: the model folder.
+        card: its card; one without hashes was written before cards had them.
+
+    Raises:
+        UserError: a file is missing, damaged, or of another model.
+    """
+    for name, expected in card.get("sha256", {}).items():
+        file = folder / Path(name).name
+        if not file.is_file():
+            raise UserError(f"{folder} is damaged: {file.name} is missing.")
+        if file_sha256(file) != expected:
+            raise UserError(
+                f"{file} is not the file that was saved with this model: it is damaged or was changed. "
+                "Options are changed on the command line."
+            )
 
 
 def trained_task(folder: Path) -> str:
@@ -98,7 +156,7 @@ def trained_task(folder: Path) -> str:
         UserError: as `read_card`.
     """
     read_card(folder)
-    return str(load(folder / CONFIG).task["name"])
+    return MODELS.name_in(load(folder / CONFIG).task)
 
 
 def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Model:
@@ -115,14 +173,17 @@ def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Mod
         UserError: the folder is not one, or its parts do not fit together.
     """
     card = read_card(folder)
-    values = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
-    assert isinstance(values, dict)
-    config = from_mapping({str(k): v for k, v in values.items()} | (changes or {}), str(folder / CONFIG))
+    check_files(folder, card)
+    config = load(folder / CONFIG, parts=changes)
+    config.encoder = without_weight_files(config.encoder)
     package = card.get("encoder_package")
-    if package is None:
-        config.encoder = without_weight_files(config.encoder)
-    else:
+    if package is not None:
         check_package(package["name"], package["sha256"])
+        config.encoder["weights_package"] = package["name"]
+    kind = model_class(config)
+    if not kind.default_search:
+        config.search = {}  # earlier versions wrote one for models that generate nothing
+    kind.check(config)
     model = build_model(config, Vocabulary.load(folder / WORDS), card)
     weights = read_weights(folder)
     if package is not None:  # what the folder leaves out is as the package has it
@@ -149,7 +210,7 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     Raises:
         UserError: as `read_card`.
     """
-    read_card(folder)
+    check_files(folder, read_card(folder))
     return Vocabulary.load(folder / WORDS)
 
 
@@ -163,12 +224,35 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         Tensors by their names in the state dict.
 
     Raises:
-        UserError: the file is damaged.
+        UserError: the file is damaged, or holds numbers that are not finite.
     """
+    return _read_tensors(folder / WEIGHTS)
+
+
+def read_prototypes(folder: Path) -> dict[str, Tensor] | None:
+    """Read the mean features of usual images of a calibrated captioner.
+
+    Args:
+        folder: the model folder.
+
+    Returns:
+        Tensors by their names; None where there are none.
+
+    Raises:
+        UserError: as `read_weights`.
+    """
+    return _read_tensors(folder / PROTOTYPES) if (folder / PROTOTYPES).is_file() else None
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
     try:
-        return load_file(folder / WEIGHTS)
-    except SafetensorError as error:
-        raise UserError(f"{folder / WEIGHTS} cannot be read: {error}.") from None
+        tensors = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file} cannot be read: {error}.") from None
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise UserError(f"{file} is damaged: {name} holds numbers that are not finite.")
+    return tensors
 
 
 def without_weight_files(encoder: Component) -> Component:

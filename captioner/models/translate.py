@@ -4,16 +4,16 @@ B sentences, L symbols of a source, F feature, S size of a recurrent state.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from captioner.config import Config
+from captioner.config import Component, Config
 from captioner.data.translation.base import PAIR_SOURCES
 from captioner.data.translation.symbols import Symbols, Unit
 from captioner.decoders.base import DECODERS, FACTS
 from captioner.encoders.text_encoder import TextEncoder
-from captioner.models.base import MODELS, Model, check_unused_options, label_rows
+from captioner.models.base import BEAM, MODELS, Model, check_unused_options, label_rows
 from captioner.registry import check_options
 from captioner.vocabulary import Vocabulary
 
@@ -37,6 +37,7 @@ class TranslationModel(Model):
     """
 
     sources = PAIR_SOURCES
+    default_search: ClassVar[Component] = BEAM
 
     def __init__(
         self,

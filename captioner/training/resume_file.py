@@ -1,6 +1,7 @@
 """Write the file that training resumes from, and make sure that it is whole before it is read."""
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from captioner.atomic_write import atomic_file
 from captioner.errors import UserError
 
 RESUME_FILE = "last.ckpt"
@@ -35,24 +37,25 @@ class ResumeFileIO(TorchCheckpointIO):
             UserError: the disk is full, or the folder cannot be written.
         """
         file = Path(path)
-        partial = file.with_name(file.name + ".partial")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as stream:
+            with atomic_file(file) as stream:
                 torch.save(checkpoint, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
+                if file.is_file():
+                    _copy(file, file.with_name(PREVIOUS_FILE))
         except (OSError, RuntimeError) as problem:  # torch's writer raises the latter on a full disk
-            partial.unlink(missing_ok=True)
             raise UserError(
                 f"{file} cannot be written: {problem}. What was saved before is still there; make room and "
                 f"go on with --resume {file.parent}."
             ) from None
-        if file.is_file():
-            kept = file.with_name(PREVIOUS_FILE)
-            kept.unlink(missing_ok=True)
-            os.link(file, kept)
-        os.replace(partial, file)
+
+
+def _copy(file: Path, target: Path) -> None:
+    """Give a file a second name; where the file system has no such thing, copy it."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)
 
 
 def check_resume_file(folder: Path) -> Path:

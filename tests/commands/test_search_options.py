@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from conftest import ROOT, TINY
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from tiny_models import add_to_weights
 
 from captioner.commands import main
 from captioner.commands.options.search import (
@@ -34,9 +34,7 @@ def home(tmp_path_factory, tiny_scenes):
     for seed in (0, 1):
         changes = [*TINY, f"data.folder={tiny_scenes}", f"seed={seed}", "trainer.max_epochs=1"]
         model = train(load(ROOT / "configs/caption.yaml", changes), folder / f"run{seed}").model
-        weights = load_file(model / "model.safetensors")
-        weights["decoder.output.bias"][EOS] -= 3.0
-        save_file(weights, model / "model.safetensors")
+        add_to_weights(model, "decoder.output.bias", EOS, -3.0)
         model.rename(folder / f"model{seed}")
     return folder
 

@@ -171,7 +171,11 @@ def test_fingerprints_tell_layers_and_pooling_apart(tmp_path):
     [
         ({"model": "resnet81"}, "no model 'resnet81'. Did you mean resnet"),
         ({"layer": "layer9"}, "no layer 'layer9'. Did you mean layer"),
-        ({"arguments": {"pad_tipe": "same"}}, "cannot make resnet18"),
+        ({"arguments": {"pad_tipe": "same"}}, "'pad_tipe' is not passed on. Did you mean pad_type"),
+        ({"arguments": {"window_size": 3}}, "cannot make resnet18"),
+        ({"arguments": {"checkpoint_path": "x.pth"}}, "'checkpoint_path' is not passed on"),
+        ({"arguments": {"pretrained_cfg": {"file": "x.pth"}}}, "'pretrained_cfg' is not passed on"),
+        ({"arguments": {"depths": [{"file": "x"}]}}, "depths must be a number, a word or a list"),
         ({"fine_tune_from": "layer3"}, "'layer3' to fine-tune from up to layer2"),
         ({"learning_rate": 0.1}, "fine_tune_from"),
         ({"pretrained": True, "weights_file": "x.pth"}, "not from two of them"),

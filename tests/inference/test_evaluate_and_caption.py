@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from pycocotools.coco import COCO
-from safetensors.torch import load_file, save_file
+from tiny_models import add_to_weights
 
 from captioner.config import load
 from captioner.data.captions.scenes import Scenes
@@ -15,7 +15,7 @@ from captioner.errors import UserError
 from captioner.evaluation.caption import evaluate
 from captioner.images import load_image
 from captioner.inference.caption import Captioner
-from captioner.models.folder import load_model
+from captioner.models.folder import load_model, read_card, write_card
 from captioner.training.train import train
 from captioner.vocabulary import EOS
 
@@ -26,17 +26,14 @@ def model(tmp_path_factory, tiny_scenes, request):
 
     config = load(ROOT / "configs/caption.yaml", [*TINY, f"data.folder={tiny_scenes}"])
     model = train(config, tmp_path_factory.mktemp("run")).model
-    weights = load_file(model / "model.safetensors")
-    weights["decoder.output.bias"][EOS] -= 50.0  # every caption has words, however little was learnt
-    save_file(weights, model / "model.safetensors")
+    # Every caption has words, however little was learnt.
+    add_to_weights(model, "decoder.output.bias", EOS, -50.0)
     return model
 
 
 def test_captions_without_a_word_are_scored_and_shown(model, tmp_path):
     shutil.copytree(model, tmp_path / "silent")
-    weights = load_file(model / "model.safetensors")
-    weights["decoder.output.bias"][EOS] += 200.0
-    save_file(weights, tmp_path / "silent/model.safetensors")
+    add_to_weights(tmp_path / "silent", "decoder.output.bias", EOS, 200.0)
     result = evaluate(tmp_path / "silent", tmp_path / "out", split="test", limit=3)
     assert result.figures["test"]["mean_length"] == 0
     assert result.figures["test"]["bleu1"] < 1e-6
@@ -145,6 +142,7 @@ def test_weights_that_do_not_fit_are_refused(model, tmp_path):
     shutil.copytree(model, tmp_path / "other")
     config = (tmp_path / "other/config.yaml").read_text()
     (tmp_path / "other/config.yaml").write_text(config.replace("hidden_dim: 12", "hidden_dim: 13"))
+    write_card(tmp_path / "other", read_card(tmp_path / "other"))
     with pytest.raises(UserError, match="does not fit"):
         load_model(tmp_path / "other")
 

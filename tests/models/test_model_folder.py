@@ -1,16 +1,18 @@
 """Model folders of every task: what is saved computes the same when it is loaded."""
 
+import errno
 import json
 import shutil
 
 import pytest
 import torch
-from tiny_models import TASK_NAMES
+from tiny_models import TASK_NAMES, add_to_weights
 
 from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
 from captioner.errors import UserError
 from captioner.models.base import MODELS
-from captioner.models.folder import FORMAT_VERSION, load_model, read_card, save_model, trained_task
+from captioner.models.card import FORMAT_VERSION
+from captioner.models.folder import load_model, read_card, save_model, trained_task, write_card
 from captioner.models.prompt import nll
 
 PIXELS = 2  # images
@@ -109,5 +111,53 @@ def test_a_folder_is_replaced_as_a_whole(tiny_model, tmp_path):
 def test_damaged_weights_are_refused(tiny_model, tmp_path):
     folder = shutil.copytree(tiny_model("translate"), tmp_path / "model")
     (folder / "model.safetensors").write_bytes(b"\x00" * 40)
+    with pytest.raises(UserError, match=r"model\.safetensors is not the file that was saved"):
+        load_model(folder)
+    write_card(folder, read_card(folder))
     with pytest.raises(UserError, match=r"model\.safetensors cannot be read"):
         load_model(folder)
+
+
+def test_weights_words_and_options_belong_together(tiny_model, tmp_path):
+    """A flipped bit, words that change places, another option: each file is fine by itself."""
+    for name in ("model.safetensors", "vocabulary.json", "config.yaml"):
+        folder = shutil.copytree(tiny_model("translate"), tmp_path / name / "model")
+        content = bytearray((folder / name).read_bytes())
+        if name == "vocabulary.json":
+            words = json.loads(content)
+            words[4], words[5] = words[5], words[4]
+            content = json.dumps(words).encode()
+        elif name == "config.yaml":
+            content += b"\n"
+        else:
+            content[-3] ^= 1
+        (folder / name).write_bytes(content)
+        with pytest.raises(UserError, match=rf"{name} is not the file that was saved with this model"):
+            load_model(folder)
+
+
+def test_weights_that_are_not_finite_are_refused(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model("translate"), tmp_path / "model")
+    add_to_weights(folder, "decoder.output.bias", 4, float("nan"))
+    with pytest.raises(UserError, match=r"decoder\.output\.bias holds numbers that are not finite"):
+        load_model(folder)
+
+
+def test_every_file_can_be_read_by_others(tiny_model, tmp_path):
+    """As far as the mask of the process allows it, however safetensors makes its file."""
+    save_model(load_model(tiny_model("translate")), tmp_path / "model", {})
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "model").iterdir()} == {0o644}
+
+
+def test_a_full_disk_is_one_sentence(tiny_model, tmp_path, monkeypatch):
+    model = load_model(tiny_model("translate"))
+    save_model(model, tmp_path / "model", {"epoch": 1})
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(model.vocabulary), "save", full)
+    with pytest.raises(UserError, match=r"model cannot be written: .*No space left"):
+        save_model(model, tmp_path / "model", {"epoch": 2})
+    assert read_card(tmp_path / "model")["epoch"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -27,6 +27,10 @@ class Alphabet:
         self.vocabulary = vocabulary
         self.unit = unit
         self.symbols = vocabulary.words[len(SPECIAL) :]
+        if not self.symbols or {len(symbol) for symbol in self.symbols} != {1}:
+            raise UserError("The symbols of a text are single characters, one or more.")
+        if unit == "bytes" and self.symbols != list(map(chr, range(256))):
+            raise UserError("The symbols of a text that is read by bytes are all bytes, in order.")
         points = np.array([ord(symbol) for symbol in self.symbols])
         self._numbers = np.zeros(points.max() + 2, dtype=np.int32)  # 0 is what is not known, the last too
         self._numbers[points] = np.arange(len(points)) + len(SPECIAL)
