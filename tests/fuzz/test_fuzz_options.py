@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
+import profiles  # noqa: F401
 import pytorch_lightning as pl
 import torch
 from hypothesis import given
