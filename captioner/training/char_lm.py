@@ -75,11 +75,11 @@ class CharLMTask(Task[CharLanguageModel]):
     @classmethod
     def check(cls, config: Config) -> None:
         """Refuse gradients over more characters than a chunk has, and a figure that is not there."""
-        reads_twice = config.task.get("report_zero_state", False)
-        check_monitor(config, ("bits_per_character", *["zero_state_loss"] * reads_twice))
         steps, chunk = config.task.get("tbptt_steps"), config.data.get("chunk_length", 100)
         if steps is not None and steps > chunk:
             raise UserError(f"task.tbptt_steps must be 1 to data.chunk_length ({chunk}), not {steps}.")
+        reads_twice = config.task.get("report_zero_state", False)
+        check_monitor(config, ("bits_per_character", *["zero_state_loss"] * reads_twice))
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, TextData]:
