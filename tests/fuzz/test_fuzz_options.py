@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 import profiles  # noqa: F401
+import pytest
 import pytorch_lightning as pl
 import torch
 from hypothesis import given
@@ -77,7 +78,6 @@ class Kind(NamedTuple):
 
 kinds = st.sampled_from([Kind(registry, name) for registry in FACTS for name in registry])
 LIGHT = [one for one in FACTS if one not in (ENCODERS, SEARCHES, OPTIMIZERS)]
-built = st.sampled_from([Kind(registry, name) for registry in LIGHT for name in registry])
 
 
 def accept_or_refuse(check, *arguments) -> None:
@@ -98,9 +98,10 @@ def test_any_options_of_a_component_are_accepted_or_refused(data):
     accept_or_refuse(kind.registry.check, {**options, "name": kind.name}, FACTS[kind.registry])
 
 
+@pytest.mark.parametrize("registry", LIGHT, ids=lambda registry: registry.package)
 @given(data=st.data())
-def test_what_is_accepted_can_be_built(data):
-    kind = data.draw(built)
+def test_what_is_accepted_can_be_built(registry, data):
+    kind = Kind(registry, data.draw(st.sampled_from(list(registry))))
     options = data.draw(st.dictionaries(st.sampled_from(kind.options or ["other"]), plain, max_size=3))
     for key in {"hidden_dim", "embed_dim", "attention_dim", "context_dim"} & {*kind.options}:
         options.setdefault(key, 6)
