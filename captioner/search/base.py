@@ -3,13 +3,15 @@
 Searches are listed by the command line, so their modules import torch inside functions only.
 """
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from captioner.attention_mode import AttentionMode
+from captioner.errors import UserError
 from captioner.ranges import Count, CountOrZero, Seed
 from captioner.registry import Registry
 from captioner.search.hypothesis import Hypothesis
@@ -187,6 +189,26 @@ class Search(ABC):
 SEARCHES: Registry[Search] = Registry("search", "captioner.search")
 FACTS = ("vocabulary",)
 """What is passed when a search is built, and is no option."""
+
+
+def check_changes(method: str, changes: Mapping[str, Any]) -> None:
+    """Refuse an option that a search does not have, and name those that have it.
+
+    Args:
+        method: the name of the search.
+        changes: options by name.
+
+    Raises:
+        UserError: there is no such search, or it has no such option.
+    """
+    known = inspect.signature(SEARCHES[method]).parameters
+    for key in changes.keys() - known.keys() - {"name"}:
+        owners = [name for name in SEARCHES if key in inspect.signature(SEARCHES[name]).parameters]
+        if owners:
+            raise UserError(
+                f"search {method} has no option {key!r}: that is of {', '.join(owners)} "
+                f"(--search {owners[0]})."
+            )
 
 
 def best(found: Iterable[list[Hypothesis]]) -> list[Hypothesis]:

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from captioner.errors import UserError
-from captioner.search.base import FACTS, SEARCHES, Search
+from captioner.search.base import FACTS, SEARCHES, Search, check_changes
 
 
 def override_search(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: int = 1) -> dict[str, Any]:
@@ -37,26 +36,6 @@ def override_search(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: 
         if least > config.get(key, known[key].default):
             config[key] = least
     return config
-
-
-def check_changes(method: str, changes: Mapping[str, Any]) -> None:
-    """Refuse an option that a search does not have, and name those that have it.
-
-    Args:
-        method: the name of the search.
-        changes: options by name.
-
-    Raises:
-        UserError: there is no such search, or it has no such option.
-    """
-    known = inspect.signature(SEARCHES[method]).parameters
-    for key in changes.keys() - known.keys() - {"name"}:
-        owners = [name for name in SEARCHES if key in inspect.signature(SEARCHES[name]).parameters]
-        if owners:
-            raise UserError(
-                f"search {method} has no option {key!r}: that is of {', '.join(owners)} "
-                f"(--search {owners[0]})."
-            )
 
 
 def search_settings(search: Search, name: str) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from types import NoneType
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from captioner.commands.options.numbers import in_range
-from captioner.search.base import SEARCHES, Search
-from captioner.search.override import check_changes
+from captioner.search.base import SEARCHES, Search, check_changes
 
 METAVARS = {int: "N", float: "X"}
 
