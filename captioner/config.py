@@ -4,11 +4,13 @@ Nothing here imports torch: a typo answers at once. What stands inside a compone
 `name`) is checked by the registry that builds it, before data is read or a model is made.
 """
 
+import functools
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,8 +19,10 @@ from pydantic.dataclasses import dataclass
 from yaml import YAMLError
 
 from captioner.errors import UserError, nearest
+from captioner.option_types import wanted
+from captioner.ranges import Count, CountOrZero, NonEmpty, NumWorkers, PathName, PerImage, Positive, Seed
 
-STRICT = ConfigDict(extra="forbid", strict=True)
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Component = dict[str, Any]
 """`name`, and the options of what the registry has under that name."""
 
@@ -30,8 +34,8 @@ class VocabularyConfig:
     With `extend`, the words of the model that training starts from come first.
     """
 
-    min_count: int = 5
-    max_size: int | None = None
+    min_count: Count = 5
+    max_size: Count | None = None
     extend: bool = False
 
 
@@ -46,17 +50,17 @@ class TrainingConfig:
     training resumes from is saved after the first update, every `save_every_minutes`, and after each epoch.
     """
 
-    batch_size: int = 16
-    captions_per_image: int = 5
-    max_words: int = 30
+    batch_size: Count = 16
+    captions_per_image: PerImage = 5
+    max_words: Count = 30
     augment: bool = False
     flip: bool = False
-    views: int | None = None
-    num_workers: int = 0
-    monitor: str = "val/bleu4"
-    patience: int | None = None
-    save_every_minutes: float = 10.0
-    init_from: str | None = None
+    views: PerImage | None = None
+    num_workers: NumWorkers = 0
+    monitor: NonEmpty = "val/bleu4"
+    patience: CountOrZero | None = None
+    save_every_minutes: Positive = 10.0
+    init_from: PathName | None = None
 
 
 @dataclass(config=STRICT)
@@ -82,7 +86,7 @@ class Config:
     schedule: Component = field(default_factory=lambda: {"name": "constant"})
     trainer: dict[str, Any] = field(default_factory=dict)
     logger: list[str] = field(default_factory=lambda: ["csv"])
-    seed: int = 0
+    seed: Seed = 0
 
     def to_yaml(self) -> str:
         """Return the YAML text that `load` reads back to an equal value."""
@@ -165,9 +169,11 @@ def _start_afresh(base: DictConfig, changes: DictConfig) -> None:
 def parse_overrides(overrides: Sequence[str]) -> DictConfig:
     """Return `["a.b=1"]` as nested values; 1e-3 is a number, and a word without = is refused."""
     for item in overrides:
-        key, equals, _ = item.partition("=")
+        key, equals, value = item.partition("=")
         if not equals or not key or key.startswith("-"):
             raise UserError(f"{item!r} is not of the form key=value (such as training.batch_size=8).")
+        if not value.strip():
+            raise UserError(f"{item} has no value: write {key}=null for none.")
     try:
         return OmegaConf.from_dotlist(list(overrides))
     except (OmegaConfBaseException, YAMLError) as error:
@@ -188,19 +194,26 @@ def from_mapping(values: Mapping[str, Any], origin: str) -> Config:
         UserError: the first mistake found, with the nearest right name.
     """
     try:
-        return TypeAdapter(Config).validate_json(json.dumps(dict(values)))
+        text = json.dumps(dict(values))
+    except TypeError:
+        raise UserError(f"{origin} holds something else than texts, numbers, lists and mappings.") from None
+    try:
+        return TypeAdapter(Config).validate_json(text)
     except ValidationError as error:
-        raise UserError(f"{origin}: {_explain(error)}") from None
+        raise UserError(f"{origin}: {_explain(error, values)}") from None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
     problem = error.errors()[0]
     path = [str(part) for part in problem["loc"]]
     where = ".".join(path)
+    sections: dict[str, Any] = {"vocabulary": VocabularyConfig, "training": TrainingConfig}
+    owner = sections.get(path[0], Config) if len(path) > 1 else Config
     if problem["type"] == "unexpected_keyword_argument":
-        section: Any = {"vocabulary": VocabularyConfig, "training": TrainingConfig}.get(path[0], Config)
-        owner = section if len(path) > 1 else Config
         return f"there is no option {where!r}. {nearest(path[-1], owner.__dataclass_fields__)}"
     if problem["type"] in ("missing", "missing_argument"):
         return f"{where} is missing."
-    return f"{where} is {problem['input']!r}, which is not right: {problem['msg'].lower()}."
+    option = path[: 1 if owner is Config else 2]
+    hint = get_type_hints(owner, include_extras=True)[option[-1]]
+    value = functools.reduce(operator.getitem, option, values)
+    return f"{'.'.join(option)} must be {wanted(hint, value)}, not {value!r}."

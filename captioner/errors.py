@@ -1,8 +1,6 @@
 """Answer mistakes of the user in one clear sentence. Commands print it and exit with status 2."""
 
 import difflib
-import inspect
-import json
 import re
 import reprlib
 from collections.abc import Iterable
@@ -72,30 +70,3 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]}? " if close else ""
     return f"{hint}There are: {', '.join(known)}." if known else "There are none."
-
-
-def check_type(what: str, value: Any, annotation: Any) -> None:
-    """Refuse a value from YAML that is not of the annotated type (3 is a float; "3" is not an int).
-
-    Args:
-        what: whose value it is, for the message.
-        value: the value.
-        annotation: the type.
-
-    Raises:
-        UserError: says what was expected.
-    """
-    from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
-
-    options = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    try:
-        adapter = TypeAdapter[Any](annotation, config=options)
-    except PydanticUserError:  # the annotation is a model, which brings its own strictness
-        adapter = TypeAdapter[Any](annotation)
-    try:
-        adapter.validate_json(json.dumps(value))
-    except ValidationError as error:
-        wanted = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
-        wanted = wanted.replace("typing.", "").replace("collections.abc.", "")
-        problem = error.errors()[0]["msg"]
-        raise UserError(f"{what} must be {wanted}, not {value!r} ({problem}).") from None

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from captioner.errors import UserError, check_type, nearest
+from captioner.errors import UserError, nearest
 from captioner.image_formats import FORMATS, first_bytes, missing_package, register_formats
 from captioner.pillow import from_array, quiet_pillow, to_rgb, upright
+from captioner.ranges import Finite, ImageSize, Positive
 
 ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 """A file, a file's bytes, a PIL image, or an array of pixels: (H, W) grey, (H, W, 3) or (H, W, 4) RGB(A)."""
@@ -136,22 +137,22 @@ class Preprocessing:
         interpolation: `bilinear` or `bicubic`.
     """
 
-    size: int
+    size: ImageSize
     resize: Literal["squash", "crop"] = "squash"
-    resize_size: int | None = None
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    scale: float = 255.0
+    resize_size: ImageSize | None = None
+    mean: tuple[Finite, Finite, Finite] = IMAGENET_MEAN
+    std: tuple[Positive, Positive, Positive] = IMAGENET_STD
+    scale: Positive = 255.0
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(Preprocessing)
+        from captioner.option_types import check_type  # imports pydantic, which is slow
+
+        hints = get_type_hints(Preprocessing, include_extras=True)
         for field in fields(self):
             check_type(f"preprocessing: {field.name}", getattr(self, field.name), hints[field.name])
-        if self.size < 1 or (self.resize_size or self.size) < self.size:
+        if (self.resize_size or self.size) < self.size:
             raise UserError(f"A picture resized to {self.resize_size} cannot be cut to {self.size} pixels.")
-        if self.scale <= 0 or min(self.std) <= 0:
-            raise UserError("preprocessing: scale and std must be above 0.")
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Return pixels_CHW, float32, of an RGB image."""

@@ -62,6 +62,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "captioner"
 
 
+def cache_hint(file: Path) -> str:
+    """Return how to move the cache, where a file that cannot be written is in it; else ""."""
+    hint = " Set XDG_CACHE_HOME to a folder that can be written."
+    return hint if file.absolute().is_relative_to(cache_folder().absolute().parent) else ""
+
+
 def new_run(runs: Path, task: str, folder: Path | None = None) -> Path:
     """Make the folder of a run that starts now.
 
@@ -144,11 +150,17 @@ def trained_models(runs: Path) -> list[Path]:
     return sorted(runs.glob("*/*/model"), key=lambda path: -path.stat().st_mtime)
 
 
+def expanded(name: str | Path) -> Path:
+    """Return a path with the home folder in place of `~`; `~name` of nobody stays as it is."""
+    return Path(os.path.expanduser(name))
+
+
 def model_folder(name: str | Path, task: str) -> Path:
     """Return a model folder by its name.
 
     Args:
-        name: `last` for the newest run of the task, a model of `shipped_models`, or a folder.
+        name: `last` for the newest run of the task, a model of `shipped_models`, or the folder of a
+            model or of a run.
         task: its name, with hyphens or underscores.
 
     Returns:
@@ -161,7 +173,13 @@ def model_folder(name: str | Path, task: str) -> Path:
         return last_model(task)
     if (shipped := shipped_models().get(str(name))) is not None:
         return shipped
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.exists():
         raise UserError(f"There is no model {str(name)!r}. {nearest(str(name), [*shipped_models(), LAST])}")
-    return folder
+    return model_within(folder)
+
+
+def model_within(folder: Path) -> Path:
+    """Return the model folder of a run; any other folder as it is."""
+    inner = folder / "model"
+    return inner if inner.is_dir() else folder

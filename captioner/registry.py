@@ -14,7 +14,7 @@ import pkgutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
-from captioner.errors import UserError, check_type, nearest
+from captioner.errors import UserError, nearest
 
 T = TypeVar("T")
 Registered = TypeVar("Registered", bound=Callable[..., Any])
@@ -27,11 +27,13 @@ class Registry(Generic[T]):
         kind: what a component is called in messages.
         package: where components are registered; `name` is looked for in the module `package.name` first, so
             that one component is had without importing the others.
+        ranges: of options whose constructors are another library's.
     """
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(self, kind: str, package: str, ranges: Mapping[str, Any] | None = None) -> None:
         self.kind = kind
         self.package = package
+        self.ranges = ranges
         self._makers: dict[str, Callable[..., T]] = {}
         self._imported = False
 
@@ -60,7 +62,7 @@ class Registry(Generic[T]):
         return iter(sorted(self._makers))
 
     def check(self, config: Mapping[str, Any], facts: Collection[str] = ()) -> None:
-        """Refuse an unknown name, an unknown option or a value of the wrong type, without building.
+        """Refuse an unknown name, an unknown option, or a wrong type or value, without building.
 
         Args:
             config: `name`, and options of the component of that name.
@@ -69,9 +71,11 @@ class Registry(Generic[T]):
         Raises:
             UserError: one sentence with the nearest right name.
         """
+        if not isinstance(config, Mapping):
+            raise UserError(f"{self.kind} must be a mapping with a name and options, not {config!r}.")
         options = {key: value for key, value in config.items() if key != "name"}
         name = self.name_in(config)
-        check_options(f"{self.kind} {name}", self[name], options, facts)
+        check_options(f"{self.kind} {name}", self[name], options, facts, ranges=self.ranges)
 
     def name_in(self, config: Mapping[str, Any]) -> str:
         """Return the name that a config gives.
@@ -154,8 +158,9 @@ def check_options(
     facts: Collection[str] = (),
     *,
     also: Callable[..., Any] | None = None,
+    ranges: Mapping[str, Any] | None = None,
 ) -> None:
-    """Refuse options that a constructor does not take, of a wrong type, or that are missing.
+    """Refuse options that a constructor does not take, of a wrong type or out of range, or that are missing.
 
     Args:
         what: whose options they are, for the message.
@@ -163,20 +168,22 @@ def check_options(
         options: their values by name.
         facts: names of arguments that are no options.
         also: a second constructor, which shares the options with the first one.
+        ranges: types in place of the constructor's own, where those are another library's and have no ranges.
 
     Raises:
         UserError: one sentence with the nearest right name.
     """
+    from captioner.option_types import check_type  # imports pydantic, which is slow
+
     makers = (maker,) if also is None else (maker, also)
     parameters = signature_of(*makers)
     known = [key for key in parameters if key not in facts]
-    annotated = {key: hint for one in makers for key, hint in _hints(one, include_extras=True).items()}
-    hints = {key: hint for one in makers for key, hint in _hints(one).items()}
+    hints = {key: hint for one in makers for key, hint in _hints(one).items()} | dict(ranges or {})
     for key, value in options.items():
         if key not in known:
             raise UserError(f"{what} has no option {key!r}. {nearest(key, known)}")
         check_type(f"{what}: {key}", value, hints.get(key, Any))
-        for mark in getattr(annotated.get(key), "__metadata__", ()):
+        for mark in getattr(hints.get(key), "__metadata__", ()):
             if isinstance(mark, Inner) and value:
                 mark.registry.check(value, mark.facts)
     for key in known:
@@ -184,5 +191,5 @@ def check_options(
             raise UserError(f"{what} needs the option {key!r}.")
 
 
-def _hints(maker: Callable[..., Any], include_extras: bool = False) -> dict[str, Any]:
-    return get_type_hints(maker.__init__ if inspect.isclass(maker) else maker, include_extras=include_extras)
+def _hints(maker: Callable[..., Any]) -> dict[str, Any]:
+    return get_type_hints(maker.__init__ if inspect.isclass(maker) else maker, include_extras=True)

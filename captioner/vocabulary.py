@@ -1,12 +1,9 @@
 """A vocabulary: words and their numbers."""
 
 import difflib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from captioner.data.files import read_json
 from captioner.errors import UserError
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
@@ -103,25 +100,3 @@ class Vocabulary:
             if number not in (PAD, BOS):
                 words.append(self.words[number])
         return words
-
-    def save(self, file: Path) -> None:
-        """Write the words as a JSON list."""
-        file.write_text(json.dumps(self.words, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, file: Path) -> "Vocabulary":
-        """Read a file that `save` wrote.
-
-        Args:
-            file: a JSON list of words.
-
-        Returns:
-            The vocabulary.
-
-        Raises:
-            UserError: the file holds no vocabulary.
-        """
-        words = read_json(file)
-        if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
-            raise UserError(f"{file} is damaged: it holds no list of words.")
-        return cls(words)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from captioner.atomic_write import atomic_file, atomic_folder, restore_folder
+from captioner.files.atomic_write import atomic_file, atomic_folder, restore_folder
 
 
 class Killed(BaseException):

@@ -55,11 +55,22 @@ def test_yaml_round_trip(file, tmp_path):
     [
         ("trainning.patience=3", "no option 'trainning'. Did you mean training"),
         ("training.patienc=3", "no option 'training.patienc'. Did you mean patience"),
-        ("seed=one", "seed is 'one'"),
-        ("training.augment=3", "training.augment is 3"),
-        ("vocabulary.min_count=2.5", "vocabulary.min_count is 2.5"),
+        ("seed=one", "seed must be a whole number, at least 0, not 'one'"),
+        ("training.augment=3", "training.augment must be true or false, not 3"),
+        (
+            "vocabulary.min_count=2.5",
+            "vocabulary.min_count must be a whole number, at least 1, not 2.5",
+        ),
         ("seed", "not of the form key=value"),
-        ("task=caption", "task is 'caption'"),
+        ("data.path=", "data.path= has no value: write data.path=null for none"),
+        ("seed=4294967296", "seed must be 0 to 4,294,967,295, not 4294967296"),
+        ("training.batch_size=0", "training.batch_size must be at least 1, not 0"),
+        ("training.monitor=''", "training.monitor must be a text, one character or more, not ''"),
+        ("training.init_from=''", "training.init_from must be a text, the path of a file or folder, or null"),
+        ("training.init_from=~nobody-has-this/x", "the path of a file or folder, or null, not '~nobody"),
+        ("training=3", "training must be a mapping, not 3"),
+        ("logger=[1]", "logger must be a list of texts, not [1]"),
+        ("task=caption", "task must be a mapping, not 'caption'"),
     ],
 )
 def test_refuses_with_one_clear_sentence(file, change, message):
@@ -77,6 +88,9 @@ def test_missing_and_broken_files_are_named(tmp_path):
         broken.write_text(text)
         with pytest.raises(UserError, match=str(broken)):
             load(broken)
+    (tmp_path / "binary.yaml").write_text("task: {name: !!binary aGVsbG8=}\ndata: {}\n")
+    with pytest.raises(UserError, match=r"binary.yaml holds something else than texts, numbers"):
+        load(tmp_path / "binary.yaml")
     (tmp_path / "bare.yaml").write_text("seed: 1\n")
     with pytest.raises(UserError, match=r"task is missing"):
         load(tmp_path / "bare.yaml")

@@ -325,7 +325,7 @@ def test_preprocessing_travels_as_json():
     ("change", "sentence"),
     [
         ({"sise": 3}, "no field 'sise'. Did you mean size"),
-        ({"size": "224"}, "size must be int"),
+        ({"size": "224"}, "size must be a whole number, at least 1, not '224'"),
         ({"resize": "stretch"}, "resize must be"),
         ({"mean": [1.0, 2.0]}, "mean must be"),
         ({"std": [1.0, 0.0, 1.0]}, "above 0"),

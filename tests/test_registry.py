@@ -37,12 +37,13 @@ def test_builds_from_options_and_wanted_facts(things):
     [
         ({"name": "thin", "size": 1}, "There is no thing 'thin'. Did you mean thing"),
         ({"size": 1}, "thing needs a name"),
+        (3, "thing must be a mapping with a name and options, not 3"),
         ({"name": "thing"}, "needs the option 'size'"),
         ({"name": "thing", "size": 1, "raet": 2}, "has no option 'raet'. Did you mean rate"),
-        ({"name": "thing", "size": "1"}, "size must be int, not '1'"),
-        ({"name": "thing", "size": 1.5}, "size must be int, not 1.5"),
-        ({"name": "thing", "size": 1, "mode": "no"}, "mode must be Literal"),
-        ({"name": "thing", "size": 1, "sides": [1, 2, 3]}, "sides must be tuple"),
+        ({"name": "thing", "size": "1"}, "size must be a whole number, not '1'"),
+        ({"name": "thing", "size": 1.5}, "size must be a whole number, not 1.5"),
+        ({"name": "thing", "size": 1, "mode": "no"}, "mode must be on or off, not 'no'"),
+        ({"name": "thing", "size": 1, "sides": [1, 2, 3]}, "sides must be a list of 2 whole numbers, not"),
         ({"name": "thing", "size": 1, "dim": 2}, "has no option 'dim'"),
     ],
 )

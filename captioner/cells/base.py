@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from captioner.errors import UserError
+from captioner.ranges import Dimension
 from captioner.registry import Inner, Registry
 
 State = tuple[Tensor, ...]
@@ -47,10 +47,8 @@ class Cell(nn.Module, ABC):
     num_states: int
     projected_dim: int
 
-    def __init__(self, input_dim: int, hidden_dim: int) -> None:
+    def __init__(self, input_dim: int, hidden_dim: Dimension) -> None:
         super().__init__()
-        if hidden_dim < 1:
-            raise UserError(f"cell: hidden_dim must be at least 1, not {hidden_dim}.")
         self.input_dim = input_dim
         self.hidden_dim = hidden_dim
 

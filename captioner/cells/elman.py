@@ -9,6 +9,7 @@ from captioner.cells.base import CELLS, CellOutput, State
 from captioner.cells.fused import run_fused
 from captioner.cells.init import Init
 from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.ranges import Dimension, Positive
 
 
 @CELLS.register("elman")
@@ -35,10 +36,10 @@ class ElmanCell(Recurrence):
     def __init__(
         self,
         input_dim: int,
-        hidden_dim: int = 512,
+        hidden_dim: Dimension = 512,
         nonlinearity: Literal["tanh", "relu"] = "tanh",
         init: Init = "uniform",
-        init_scale: float | None = None,
+        init_scale: Positive | None = None,
     ) -> None:
         super().__init__(input_dim, hidden_dim, 0.0, init, init_scale)
         self.nonlinearity = nonlinearity

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from captioner.cells.init import Init, initialise
 from captioner.cells.recurrence import Recurrence
+from captioner.ranges import Dimension, Finite, Positive
 
 
 class IdentityInputCell(Recurrence):
@@ -24,10 +25,10 @@ class IdentityInputCell(Recurrence):
     def __init__(
         self,
         input_dim: int,
-        hidden_dim: int = 512,
-        forget_bias: float = 0.0,
+        hidden_dim: Dimension = 512,
+        forget_bias: Finite = 0.0,
         init: Init = "uniform",
-        init_scale: float | None = None,
+        init_scale: Positive | None = None,
     ) -> None:
         super().__init__(hidden_dim, hidden_dim, forget_bias, init, init_scale)
         self.input_dim = input_dim

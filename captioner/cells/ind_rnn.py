@@ -9,7 +9,7 @@ from captioner.cells.base import CELLS, CellOutput, State
 from captioner.cells.init import Init
 from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
 from captioner.cells.scan import relu_scan
-from captioner.errors import UserError
+from captioner.ranges import Dimension, Positive
 
 
 @CELLS.register("ind_rnn")
@@ -28,9 +28,6 @@ class IndRNNCell(Recurrence):
         init: initialisation of W, see `init.initialise`.
         init_scale: its scale; None: the default of `init`.
 
-    Raises:
-        UserError: `recurrent_max` is not above 0.
-
     Source:
         Li et al. (2018), "Independently recurrent neural network (IndRNN): building a longer and deeper RNN",
         eq. 4. The authors clip u after every update; here it is clipped where it is used, so that a u beyond
@@ -45,14 +42,12 @@ class IndRNNCell(Recurrence):
     def __init__(
         self,
         input_dim: int,
-        hidden_dim: int = 512,
-        recurrent_max: float = 1.0,
+        hidden_dim: Dimension = 512,
+        recurrent_max: Positive = 1.0,
         init: Init = "uniform",
-        init_scale: float | None = None,
+        init_scale: Positive | None = None,
     ) -> None:
         super().__init__(input_dim, hidden_dim, 0.0, init, init_scale)
-        if not recurrent_max > 0:
-            raise UserError(f"cell ind_rnn: recurrent_max must be above 0, not {recurrent_max}.")
         self.recurrent_max = recurrent_max
 
     def add_parameters(self) -> None:

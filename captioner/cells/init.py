@@ -6,8 +6,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from captioner.errors import UserError
-
 Init = Literal["uniform", "normal", "orthogonal"]
 
 
@@ -27,12 +25,7 @@ def initialise(
         hidden_dim: H.
         init: which of the three.
         scale: as above; above 0.
-
-    Raises:
-        UserError: the scale is not positive.
     """
-    if scale is not None and not scale > 0:
-        raise UserError(f"cell: init_scale must be above 0, not {scale}.")
     usual = 1 / math.sqrt(hidden_dim)
     if init == "orthogonal":
         for matrix in recurrent:

@@ -6,6 +6,7 @@ from torch import Tensor
 from captioner.cells.base import State
 from captioner.cells.init import Init
 from captioner.cells.recurrence import Recurrence
+from captioner.ranges import Dimension, Finite, Positive
 
 
 class LSTMBase(Recurrence):
@@ -25,10 +26,10 @@ class LSTMBase(Recurrence):
     def __init__(
         self,
         input_dim: int,
-        hidden_dim: int = 512,
-        forget_bias: float = 1.0,
+        hidden_dim: Dimension = 512,
+        forget_bias: Finite = 1.0,
         init: Init = "uniform",
-        init_scale: float | None = None,
+        init_scale: Positive | None = None,
     ) -> None:
         super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
 

@@ -8,6 +8,7 @@ from captioner.cells.base import CELLS
 from captioner.cells.init import Init
 from captioner.cells.linear_recurrence import LinearRecurrence, LinearStep
 from captioner.cells.min_gru import positive
+from captioner.ranges import Dimension, Finite, Positive
 
 
 @CELLS.register("min_lstm")
@@ -40,10 +41,10 @@ class MinLSTMCell(LinearRecurrence):
     def __init__(
         self,
         input_dim: int,
-        hidden_dim: int = 512,
-        forget_bias: float = 1.0,
+        hidden_dim: Dimension = 512,
+        forget_bias: Finite = 1.0,
         init: Init = "uniform",
-        init_scale: float | None = None,
+        init_scale: Positive | None = None,
     ) -> None:
         super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
 

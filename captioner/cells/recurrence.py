@@ -13,6 +13,7 @@ from captioner.cells.init import Init, initialise
 from captioner.cells.memory_readout import MemoryReadout
 from captioner.device import lstm_kernel_computes_in
 from captioner.errors import UserError
+from captioner.ranges import Dimension, Finite, Positive
 
 PreActivations = tuple[Tensor, ...]
 """Input pre-activations, one tensor per recurrent matrix in their order, then those that enter none."""
@@ -75,10 +76,10 @@ class Recurrence(MemoryReadout):
     def __init__(
         self,
         input_dim: int,
-        hidden_dim: int = 512,
-        forget_bias: float = 0.0,
+        hidden_dim: Dimension = 512,
+        forget_bias: Finite = 0.0,
         init: Init = "uniform",
-        init_scale: float | None = None,
+        init_scale: Positive | None = None,
     ) -> None:
         super().__init__(input_dim, hidden_dim)
         input_gates = [gate for gate in self.gates if gate != self.identity_input_gate]

@@ -11,6 +11,7 @@ from captioner.cells.identity_input import IdentityInputCell
 from captioner.cells.init import Init
 from captioner.cells.linear_recurrence import LinearRecurrence, LinearStep
 from captioner.cells.recurrence import PreActivations
+from captioner.ranges import Dimension, Positive
 
 EXPONENT = 8.0
 """c of the paper: how fast the recurrence gate can forget."""
@@ -46,7 +47,11 @@ class RGLRUCell(IdentityInputCell, LinearRecurrence):
     recurrent_matrices: ClassVar = {}
 
     def __init__(
-        self, input_dim: int, hidden_dim: int = 512, init: Init = "uniform", init_scale: float | None = None
+        self,
+        input_dim: int,
+        hidden_dim: Dimension = 512,
+        init: Init = "uniform",
+        init_scale: Positive | None = None,
     ) -> None:
         super().__init__(input_dim, hidden_dim, 0.0, init, init_scale)
 

@@ -10,6 +10,7 @@ from captioner.cells.base import CELLS, State
 from captioner.cells.init import Init, initialise
 from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
 from captioner.errors import UserError
+from captioner.ranges import Dimension, Finite, Positive
 
 
 @CELLS.register("slstm")
@@ -57,15 +58,15 @@ class SLSTMCell(Recurrence):
     def __init__(
         self,
         input_dim: int,
-        hidden_dim: int = 512,
-        num_heads: int = 1,
+        hidden_dim: Dimension = 512,
+        num_heads: Dimension = 1,
         forget_gate_activation: Literal["sigmoid", "exp"] = "sigmoid",
-        forget_bias: float = 1.0,
+        forget_bias: Finite = 1.0,
         init: Init = "uniform",
-        init_scale: float | None = None,
+        init_scale: Positive | None = None,
     ) -> None:
         super().__init__(input_dim, hidden_dim, forget_bias, init, init_scale)
-        if num_heads < 1 or hidden_dim % num_heads:
+        if hidden_dim % num_heads:
             raise UserError(
                 f"cell slstm: num_heads must divide hidden_dim = {hidden_dim}, not be {num_heads}."
             )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from captioner.cells.base import CELLS, Cell, CellOutput, State, Trace
 from captioner.cells.recurrence import Recurrence
 from captioner.errors import UserError
+from captioner.ranges import Dimension, Fraction, NumLayers
 from captioner.registry import Inner
 
 LayerRun = Callable[[Recurrence, Tensor, State], tuple[Tensor, State]]
@@ -42,27 +43,24 @@ class StackedCell(Cell):
         residual: add a layer's input to its output.
 
     Raises:
-        UserError: an option has no meaning for this cell, or is out of range.
+        UserError: an option has no meaning for this cell.
     """
 
     def __init__(
         self,
         input_dim: int,
-        hidden_dim: int = 512,
+        hidden_dim: Dimension = 512,
         cell: Annotated[Mapping[str, Any] | None, Inner(CELLS, ("input_dim", "hidden_dim"))] = None,
-        num_layers: int = 2,
-        dropout: float = 0.0,
+        num_layers: NumLayers = 2,
+        dropout: Fraction = 0.0,
         variational: bool = False,
-        zoneout: float = 0.0,
-        zoneout_memory: float = 0.0,
+        zoneout: Fraction = 0.0,
+        zoneout_memory: Fraction = 0.0,
         layer_norm: bool = False,
         residual: bool = False,
     ) -> None:
         super().__init__(input_dim, hidden_dim)
-        between = {"dropout": dropout, "layer_norm": layer_norm, "residual": residual}
-        _check(
-            num_layers, between, {"dropout": dropout, "zoneout": zoneout, "zoneout_memory": zoneout_memory}
-        )
+        _check(num_layers, {"dropout": dropout, "layer_norm": layer_norm, "residual": residual})
         if variational and not dropout:
             raise UserError("cell stacked: variational dropout needs a dropout above 0.")
         config = cell or {"name": "lstm"}
@@ -173,13 +171,8 @@ def _zoneout_units(new_NH: Tensor, old_NH: Tensor, rate: float, training: bool) 
     return torch.where(torch.rand_like(new_NH) < rate, old_NH, new_NH)
 
 
-def _check(num_layers: int, between: Mapping[str, Any], probabilities: Mapping[str, float]) -> None:
-    """Refuse options that are out of range or would have no effect."""
-    if num_layers < 1:
-        raise UserError(f"cell stacked: num_layers must be at least 1, not {num_layers}.")
+def _check(num_layers: int, between: Mapping[str, Any]) -> None:
+    """Refuse options that would have no effect."""
     for name, value in between.items():
         if value and num_layers == 1:
             raise UserError(f"cell stacked: {name} acts between layers; it needs num_layers above 1.")
-    for name, value in probabilities.items():
-        if not 0 <= value < 1:
-            raise UserError(f"cell stacked: {name} must be at least 0 and below 1, not {value}.")

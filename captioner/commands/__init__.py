@@ -2,8 +2,8 @@
 
 import argparse
 import ast
-import errno
 import codecs
+import errno
 import importlib
 import io
 import json
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError, nearest, printable
+from captioner.paths import cache_hint
 
 FOLDER = Path(__file__).parent
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -65,8 +66,10 @@ def main(verb: str | None = None, arguments: Sequence[str] | None = None) -> Non
     except OSError as problem:  # a file or folder that cannot be used, wherever this shows
         if problem.filename is None and problem.errno not in FULL:
             raise
-        where = f"{problem.filename}: " if problem.filename is not None else ""
-        print(f"{prog}: {printable(f'{where}{problem.strerror}.')}", file=sys.stderr)
+        text = f"{problem.strerror}."
+        if problem.filename is not None:
+            text = f"{problem.filename}: {text}{cache_hint(Path(str(problem.filename)))}"
+        print(f"{prog}: {printable(text)}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands.options.attention_files import check_drawing, numbered
+from captioner.commands.options.numbers import in_range
 from captioner.commands.printing.answers import as_json, as_text
 from captioner.errors import UserError
-from captioner.paths import LAST, MODEL_HELP, model_folder
+from captioner.paths import LAST, MODEL_HELP, expanded, model_folder
+from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
     from captioner.inference.vqa import ImageQuestion, QuestionPredictor, Reply
@@ -36,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--choices", nargs="+", default=[], metavar="ANSWER", help="one of them is right")
     parser.add_argument("--model", default=LAST, metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("--task", default="vqa", help="the last model of this task (default: vqa)")
-    parser.add_argument("--top", type=int, default=5, metavar="N", help="answers a question (default: 5)")
+    parser.add_argument(
+        "--top", type=in_range(BeamSize), default=5, metavar="N", help="answers a question (default: 5)"
+    )
     parser.add_argument(
         "--attention",
         type=Path,
@@ -48,8 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Ask, print, draw."""
-    if arguments.top < 1:
-        raise UserError(f"--top must be at least 1, not {arguments.top}.")
     model = model_folder(arguments.model, arguments.task)
     questions = _questions(arguments)
     predictor = _predictor(model, arguments.top)
@@ -96,8 +98,7 @@ def _questions(arguments: argparse.Namespace) -> "list[ImageQuestion]":
     photo, asked, pairs = arguments.picture, arguments.questions, arguments.pairs
     if bool(pairs) == bool(photo) or bool(photo) != bool(asked):
         raise UserError("Give a picture and questions about it, or a file of both: --pairs FILE.")
-    if arguments.attention:
-        check_drawing(arguments.attention)
+    check_drawing(arguments.attention)
     choices = arguments.choices
     found = _pairs(pairs, choices) if pairs else _about(photo, asked, choices)
     for one in found:
@@ -109,7 +110,7 @@ def _questions(arguments: argparse.Namespace) -> "list[ImageQuestion]":
 def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "list[ImageQuestion]":
     from captioner.inference.vqa import ImageQuestion
 
-    return [ImageQuestion(picture, Path(picture).expanduser(), question, choices) for question in questions]
+    return [ImageQuestion(picture, expanded(picture), question, choices) for question in questions]
 
 
 def _pairs(file: Path, choices: Sequence[str]) -> "list[ImageQuestion]":

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.files.outputs import check_folder
 from captioner.paths import model_folder
 
 
@@ -24,6 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     folders = [model_folder(name, arguments.task) for name in arguments.models]
     if arguments.target.exists():
         raise UserError(f"{arguments.target} is there already: name a new folder.")
+    check_folder(arguments.target, "DIR")
     from captioner.models.average import average_models
 
     average_models(folders, arguments.target)

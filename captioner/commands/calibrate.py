@@ -11,8 +11,11 @@ import argparse
 from pathlib import Path
 
 from captioner.commands.options.attention_files import check_drawing
+from captioner.commands.options.numbers import in_range
 from captioner.config import load, parse_overrides
+from captioner.files.outputs import check_folder
 from captioner.paths import MODEL_HELP, model_folder
+from captioner.ranges import Count, Positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,16 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data", action="append", default=[], metavar="key=value", help="another data set than training's")
     add("--split", default="val", help="images to calibrate with (default: val)")
     add("--usual", default="train", metavar="SPLIT", help="images that are usual (default: train)")
-    add("--cider-d", type=float, default=0.5, metavar="X", help="of a good caption at least (default: 0.5)")
-    add("--limit", type=int, metavar="N", help="only the first N images of each split")
+    add(
+        "--cider-d",
+        type=in_range(Positive),
+        default=0.5,
+        metavar="X",
+        help="of a good caption at least (default: 0.5)",
+    )
+    add("--limit", type=in_range(Count), metavar="N", help="only the first N images of each split")
     add("--figure", type=Path, metavar="PNG", help="draw the share of good captions by confidence")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Calibrate, print the table, draw it."""
     folder = model_folder(arguments.model, "caption")
-    if arguments.figure:
-        check_drawing(arguments.figure, option="--figure")
+    check_folder(folder, arguments.model)
+    check_drawing(arguments.figure, option="--figure")
     data = parse_overrides(arguments.data) or load(folder / "config.yaml").data
     from captioner.evaluation.calibration import calibrate
 

@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands.options.attention_files import check_drawing, numbered
+from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
+from captioner.files.outputs import check_file
 from captioner.image_formats import HOW_TO_READ, NOT_READ, SUFFIXES
-from captioner.paths import model_folder
+from captioner.paths import expanded, model_folder
+from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
     from captioner.images import ImageSource
@@ -58,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--words", action="store_true", help="the log-probability of every word")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with log-probabilities")
-    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="captions a picture (default: 1)")
+    parser.add_argument(
+        "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="captions a picture (default: 1)"
+    )
     add_search_arguments(parser)
 
 
@@ -67,8 +72,8 @@ def run(arguments: argparse.Namespace) -> None:
     files = find_pictures(arguments.pictures)
     names: list[str] = arguments.model or [PHOTOS]
     models = [model_folder(name, "caption") for name in names]
-    if arguments.attention:
-        check_drawing(arguments.attention)
+    check_drawing(arguments.attention)
+    check_file(arguments.tree, "--tree")
     from captioner.inference.caption import Captioner
 
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
@@ -121,7 +126,7 @@ def find_pictures(wanted: list[str]) -> list[Path]:
     """
     found: list[Path] = []
     for name in wanted:
-        path = Path(name).expanduser()
+        path = expanded(name)
         if path.is_dir():
             files = [file for file in sorted(path.rglob("*")) if not file.is_dir()]
             found += [file for file in files if file.suffix.lower() in SUFFIXES]

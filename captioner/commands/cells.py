@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands.options.attention_files import check_drawing
+from captioner.commands.options.numbers import in_range
 from captioner.config import parse_overrides
 from captioner.errors import UserError
+from captioner.files.outputs import check_file
 from captioner.insight.labels.syntax import LANGUAGES
 from captioner.paths import LAST, MODEL_HELP, model_folder
 from captioner.progress import progress_bar
+from captioner.ranges import Count, Seed
 
 if TYPE_CHECKING:
     from captioner.insight.interpretable_cells.results import CellsAnalysis
@@ -43,11 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", nargs="?", default=LAST, metavar="MODEL", help=MODEL_HELP)
     add("--labels", nargs="+", metavar="NAME", help="what to look for (default: all there are)")
-    add("--seed", type=int, default=0, metavar="N", help="other controls")
+    add("--seed", type=in_range(Seed), default=0, metavar="N", help="other controls")
     add("--json", action="store_true", help="all figures as JSON instead of tables")
     text = parser.add_argument_group("of a language model")
     text.add_argument("--text", type=Path, metavar="FILE", help="what is read (default: what it learnt from)")
-    text.add_argument("--limit", type=int, metavar="N", help="the last N characters (default: 1,000,000)")
+    text.add_argument(
+        "--limit", type=in_range(Count), metavar="N", help="the last N characters (default: 1,000,000)"
+    )
     text.add_argument(
         "--label", action="append", default=[], metavar="NAME=REGEX", help="your own: in a match"
     )
@@ -55,24 +60,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text.add_argument(
         "--html", type=Path, metavar="FILE", help="a page: any cell's colours, guesses, evidence"
     )
-    text.add_argument("--html-length", type=int, metavar="N", help="characters on it (default: 20,000)")
+    text.add_argument(
+        "--html-length", type=in_range(Count), metavar="N", help="characters on it (default: 20,000)"
+    )
     text.add_argument("--gates", type=Path, metavar="PNG", help="draw how often gates are saturated")
     images = parser.add_argument_group("of a captioner")
     images.add_argument(
         "--data", action="append", default=[], metavar="key=value", help="another data set than training's"
     )
     images.add_argument("--split", metavar="NAME", help="images to caption (default: val)")
-    images.add_argument("--images", type=int, metavar="N", help="the first N of them (default: 1,000)")
+    images.add_argument(
+        "--images", type=in_range(Count), metavar="N", help="the first N of them (default: 1,000)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Analyse and print."""
-    for option in ("limit", "html_length", "images"):
-        value = getattr(arguments, option)
-        if value is not None and value < 1:
-            raise UserError(f"--{option.replace('_', '-')} must be at least 1, not {value}.")
-    if arguments.gates:
-        check_drawing(arguments.gates, option="--gates")
+    check_drawing(arguments.gates, option="--gates")
+    check_file(arguments.html, "--html")
     folder = model_folder(arguments.model, "char_lm")
     from captioner.models.folder import trained_task
 

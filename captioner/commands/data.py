@@ -17,9 +17,11 @@ pairs to translate: lengths, and what must go wrong: symbols not learnt, targets
 import argparse
 from pathlib import Path
 
+from captioner.commands.options.numbers import in_range
 from captioner.config import Component, Config, load, parse_overrides
 from captioner.errors import UserError
 from captioner.paths import config_file
+from captioner.ranges import Count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--task", help="the data set of this task's config")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the data set of this config")
-    parser.add_argument("--min-count", type=int, metavar="N", help="how often a word is seen to be kept")
+    parser.add_argument(
+        "--min-count", type=in_range(Count), metavar="N", help="how often a word is seen to be kept"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -22,12 +22,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes, search_flags
 from captioner.commands.printing.tables import score_table
 from captioner.config import parse_overrides
 from captioner.errors import UserError
+from captioner.files.outputs import check_folder
 from captioner.paths import LAST, MODEL_HELP, model_folder, results_folder, task_name
 from captioner.progress import progress_bar
+from captioner.ranges import BeamSize, Count, Seed
 
 OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "windows_seed")
 """What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""
@@ -48,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split", help="split of the data set (default: test; for texts val)")
     add("--output", type=Path, metavar="DIR", help="where to write (default: beside the model)")
     add("--json", action="store_true", help="print results.json instead of a table")
-    add("--limit", type=int, metavar="N", help="only the first N pictures, questions or pairs")
-    add("--n-best", type=int, metavar="N", help="captions: so many a picture (default: 1)")
+    add("--limit", type=in_range(Count), metavar="N", help="only the first N pictures, questions or pairs")
+    add("--n-best", type=in_range(BeamSize), metavar="N", help="captions: so many a picture (default: 1)")
     add(
         "--shuffled",
         action="store_const",
@@ -62,9 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=True,
         help="questions: score a second time with a grey picture in place of each",
     )
-    add("--windows", type=int, metavar="N", help="texts: also in random windows of N characters, as nanoGPT")
-    add("--num-windows", type=int, metavar="N", help="texts: how many of them (default: 1000)")
-    add("--windows-seed", type=int, metavar="N", help="texts: the same windows again (default: 0)")
+    add(
+        "--windows",
+        type=in_range(Count),
+        metavar="N",
+        help="texts: also in random windows of N characters, as nanoGPT",
+    )
+    add("--num-windows", type=in_range(Count), metavar="N", help="texts: how many of them (default: 1000)")
+    add("--windows-seed", type=in_range(Seed), metavar="N", help="texts: the same windows again (default: 0)")
     add_search_arguments(parser)
 
 
@@ -87,6 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
     split = arguments.split or known["split"].default
     data = {str(key): value for key, value in parse_overrides(arguments.data).items()} or None
     output: Path = arguments.output or results_folder(model) / f"evaluation-{split}"
+    check_folder(output, "--output")
     progress = functools.partial(progress_bar, leave=False)
     found = evaluate(model, output, split=split, data=data, progress=progress, **options)
     if arguments.json:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
+from captioner.files.outputs import check_folder
 from captioner.paths import model_folder
 
 
@@ -29,6 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     folder = model_folder(arguments.model, arguments.task)
     if arguments.target.exists():
         raise UserError(f"{arguments.target} is there already: name a new folder.")
+    check_folder(arguments.target, "DIR")
     about = _about(arguments.about) if arguments.about else {}
     from captioner.models.export import export_model
 

@@ -11,41 +11,46 @@ same passages. Writes a picture and, beside it, every number as JSON.
 import argparse
 from pathlib import Path
 
-from captioner.errors import UserError
-from captioner.paths import last_model
+from captioner.commands.options.attention_files import check_drawing
+from captioner.commands.options.numbers import in_range
+from captioner.files.outputs import check_file
+from captioner.paths import LAST, model_folder
+from captioner.ranges import Count, Dimension, Positive, Seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     add = parser.add_argument
-    add("--model", type=Path, metavar="DIR", help="model folder of the task char-lm (default: the last)")
+    add("--model", metavar="MODEL", help="a model of the task char-lm (default: the last one trained)")
     add("--cells", nargs="+", default=[], metavar="NAME", help="cells as they start; alone, no model is read")
-    add("--hidden", type=int, default=128, metavar="N", help="units of these cells")
+    add("--hidden", type=in_range(Dimension), default=128, metavar="N", help="units of these cells")
     add(
         "--singular-value",
-        type=float,
+        type=in_range(Positive),
         metavar="X",
         help="scale their recurrent matrices to this largest singular value",
     )
-    add("--steps", type=int, default=100, metavar="T", help="characters of a passage")
-    add("--passages", type=int, default=32, metavar="N", help="passages to read")
-    add("--clip", type=float, default=5.0, metavar="X", help="norm that clipping leaves of an update")
+    add("--steps", type=in_range(Count), default=100, metavar="T", help="characters of a passage")
+    add("--passages", type=in_range(Count), default=32, metavar="N", help="passages to read")
+    add(
+        "--clip",
+        type=in_range(Positive),
+        default=5.0,
+        metavar="X",
+        help="norm that clipping leaves of an update",
+    )
     add("--text", type=Path, metavar="FILE", help="what is read (default: what the model learnt from)")
-    add("--seed", type=int, default=0, metavar="N", help="other passages, other new cells")
+    add("--seed", type=in_range(Seed), default=0, metavar="N", help="other passages, other new cells")
     add("--output", type=Path, default=Path("gradflow.png"), metavar="PNG", help="the picture")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, draw, print."""
-    for option in ("hidden", "steps", "passages", "clip", "singular_value"):
-        value = getattr(arguments, option)
-        if value is not None and not value > 0:
-            raise UserError(f"--{option.replace('_', '-')} must be above 0, not {value}.")
-    if arguments.output.suffix.lower() != ".png":
-        raise UserError(f"--output must end in .png, not be {arguments.output}.")
-    model: Path | None = arguments.model
-    if model is None and not arguments.cells:
-        model = last_model("char_lm")
+    check_drawing(arguments.output, (".png",), "--output")
+    numbers: Path = arguments.output.with_suffix(".json")
+    check_file(numbers, "--output")
+    read = arguments.model or ("" if arguments.cells else LAST)
+    model = model_folder(read, "char_lm") if read else None
     from captioner.insight.gradient_measurement import (
         GradientFlowSetup,
         measure_gradient_flow,
@@ -60,9 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     about += f"; model {model}" if model else ""
     about += f"; new cells of {setup.hidden_dim} units" if arguments.cells else ""
     about += f", largest singular value {setup.spectral_norm:g}" if setup.spectral_norm is not None else ""
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     draw_gradient_flow(arguments.output, flows, setup.clip, about)
-    numbers: Path = arguments.output.with_suffix(".json")
     write_gradient_flow(numbers, flows, setup)
     for name, flow in flows.items():
         for state, norms in flow.gradient_norms.items():

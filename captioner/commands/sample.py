@@ -23,10 +23,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import with_log_probs
 from captioner.errors import UserError
+from captioner.files.outputs import check_file
 from captioner.paths import LAST, MODEL_HELP, model_folder
+from captioner.ranges import BeamSize, Count
 from captioner.search.text_rules import SENTENCE_ONLY
 
 if TYPE_CHECKING:
@@ -40,9 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prompt", default="", metavar="TEXT", help="the beginning of the text (default: a new line)"
     )
     parser.add_argument(
-        "--max-length", dest="search_max_length", type=int, metavar="N", help="characters to write"
+        "--max-length",
+        dest="search_max_length",
+        type=in_range(Count),
+        metavar="N",
+        help="characters to write",
     )
-    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="how many texts (default: 1)")
+    parser.add_argument(
+        "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="how many texts (default: 1)"
+    )
     parser.add_argument("--tree", type=Path, metavar="HTML", help="a page that plays the search step by step")
     parser.add_argument("--words", action="store_true", help="the log-probability of every character")
     parser.add_argument(
@@ -56,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hold a unit's memory at a value",
     )
     parser.add_argument("--score", type=Path, metavar="FILE", help="how surprising is this text?")
-    parser.add_argument("--window", type=int, metavar="N", help="score with at most N characters in view")
+    parser.add_argument(
+        "--window", type=in_range(Count), metavar="N", help="score with at most N characters in view"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the scored text as a heat map")
     add_search_arguments(parser, "character", leave_out={"max_length", *SENTENCE_ONLY})
 
@@ -70,6 +81,8 @@ def run(arguments: argparse.Namespace) -> None:
     clamped = dict(map(_clamp, arguments.clamp))
     if arguments.score and (changes or clamped or arguments.prompt or arguments.tree or arguments.words):
         raise UserError("--score reads a text that is there: options for writing one do not go with it.")
+    check_file(arguments.html, "--html")
+    check_file(arguments.tree, "--tree")
     model = model_folder(arguments.model, "char_lm")
     from captioner.inference.char_lm import Writer
 

@@ -38,7 +38,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from captioner.commands.options.numbers import in_range
 from captioner.commands.printing.tables import score_table
+from captioner.files.outputs import check_file, check_folder
+from captioner.ranges import Count
 
 if TYPE_CHECKING:
     from captioner.evaluation.caption_files import ScoredCaptions
@@ -69,7 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--idf", type=Path, metavar="NPZ", help="stored document frequencies for CIDEr-D")
     add("--save-idf", type=Path, metavar="NPZ", help="store those of REFERENCES too")
     add("--meteor", action="store_true", help="METEOR too, by its Java program (20 s to start)")
-    add("--resamples", type=int, default=1000, metavar="N", help="draws of the bootstrap (default: 1000)")
+    add(
+        "--resamples",
+        type=in_range(Count),
+        default=1000,
+        metavar="N",
+        help="draws of the bootstrap (default: 1000)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -83,6 +92,9 @@ def run(arguments: argparse.Namespace) -> None:
     )
 
     candidates: Path = arguments.candidates
+    folder: Path = arguments.output or candidates.with_name(f"{candidates.stem}-scores")
+    check_folder(folder, "--output")
+    check_file(arguments.save_idf, "--save-idf")
     request = Request(
         candidates,
         arguments.references,
@@ -96,7 +108,6 @@ def run(arguments: argparse.Namespace) -> None:
     )
     scored = score_files(request)
     results = results_of(request, scored)
-    folder: Path = arguments.output or candidates.with_name(f"{candidates.stem}-scores")
     write_results(folder, results, scored)
     if arguments.save_idf:
         store_frequencies(request.references, arguments.save_idf, request.tokenizer)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from captioner.commands.printing.tables import score_table
 from captioner.errors import UserError
+from captioner.files.outputs import check_folder
 
 if TYPE_CHECKING:
     from captioner.evaluation.answer_files import ScoredAnswers
@@ -46,12 +47,13 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.results.suffix.lower() != ".json":
         _run_sets(arguments)
         return
+    folder: Path = arguments.output or arguments.results.with_name(f"{arguments.results.stem}-scores")
+    check_folder(folder, "--output")
     from captioner.evaluation.answer_files import results_of, score_answers, write_results
 
     scored = score_answers(arguments.results, arguments.truth, arguments.questions)
     explained = [_explained(scored, question_id, arguments.truth) for question_id in arguments.explain]
     results = results_of(arguments.results, arguments.truth, scored)
-    folder: Path = arguments.output or arguments.results.with_name(f"{arguments.results.stem}-scores")
     write_results(folder, results, scored)
     if arguments.json:
         print(json.dumps(results, indent=2))

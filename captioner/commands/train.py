@@ -22,6 +22,7 @@ from pathlib import Path
 
 from captioner.config import Config, load, model_options
 from captioner.errors import UserError, nearest
+from captioner.files.outputs import check_folder
 from captioner.paths import (
     config_file,
     fine_tune_file,
@@ -68,13 +69,15 @@ def run(arguments: argparse.Namespace) -> None:
     from captioner.training.check import check_components
 
     check_components(config)  # a mistake is answered before Lightning is imported
+    if folder is not None:
+        check_folder(folder, "--resume" if is_resumed else "--output")
     if folder is None or not folder.is_dir():
         folder = new_run(RUNS, str(config.task["name"]), folder)
     from captioner.training.train import train
 
     try:
         result = train(dataclasses.replace(config), folder, resume=is_resumed)
-    except UserError:
+    except (OSError, UserError):
         _remove_empty(folder)
         raise
     minutes = result.seconds / 60

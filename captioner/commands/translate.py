@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands.options.attention_files import check_drawing, numbered
+from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.errors import UserError
 from captioner.paths import LAST, MODEL_HELP, model_folder
+from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
     from captioner.inference.translate import Translated, Translation
@@ -38,15 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the alignment with the source; with several texts, PNG-1, PNG-2, ...",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with log-probabilities")
-    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="translations a text (default: 1)")
+    parser.add_argument(
+        "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="translations a text (default: 1)"
+    )
     add_search_arguments(parser, "symbol")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Translate, print, draw."""
     texts = _texts(arguments)
-    if arguments.attention:
-        check_drawing(arguments.attention, PICTURES)
+    check_drawing(arguments.attention, PICTURES)
     model = model_folder(arguments.model, "translate")
     from captioner.inference.translate import Translator
 
@@ -74,7 +77,7 @@ def _texts(arguments: argparse.Namespace) -> list[str]:
         return list(arguments.texts)
     if str(arguments.file) == "-":
         return sys.stdin.read().splitlines()
-    from captioner.data.files import read_text
+    from captioner.files.read import read_text
 
     texts = read_text(arguments.file).splitlines()
     if not texts:

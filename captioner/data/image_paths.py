@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from captioner.data.files import encodable
 from captioner.errors import printable
+from captioner.files.read import encodable
 
 
 class ImageFinder:

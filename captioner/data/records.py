@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from captioner.data.files import read_json
 from captioner.errors import UserError, quotation
+from captioner.files.read import read_json
 
 NAMED = 5  # records left out that are named
 _LONGEST_ID = 2**63  # tables hold ids in 64 bits

@@ -13,6 +13,7 @@ from captioner.attention import AdditiveAttention
 from captioner.attention_mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
+from captioner.ranges import Dimension, Fraction, Positive
 
 
 class AdaptiveMemory(NamedTuple):
@@ -75,10 +76,10 @@ class AdaptiveAttention(Decoder):
         feature_dim: int,
         vocab_size: int,
         cell: CellConfig = None,
-        embed_dim: int = 256,
-        attention_dim: int = 256,
-        dropout: float = 0.5,
-        embed_scale: float = 0.1,
+        embed_dim: Dimension = 256,
+        attention_dim: Dimension = 256,
+        dropout: Fraction = 0.5,
+        embed_scale: Positive = 0.1,
         attention: AttentionMode = "mean",
     ) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from captioner.cells.base import CELLS, CellConfig, State
 from captioner.cells.init import initialise
 from captioner.decoders.base import DECODERS, DecoderStart
 from captioner.decoders.recurrent import RecurrentDecoder
-from captioner.errors import UserError
+from captioner.ranges import Dimension, Fraction, Positive
 from captioner.vocabulary import SPECIAL
 
 
@@ -57,15 +57,13 @@ class LanguageModel(RecurrentDecoder):
         self,
         vocab_size: int,
         cell: CellConfig = None,
-        embed_dim: int | None = None,
-        dropout: float = 0.0,
+        embed_dim: Dimension | None = None,
+        dropout: Fraction = 0.0,
         init: Literal["uniform", "normal"] = "uniform",
-        init_scale: float | None = None,
+        init_scale: Positive | None = None,
         endless: bool = False,
     ) -> None:
         super().__init__()
-        if embed_dim is not None and embed_dim < 1:
-            raise UserError(f"decoder language_model: embed_dim must be at least 1 or null, not {embed_dim}.")
         self.vocab_size = vocab_size
         self.unsaid = len(SPECIAL) if endless else 0  # words that cannot come next: the first numbers
         num_symbols = vocab_size - self.unsaid

@@ -11,6 +11,7 @@ from captioner.attention import AdditiveAttention
 from captioner.attention_mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
+from captioner.ranges import Dimension, Fraction, Positive
 
 
 class AttentionMemory(NamedTuple):
@@ -76,14 +77,14 @@ class ShowAttendTell(Decoder):
         feature_dim: int,
         vocab_size: int,
         cell: CellConfig = None,
-        embed_dim: int = 512,
-        attention_dim: int = 512,
-        dropout: float = 0.5,
+        embed_dim: Dimension = 512,
+        attention_dim: Dimension = 512,
+        dropout: Fraction = 0.5,
         gate: Literal["scalar", "vector", "none"] = "scalar",
         output: Literal["deep", "hidden"] = "deep",
         activation: Literal["tanh", "relu"] = "tanh",
-        embed_scale: float = 0.1,
-        score_gain: float = 1.0,
+        embed_scale: Positive = 0.1,
+        score_gain: Positive = 1.0,
         attention: AttentionMode = "mean",
     ) -> None:
         super().__init__()

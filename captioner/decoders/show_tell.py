@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from captioner.cells.base import CELLS, CellConfig
 from captioner.decoders.base import DECODERS, DecoderStart
 from captioner.decoders.recurrent import RecurrentDecoder
+from captioner.ranges import Dimension, Fraction
 
 
 class ShowTellWord(NamedTuple):
@@ -42,8 +43,8 @@ class ShowTell(RecurrentDecoder):
         feature_dim: int,
         vocab_size: int,
         cell: CellConfig = None,
-        embed_dim: int = 512,
-        dropout: float = 0.5,
+        embed_dim: Dimension = 512,
+        dropout: Fraction = 0.5,
         image_norm: bool = False,
     ) -> None:
         super().__init__()

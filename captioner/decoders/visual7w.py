@@ -11,6 +11,7 @@ from captioner.attention import AdditiveAttention, LocatedAttention
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
 from captioner.errors import UserError
+from captioner.ranges import Dimension, Fraction, Positive
 
 
 class Visual7WMemory(NamedTuple):
@@ -75,14 +76,14 @@ class Visual7WDecoder(Decoder):
         vocab_size: int,
         num_locations: int | None = None,
         cell: CellConfig = None,
-        embed_dim: int = 512,
-        context_dim: int = 256,
+        embed_dim: Dimension = 512,
+        context_dim: Dimension = 256,
         attention: Literal["additive", "located"] = "additive",
-        attention_dim: int | None = None,
-        score_gain: float | None = None,
+        attention_dim: Dimension | None = None,
+        score_gain: Positive | None = None,
         output: Literal["hidden", "deep"] = "hidden",
-        dropout: float = 0.5,
-        embed_scale: float = 0.1,
+        dropout: Fraction = 0.5,
+        embed_scale: Positive = 0.1,
     ) -> None:
         super().__init__()
         self.vocab_size = vocab_size

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, Cell, CellConfig, CellOutput
 from captioner.errors import UserError
+from captioner.ranges import Dimension, Fraction
 
 
 class EncodedSentence(NamedTuple):
@@ -35,22 +36,20 @@ class TextEncoder(nn.Module):
         reverse: run the cell from the last word to the first (Sutskever et al., 2014).
 
     Raises:
-        UserError: `embed_dim` is below 1, or `reverse` is set beside `bidirectional`.
+        UserError: `reverse` is set beside `bidirectional`.
     """
 
     def __init__(
         self,
         vocab_size: int,
         cell: CellConfig = None,
-        embed_dim: int = 200,
-        dropout: float = 0.0,
+        embed_dim: Dimension = 200,
+        dropout: Fraction = 0.0,
         squash: bool = False,
         bidirectional: bool = False,
         reverse: bool = False,
     ) -> None:
         super().__init__()
-        if embed_dim < 1:
-            raise UserError(f"text_encoder: embed_dim must be at least 1, not {embed_dim}.")
         if bidirectional and reverse:
             raise UserError("text_encoder: reverse has no meaning where both directions are used.")
         self.words = nn.Embedding(vocab_size, embed_dim)

@@ -19,6 +19,7 @@ from captioner.encoders.timm_models import create, preprocessing_of
 from captioner.encoders.weight_packages import read_package
 from captioner.encoders.weights import load_needed, read_weights, report_absent
 from captioner.errors import UserError, nearest
+from captioner.ranges import Finite, ImageSize, PathName, Positive
 
 
 @ENCODERS.register("timm")
@@ -57,17 +58,17 @@ class Timm(Encoder):
         self,
         model: str,
         layer: str,
-        weights_file: str | None = None,
+        weights_file: PathName | None = None,
         pretrained: bool = False,
         arguments: dict[str, Any] | None = None,
         pool: bool = False,
-        image_size: int | None = None,
-        mean: tuple[float, float, float] | list[float] | None = None,
-        std: tuple[float, float, float] | list[float] | None = None,
-        resize_size: int | None = None,
+        image_size: ImageSize | None = None,
+        mean: tuple[Finite, Finite, Finite] | None = None,
+        std: tuple[Positive, Positive, Positive] | None = None,
+        resize_size: ImageSize | None = None,
         resize: Literal["squash", "crop"] = "crop",
         fine_tune_from: str | None = None,
-        learning_rate: float | None = None,
+        learning_rate: Positive | None = None,
         batch_statistics: bool = True,
         weights_package: str | None = None,
     ) -> None:

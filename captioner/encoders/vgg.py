@@ -5,9 +5,10 @@ Source: Simonyan and Zisserman (2015), "Very deep convolutional networks for lar
 
 import re
 from itertools import chain
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
 from captioner.encoders.base import ENCODERS, Encoder, ParameterGroup, freeze
@@ -15,6 +16,7 @@ from captioner.encoders.vgg_weights import Source, published_weights, standardis
 from captioner.encoders.weights import load_needed
 from captioner.errors import UserError, nearest
 from captioner.images import Preprocessing
+from captioner.ranges import ImageSize, PathName, Positive
 
 CONVOLUTIONS = {
     11: (1, 1, 2, 2, 2),
@@ -25,6 +27,8 @@ CONVOLUTIONS = {
 CHANNELS = (64, 128, 256, 512, 512)  # of each block
 FULLY_CONNECTED = 4096
 FC_SIDE = 7  # of pool5 at 224 pixels, the input of fc6
+InputSize = Annotated[int, Ge(32), Le(4096)]  # so that pool5 has a location
+Width = Annotated[float, Gt(0), Le(4)]
 
 
 @ENCODERS.register("vgg")
@@ -61,16 +65,16 @@ class VGG(Encoder):
         self,
         depth: Literal[11, 13, 16, 19] = 16,
         batch_norm: bool = False,
-        width: float = 1.0,
+        width: Width = 1.0,
         layer: str = "conv5_3",
         weights: str | None = "imagenet",
-        weights_file: str | None = None,
-        image_size: int = 224,
+        weights_file: PathName | None = None,
+        image_size: InputSize = 224,
         resize: Literal["squash", "crop"] = "crop",
-        resize_size: int | None = None,
+        resize_size: ImageSize | None = None,
         coordinates: bool = False,
         fine_tune_from: str | None = None,
-        learning_rate: float | None = None,
+        learning_rate: Positive | None = None,
     ) -> None:
         super().__init__()
         _check(depth, layer, image_size, width, weights, weights_file)
@@ -220,8 +224,6 @@ def _check(
         raise UserError(
             f"encoder vgg: {layer} takes a picture of 224 pixels, not {image_size}; choose pool5 or below."
         )
-    if image_size < 32:
-        raise UserError(f"encoder vgg: image_size must be at least 32, not {image_size}.")
     if round(CHANNELS[0] * width) < 1:
         raise UserError(f"encoder vgg: width {width} leaves no channels.")
     if width != 1 and (weights or weights_file):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from captioner.data.files import file_sha256
 from captioner.encoders.weights import read_weights
 from captioner.errors import UserError, nearest
+from captioner.files.read import file_sha256
 
 
 class WeightsPackage(NamedTuple):

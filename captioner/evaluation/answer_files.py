@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from captioner.data.files import read_text
 from captioner.data.formats.vqa import read_annotations, read_questions
 from captioner.data.formats.vqa_results import check_vqa_results, read_vqa_results
 from captioner.errors import UserError
+from captioner.files.read import read_text
 from captioner.metrics.answers.answer_sets import (
     NO_WORDNET,
     answer_list,

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from captioner.attention import AdditiveAttention
-from captioner.errors import UserError
 from captioner.heads.base import HEADS, Answered, Head
 from captioner.heads.layers import Embedding, Scores, projection
+from captioner.ranges import Dimension, Fraction, NumHiddenLayers, NumLayers, Positive
 
 
 @HEADS.register("attention")
@@ -42,9 +42,6 @@ class Attention(Head):
         score_gain: factor on the attention's initial v, likewise.
         fusion: `product`, as above; or `sum`: u_g = u_{g-1} + tanh(W_g z_g).
         batch_norm: BN(W_g z_g) in place of W_g z_g, over the questions of a batch.
-
-    Raises:
-        UserError: `num_glimpses` is below 1.
     """
 
     has_attention = True
@@ -54,19 +51,17 @@ class Attention(Head):
         feature_dim: int,
         state_dim: int,
         num_answers: int,
-        hidden_dim: int = 512,
-        attention_dim: int = 512,
-        num_glimpses: int = 1,
-        num_layers: int = 0,
-        dropout: float = 0.5,
+        hidden_dim: Dimension = 512,
+        attention_dim: Dimension = 512,
+        num_glimpses: NumLayers = 1,
+        num_layers: NumHiddenLayers = 0,
+        dropout: Fraction = 0.5,
         activation: Literal["tanh", "relu"] = "tanh",
-        score_gain: float = 1.0,
+        score_gain: Positive = 1.0,
         fusion: Literal["product", "sum"] = "product",
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        if num_glimpses < 1:
-            raise UserError(f"head attention: num_glimpses must be at least 1, not {num_glimpses}.")
         self.question = Embedding(state_dim, hidden_dim, dropout)
         self.glimpses = nn.ModuleList(
             Glimpse(

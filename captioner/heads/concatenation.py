@@ -5,6 +5,7 @@ from torch import Tensor
 
 from captioner.heads.base import HEADS, Answered, Head
 from captioner.heads.layers import Embedding, Scores, mean_pool
+from captioner.ranges import Dimension, Fraction, NumHiddenLayers
 
 
 @HEADS.register("concatenation")
@@ -32,9 +33,9 @@ class Concatenation(Head):
         feature_dim: int,
         state_dim: int,
         num_answers: int,
-        hidden_dim: int = 1024,
-        num_layers: int = 1,
-        dropout: float = 0.5,
+        hidden_dim: Dimension = 1024,
+        num_layers: NumHiddenLayers = 1,
+        dropout: Fraction = 0.5,
         normalise: bool = True,
         batch_norm: bool = False,
     ) -> None:

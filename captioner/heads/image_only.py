@@ -4,6 +4,7 @@ from torch import Tensor
 
 from captioner.heads.base import HEADS, Answered, Head
 from captioner.heads.layers import Embedding, Scores, mean_pool
+from captioner.ranges import Dimension, Fraction, NumHiddenLayers
 
 
 @HEADS.register("image_only")
@@ -28,9 +29,9 @@ class ImageOnly(Head):
         self,
         feature_dim: int,
         num_answers: int,
-        hidden_dim: int = 1024,
-        num_layers: int = 0,
-        dropout: float = 0.5,
+        hidden_dim: Dimension = 1024,
+        num_layers: NumHiddenLayers = 0,
+        dropout: Fraction = 0.5,
         normalise: bool = True,
         batch_norm: bool = False,
     ) -> None:

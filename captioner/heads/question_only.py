@@ -4,6 +4,7 @@ from torch import Tensor
 
 from captioner.heads.base import HEADS, Answered, Head
 from captioner.heads.layers import Embedding, Scores
+from captioner.ranges import Dimension, Fraction, NumHiddenLayers
 
 
 @HEADS.register("question_only")
@@ -26,9 +27,9 @@ class QuestionOnly(Head):
         self,
         state_dim: int,
         num_answers: int,
-        hidden_dim: int = 1024,
-        num_layers: int = 0,
-        dropout: float = 0.5,
+        hidden_dim: Dimension = 1024,
+        num_layers: NumHiddenLayers = 0,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.question = Embedding(state_dim, hidden_dim, dropout)

@@ -133,6 +133,12 @@ def default_metrics() -> list[str]:
     return [name for name in metric_names() if metric_class(name).on_by_default]
 
 
+def comparable_figures() -> list[str]:
+    """Return the figures of `default_metrics` that are better where they are greater."""
+    metrics = map(metric_class, default_metrics())
+    return [figure for metric in metrics if issubclass(metric, AdditiveMetric) for figure in metric.labels]
+
+
 def build_metrics(names: Collection[str] | None = None, **facts: Any) -> list[CaptionMetric]:
     """Build metrics in the order of tables.
 

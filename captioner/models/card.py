@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
-from captioner.data.files import read_json
 from captioner.errors import UserError
+from captioner.files.read import read_json
 
 FORMAT_VERSION = 2
 SHOWN = ("cider_d", "bleu4", "accuracy", "exact", "bits_per_character", "loss")

@@ -8,17 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from captioner.atomic_write import atomic_folder, restore_folder
 from captioner.config import Component, load
-from captioner.data.files import file_sha256
 from captioner.encoders.weight_packages import check_package
 from captioner.errors import UserError
+from captioner.files.atomic_write import atomic_folder, restore_folder
+from captioner.files.read import file_sha256, read_json
 from captioner.models.base import MODELS, Model, build_model, model_class
 from captioner.models.card import FORMAT_VERSION, Card, read_card_file
+from captioner.models.tensor_files import read_tensors, save_tensors
 from captioner.vocabulary import Vocabulary
 
 WEIGHTS, CONFIG, WORDS, CARD = "model.safetensors", "config.yaml", "vocabulary.json", "card.json"
@@ -55,11 +54,12 @@ def save_model(
         **card,
     }
     with _new_folder(folder) as new:
-        _save_tensors(tensors, new / WEIGHTS)
+        save_tensors(tensors, new / WEIGHTS)
         (new / CONFIG).write_text(model.config.to_yaml(), encoding="utf-8")
-        model.vocabulary.save(new / WORDS)
+        words = json.dumps(model.vocabulary.words, ensure_ascii=False, indent=0)
+        (new / WORDS).write_text(words + "\n", encoding="utf-8")
         if prototypes is not None:
-            _save_tensors(prototypes, new / PROTOTYPES)
+            save_tensors(prototypes, new / PROTOTYPES)
         write_card(new, about)
 
 
@@ -78,7 +78,7 @@ def add_confidence(folder: Path, confidence: Mapping[str, float], prototypes: Ma
     with _new_folder(folder) as new:
         for file in folder.iterdir():
             shutil.copyfile(file, new / file.name)
-        _save_tensors(prototypes, new / PROTOTYPES)
+        save_tensors(prototypes, new / PROTOTYPES)
         write_card(new, card)
 
 
@@ -87,13 +87,8 @@ def _new_folder(folder: Path) -> Iterator[Path]:
     try:
         with atomic_folder(folder) as new:
             yield new
-    except (OSError, SafetensorError) as problem:
+    except OSError as problem:
         raise UserError(f"The model folder {folder} cannot be written: {problem}.") from None
-
-
-def _save_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
-    save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, file)
-    file.chmod(0o644)  # safetensors makes it for its owner alone
 
 
 def write_card(folder: Path, fields: Mapping[str, Any]) -> None:
@@ -184,7 +179,7 @@ def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Mod
     if not kind.default_search:
         config.search = {}  # earlier versions wrote one for models that generate nothing
     kind.check(config)
-    model = build_model(config, Vocabulary.load(folder / WORDS), card)
+    model = build_model(config, _read_words(folder / WORDS), card)
     weights = read_weights(folder)
     if package is not None:  # what the folder leaves out is as the package has it
         encoder = {key: value for key, value in model.state_dict().items() if key.startswith("encoder.")}
@@ -211,7 +206,14 @@ def read_vocabulary(folder: Path) -> Vocabulary:
         UserError: as `read_card`.
     """
     check_files(folder, read_card(folder))
-    return Vocabulary.load(folder / WORDS)
+    return _read_words(folder / WORDS)
+
+
+def _read_words(file: Path) -> Vocabulary:
+    words = read_json(file)
+    if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise UserError(f"{file} is damaged: it holds no list of words.")
+    return Vocabulary(words)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -226,7 +228,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     Raises:
         UserError: the file is damaged, or holds numbers that are not finite.
     """
-    return _read_tensors(folder / WEIGHTS)
+    return read_tensors(folder / WEIGHTS)
 
 
 def read_prototypes(folder: Path) -> dict[str, Tensor] | None:
@@ -241,18 +243,7 @@ def read_prototypes(folder: Path) -> dict[str, Tensor] | None:
     Raises:
         UserError: as `read_weights`.
     """
-    return _read_tensors(folder / PROTOTYPES) if (folder / PROTOTYPES).is_file() else None
-
-
-def _read_tensors(file: Path) -> dict[str, Tensor]:
-    try:
-        tensors = load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{file} cannot be read: {error}.") from None
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise UserError(f"{file} is damaged: {name} holds numbers that are not finite.")
-    return tensors
+    return read_tensors(folder / PROTOTYPES) if (folder / PROTOTYPES).is_file() else None
 
 
 def without_weight_files(encoder: Component) -> Component:

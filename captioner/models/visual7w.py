@@ -16,6 +16,7 @@ from captioner.data.questions.telling_batch import TellingBatch, TellingQuestion
 from captioner.decoders.base import DECODERS
 from captioner.models.base import MODELS
 from captioner.models.multiple_choice import MultipleChoiceModel
+from captioner.ranges import Count
 from captioner.vocabulary import PAD, Vocabulary
 
 
@@ -42,7 +43,7 @@ class TellingModel(MultipleChoiceModel):
 
     chooses_boxes = False
 
-    def __init__(self, config: Config, vocabulary: Vocabulary, max_answer_words: int | None = None) -> None:
+    def __init__(self, config: Config, vocabulary: Vocabulary, max_answer_words: Count | None = None) -> None:
         super().__init__(config, vocabulary, uses_image=DECODERS.class_of(config.decoder).uses_image)
         self.question_encoder = TellingQuestionEncoder(
             vocabulary, config.training.max_words, max_answer_words

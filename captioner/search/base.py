@@ -3,16 +3,19 @@
 Searches are listed by the command line, so their modules import torch inside functions only.
 """
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from captioner.attention_mode import AttentionMode
+from captioner.errors import UserError
+from captioner.ranges import Count, CountOrZero, Seed
 from captioner.registry import Registry
 from captioner.search.hypothesis import Hypothesis
-from captioner.search.options import WordIds, at_least, option, word_ids
+from captioner.search.options import WordIds, check_options_of, option, word_ids
 from captioner.search.trace import SearchTrace, TraceEvent
 from captioner.vocabulary import BOS, PAD, UNK
 
@@ -39,26 +42,25 @@ class Search(ABC):
     is what words are looked up in; it is passed when the search is built.
     """
 
-    max_length: int = option(30, "{word}s at most, the end among them")
-    min_length: int = option(0, "{word}s at least, before the sentence may end")
+    max_length: Count = option(30, "{word}s at most, the end among them")
+    min_length: CountOrZero = option(0, "{word}s at least, before the sentence may end")
     prefix: list[str] = option([], "how the sentence starts")
     required_words: list[str] = option([], "words that must occur somewhere")
     banned_words: list[str] = option([], "words, or strings of a text, that must not occur")
     allow_unknown: bool = option(True, "never generate <unk>", flag="--no-unknown")
     allow_repeat: bool = option(True, "no {word} twice in a row", flag="--no-repeat")
-    no_repeat_ngram: int = option(0, "no N {word}s twice; 0 allows all")
+    no_repeat_ngram: CountOrZero = option(0, "no N {word}s twice; 0 allows all")
     bad_endings: list[str] = option([], "words that a sentence must not end with")
     attention: AttentionMode | None = option(
         None, "attend to all locations, or to one: the likeliest, or one drawn", flag="--attend"
     )
-    attention_seed: int = option(0, "other draws of --attend sample")
+    attention_seed: Seed = option(0, "other draws of --attend sample")
     vocabulary: WordIds | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         from captioner.search.stepping.constraints import Constraints
 
-        at_least(1, max_length=self.max_length)
-        at_least(0, min_length=self.min_length, no_repeat_ngram=self.no_repeat_ngram)
+        check_options_of(self)
         never = [PAD, BOS] if self.allow_unknown else [PAD, BOS, UNK]
         banned = word_ids(self.banned_words, self.vocabulary)
         prefix, required_words, bad_endings = (
@@ -185,6 +187,28 @@ class Search(ABC):
 
 
 SEARCHES: Registry[Search] = Registry("search", "captioner.search")
+FACTS = ("vocabulary",)
+"""What is passed when a search is built, and is no option."""
+
+
+def check_changes(method: str, changes: Mapping[str, Any]) -> None:
+    """Refuse an option that a search does not have, and name those that have it.
+
+    Args:
+        method: the name of the search.
+        changes: options by name.
+
+    Raises:
+        UserError: there is no such search, or it has no such option.
+    """
+    known = inspect.signature(SEARCHES[method]).parameters
+    for key in changes.keys() - known.keys() - {"name"}:
+        owners = [name for name in SEARCHES if key in inspect.signature(SEARCHES[name]).parameters]
+        if owners:
+            raise UserError(
+                f"search {method} has no option {key!r}: that is of {', '.join(owners)} "
+                f"(--search {owners[0]})."
+            )
 
 
 def best(found: Iterable[list[Hypothesis]]) -> list[Hypothesis]:

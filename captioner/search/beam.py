@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from captioner.errors import UserError
+from captioner.ranges import BeamSize, NonNegative
 from captioner.search.base import SEARCHES, Search
-from captioner.search.options import LengthRule, at_least, option
+from captioner.search.options import LengthRule, option
 
 if TYPE_CHECKING:
     from captioner.search.stepping.beam_policy import BeamPolicy
@@ -15,14 +16,9 @@ if TYPE_CHECKING:
 class BeamSearch(Search):
     """The options of searches that go on with the best partial sentences of one beam."""
 
-    beam_size: int = option(3, "beam size; 1 is greedy", flag="--beam", metavar="K")
+    beam_size: BeamSize = option(3, "beam size; 1 is greedy", flag="--beam", metavar="K")
     length_rule: LengthRule = option("none", "how sentences of different length compare")
-    alpha: float = option(0.6, "the exponent of the length rule wu")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(1, beam_size=self.beam_size)
-        at_least(0, alpha=self.alpha)
+    alpha: NonNegative = option(0.6, "the exponent of the length rule wu")
 
     def policy(self, n_best: int) -> "BeamPolicy":
         """See `Search`."""

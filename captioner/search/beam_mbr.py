@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from captioner.ranges import BeamSize
 from captioner.search.base import SEARCHES
 from captioner.search.beam import BeamSearch
 from captioner.search.hypothesis import Hypothesis
@@ -28,7 +29,7 @@ class BeamMBR(BeamSearch):
         Kumar and Byrne (2004), sec. 3.2, where the sentences have their probabilities as weights.
     """
 
-    beam_size: int = option(10, "beam size; 1 is greedy", flag="--beam", metavar="K")
+    beam_size: BeamSize = option(10, "beam size; 1 is greedy", flag="--beam", metavar="K")
     utility: UtilityName = option("ngrams", "how two sentences are compared")
 
     def policy(self, n_best: int) -> "BeamPolicy":

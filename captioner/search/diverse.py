@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from captioner.errors import UserError
+from captioner.ranges import BeamSize, NonNegative
 from captioner.search.base import SEARCHES, Search
-from captioner.search.options import LengthRule, at_least, option
+from captioner.search.options import LengthRule, option
 
 if TYPE_CHECKING:
     from captioner.search.stepping.beam_policy import BeamPolicy
@@ -30,16 +31,14 @@ class Diverse(Search):
         all groups read their words in one step of the decoder and choose in turn, with the same result.
     """
 
-    beam_size: int = option(6, "beam size; 1 is greedy", flag="--beam", metavar="K")
-    groups: int | None = option(None, "groups of the beam (default: as many as beams)", metavar="G")
-    diversity: float = option(0.5, "penalty for a {word} of an earlier group")
+    beam_size: BeamSize = option(6, "beam size; 1 is greedy", flag="--beam", metavar="K")
+    groups: BeamSize | None = option(None, "groups of the beam (default: as many as beams)", metavar="G")
+    diversity: NonNegative = option(0.5, "penalty for a {word} of an earlier group")
     length_rule: LengthRule = option("none", "how sentences of different length compare")
-    alpha: float = option(0.6, "the exponent of the length rule wu")
+    alpha: NonNegative = option(0.6, "the exponent of the length rule wu")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, beam_size=self.beam_size, groups=self.groups or self.beam_size)
-        at_least(0, diversity=self.diversity, alpha=self.alpha)
         if self.beam_size % (self.groups or self.beam_size):
             raise UserError(f"A beam of {self.beam_size} cannot be parted into {self.groups} equal groups.")
 

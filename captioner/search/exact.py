@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from captioner.errors import UserError
+from captioner.ranges import BeamSize, Count, NonNegative
 from captioner.search.base import SEARCHES, Search
 from captioner.search.hypothesis import Hypothesis
-from captioner.search.options import LengthRule, at_least, option
+from captioner.search.options import LengthRule, option
 from captioner.search.trace import SearchTrace
 
 if TYPE_CHECKING:
@@ -29,15 +30,10 @@ class Exact(Search):
     """
 
     length_rule: LengthRule = option("none", "how sentences of different length compare")
-    alpha: float = option(0.6, "the exponent of the length rule wu")
-    beam_size: int = option(5, "size of the beam that search starts from", flag="--beam", metavar="K")
-    max_steps: int = option(20_000, "partial sentences to extend at most, per image")
-    max_open: int = option(100_000, "partial sentences to keep waiting at most, per image")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(1, beam_size=self.beam_size, max_steps=self.max_steps, max_open=self.max_open)
-        at_least(0, alpha=self.alpha)
+    alpha: NonNegative = option(0.6, "the exponent of the length rule wu")
+    beam_size: BeamSize = option(5, "size of the beam that search starts from", flag="--beam", metavar="K")
+    max_steps: Count = option(20_000, "partial sentences to extend at most, per image")
+    max_open: Count = option(100_000, "partial sentences to keep waiting at most, per image")
 
     def policy(self, n_best: int) -> NoReturn:
         """Refuse; see `Search`."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from captioner.errors import UserError
+from captioner.ranges import BeamSize
 from captioner.search.base import SEARCHES
 from captioner.search.hypothesis import Hypothesis
-from captioner.search.options import at_least, option
+from captioner.search.options import option
 from captioner.search.sample import SamplingSearch
 
 if TYPE_CHECKING:
@@ -35,12 +36,8 @@ class MinimumBayesRisk(SamplingSearch):
         Kumar and Byrne (2004); Eikema and Aziz (2020).
     """
 
-    samples: int = option(32, "sentences to draw")
+    samples: BeamSize = option(32, "sentences to draw")
     utility: UtilityName = option("cider_d", "how two sentences are compared")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(1, samples=self.samples)
 
     def policy(self, n_best: int) -> "Ancestral":
         """Return a policy that draws all samples; see `Search`."""

@@ -4,10 +4,11 @@ Nothing here imports torch, so that the command line can list the options of all
 """
 
 from collections.abc import Sequence
-from dataclasses import field
-from typing import Any, Literal, Protocol
+from dataclasses import field, fields
+from typing import Any, Literal, Protocol, get_type_hints
 
 from captioner.errors import UserError
+from captioner.option_types import check_type
 
 LengthRule = Literal["none", "mean", "wu"]
 """How sentences of different length compare: see `LengthPenalty`."""
@@ -31,19 +32,19 @@ def option(default: Any, help: str, *, flag: str | None = None, metavar: str | N
     return field(default=default, metadata=metadata)
 
 
-def at_least(least: float, **options: float) -> None:
-    """Refuse options that are smaller than `least`.
+def check_options_of(search: Any) -> None:
+    """Refuse an option that is not of its type, or out of its range.
 
     Args:
-        least: the smallest value that makes sense.
-        **options: values by the name of their option.
+        search: a dataclass whose options are fields made by `option`.
 
     Raises:
         UserError: names the option.
     """
-    for name, value in options.items():
-        if not value >= least:
-            raise UserError(f"{name} must be {least} or more, not {value}.")
+    hints = get_type_hints(type(search), include_extras=True)
+    for one in fields(search):
+        if "help" in one.metadata:
+            check_type(one.name, getattr(search, one.name), hints[one.name])
 
 
 class WordIds(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from captioner.search.base import SEARCHES, Search
+from captioner.search.base import FACTS, SEARCHES, Search, check_changes
 
 
 def override_search(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: int = 1) -> dict[str, Any]:
@@ -26,9 +26,10 @@ def override_search(own: Mapping[str, Any], changes: Mapping[str, Any], n_best: 
         UserError: there is no such method, or it has no such option.
     """
     method = changes.get("name", own["name"])
+    check_changes(method, changes)
     known = inspect.signature(SEARCHES[method]).parameters
     config = {key: value for key, value in own.items() if key in known} | dict(changes) | {"name": method}
-    SEARCHES.check(config)
+    SEARCHES.check(config, FACTS)
     for key in {"beam_size", "samples"} & known.keys() - changes.keys():
         together = config.get("groups") or 1  # a beam is parted into equal groups
         least = max(config.get(key, known[key].default), -(-n_best // together) * together)

@@ -1,15 +1,22 @@
 """Sampling: sentences drawn from the model's distribution."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Le
 
 from captioner.errors import UserError
+from captioner.ranges import CountOrZero, Probability, Seed
 from captioner.search.base import SEARCHES, Search
-from captioner.search.options import at_least, option
+from captioner.search.options import option
 
 if TYPE_CHECKING:
     from captioner.search.stepping.logits_filter import LogitsFilter
     from captioner.search.stepping.policy import Policy
+
+
+Temperature = Annotated[float, Ge(0.001), Le(1000)]
+"""What is below draws the most probable word only, at the cost of overflow."""
 
 
 @dataclass(kw_only=True)
@@ -20,20 +27,11 @@ class SamplingSearch(Search):
     on torch's global random state.
     """
 
-    temperature: float = option(1.0, "below 1 favours probable {word}s")
-    top_k: int = option(0, "only the K most probable {word}s; 0 allows all", metavar="K")
-    top_p: float = option(1.0, "only the fewest {word}s that have this mass together", metavar="P")
-    min_p: float = option(0.0, "only {word}s of this probability relative to the best one", metavar="P")
-    seed: int | None = option(None, "draw the same again")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(0, top_k=self.top_k, min_p=self.min_p)
-        if not self.temperature > 0:
-            raise UserError(f"temperature must be above 0, not {self.temperature}: as a limit take greedy.")
-        for name, value in (("top_p", self.top_p), ("min_p", self.min_p)):
-            if not 0 <= value <= 1:
-                raise UserError(f"{name} is a probability, not {value}.")
+    temperature: Temperature = option(1.0, "below 1 favours probable {word}s; greedy is the limit")
+    top_k: CountOrZero = option(0, "only the K most probable {word}s; 0 allows all", metavar="K")
+    top_p: Probability = option(1.0, "only the fewest {word}s that have this mass together", metavar="P")
+    min_p: Probability = option(0.0, "only {word}s of this probability relative to the best one", metavar="P")
+    seed: Seed | None = option(None, "draw the same again")
 
     @property
     def logits_filter(self) -> "LogitsFilter":
@@ -59,6 +57,7 @@ class Sample(SamplingSearch):
         """See `Search`."""
         from captioner.search.stepping.sampling_policies import Ancestral, WithoutReplacement
 
-        at_least(1, n_best=n_best)
+        if n_best < 1:
+            raise UserError(f"{n_best} captions cannot be drawn.")
         draw = Ancestral if self.replacement else WithoutReplacement
         return draw(n_best, self.logits_filter, self.seed)

@@ -6,13 +6,16 @@ from typing import Any, ClassVar, Self
 from captioner.config import Component, Config
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.data.captions.batches import CaptionBatch, CaptionData
+from captioner.metrics.base import comparable_figures
 from captioner.metrics.diversity import diversity
 from captioner.metrics.scores import score_captions
 from captioner.metrics.tokenization.ptb import tokenize
 from captioner.models.caption import CaptionModel
 from captioner.models.folder import read_vocabulary
+from captioner.paths import model_within
 from captioner.search.base import SEARCHES
 from captioner.training.gather import gather_from_all_processes
+from captioner.training.monitor import check_monitor
 from captioner.training.objectives.base import SentenceBatch
 from captioner.training.sentence_task import SentenceTask
 from captioner.training.task import TASKS
@@ -39,13 +42,19 @@ class CaptionTask(SentenceTask[CaptionModel]):
         self.references: dict[int, list[str]] = {}
 
     @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a monitored figure that validation does not have."""
+        check_monitor(config, comparable_figures())
+
+    @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, CaptionData]:
         """Read the captions for their words; images are read when they are needed."""
         source = CAPTION_SOURCES.build(config.data)
         data = CaptionData(source, source.tables(), cache / "features")
         vocabulary = data.vocabulary(config.vocabulary.min_count, config.vocabulary.max_size)
         if config.vocabulary.extend and config.training.init_from is not None:
-            vocabulary = read_vocabulary(Path(config.training.init_from).expanduser()).extended(vocabulary)
+            start = model_within(Path(config.training.init_from).expanduser())
+            vocabulary = read_vocabulary(start).extended(vocabulary)
         task = cls.from_config(config, vocabulary)
         data.connect(task.model.encoder, vocabulary, config.training, config.seed)
         task.references = data.references("val")

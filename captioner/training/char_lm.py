@@ -21,8 +21,10 @@ from captioner.errors import UserError
 from captioner.metrics.text.likelihood import by_distance, likelihood, stack_chunks
 from captioner.models.char_lm import CharLanguageModel
 from captioner.models.prompt import PromptedLM, detach_state, next_token_nll, no_image
+from captioner.ranges import Count, CountOrZero
 from captioner.search.sample import Sample
 from captioner.training.loss import Loss
+from captioner.training.monitor import check_monitor
 from captioner.training.task import TASKS, Task
 from captioner.vocabulary import PAD
 
@@ -60,9 +62,9 @@ class CharLMTask(Task[CharLanguageModel]):
     def __init__(
         self,
         model: CharLanguageModel,
-        tbptt_steps: int | None = None,
+        tbptt_steps: Count | None = None,
         report_zero_state: bool = False,
-        sample_every: int = 0,
+        sample_every: CountOrZero = 0,
     ) -> None:
         super().__init__(model)
         self.tbptt_steps = tbptt_steps
@@ -74,10 +76,12 @@ class CharLMTask(Task[CharLanguageModel]):
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """Refuse gradients over more characters than a chunk has."""
+        """Refuse gradients over more characters than a chunk has, and a figure that is not there."""
         steps, chunk = config.task.get("tbptt_steps"), config.data.get("chunk_length", 100)
-        if steps is not None and not 1 <= steps <= chunk:
+        if steps is not None and steps > chunk:
             raise UserError(f"task.tbptt_steps must be 1 to data.chunk_length ({chunk}), not {steps}.")
+        reads_twice = config.task.get("report_zero_state", False)
+        check_monitor(config, ("bits_per_character", *["zero_state_loss"] * reads_twice))
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, TextData]:

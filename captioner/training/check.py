@@ -6,9 +6,11 @@ from captioner.config import Config
 from captioner.errors import UserError
 from captioner.models.base import check_model
 from captioner.models.folder import read_card
+from captioner.paths import model_within
+from captioner.search.base import FACTS as SEARCH_FACTS
 from captioner.search.base import SEARCHES
 from captioner.training.objectives.base import OBJECTIVES
-from captioner.training.optimization.optimizers import OPTIMIZERS
+from captioner.training.optimization.optimizers import check_optimizer
 from captioner.training.optimization.schedules import SCHEDULES
 
 
@@ -24,14 +26,14 @@ def check_components(config: Config) -> None:
     check_model(config)
     for search in (config.search, config.task.get("validation_search")):
         if search:
-            SEARCHES.check(search)
+            SEARCHES.check(search, SEARCH_FACTS)
     if config.objective:
         OBJECTIVES.check(config.objective)
         _check_start(config)
-    OPTIMIZERS.check(config.optimizer, facts=("params",))
+    check_optimizer(config.optimizer)
     SCHEDULES.check(config.schedule, facts=("optimizer", "monitor", "total_updates"))
     if config.training.init_from is not None:
-        read_card(Path(config.training.init_from).expanduser())
+        read_card(model_within(Path(config.training.init_from).expanduser()))
 
 
 def _check_start(config: Config) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from pytorch_lightning.loggers import Logger
 
 from captioner.errors import UserError, nearest
 from captioner.training.metrics_file import MetricsFile
+
+WAY_OUT = "set WANDB_MODE=offline and send the run later by `wandb sync`"
 
 
 def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
@@ -27,17 +30,10 @@ def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
         Lightning's loggers.
 
     Raises:
-        UserError: a name that is not csv, tensorboard or wandb, or TensorBoard asked for and absent.
+        UserError: wandb cannot start.
     """
-    known = ("csv", "tensorboard", "wandb")
-    for name in names:
-        if name not in known:
-            raise UserError(f"There is no logger {name!r}. {nearest(name, known)}")
     loggers: list[Logger] = [MetricsFile(folder / "metrics.csv")]
-    has_tensorboard = any(importlib.util.find_spec(m) for m in ("tensorboard", "tensorboardX"))
-    if "tensorboard" in names and not has_tensorboard:
-        raise UserError("logger=tensorboard needs the package: pip install tensorboard")
-    if has_tensorboard:
+    if _has_tensorboard():
         from pytorch_lightning.loggers import TensorBoardLogger
 
         loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
@@ -45,8 +41,28 @@ def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
         from pytorch_lightning.loggers import WandbLogger
 
         (folder / "wandb").mkdir(parents=True, exist_ok=True)
-        loggers.append(WandbLogger(project="captioner", save_dir=folder, offline=_wandb_is_offline()))
+        mode: dict[str, Any] = {} if _is_sent() else {"mode": "offline"}
+        loggers.append(_started(WandbLogger(project="captioner", save_dir=folder, **mode)))
     return loggers
+
+
+def check_loggers(names: Sequence[str]) -> None:
+    """Refuse loggers that are not there, before data is read.
+
+    Args:
+        names: csv, tensorboard or wandb.
+
+    Raises:
+        UserError: another name; TensorBoard asked for and absent; wandb asked to send by nobody.
+    """
+    known = ("csv", "tensorboard", "wandb")
+    for name in names:
+        if name not in known:
+            raise UserError(f"There is no logger {name!r}. {nearest(name, known)}")
+    if "tensorboard" in names and not _has_tensorboard():
+        raise UserError("logger=tensorboard needs the package: pip install tensorboard")
+    if "wandb" in names and _is_sent() and not (_has_key() or sys.stdin.isatty()):
+        raise UserError(f"logger=wandb: nobody is logged in: run `wandb login`, or {WAY_OUT}.")
 
 
 class SampleTable(pl.Callback):
@@ -79,9 +95,30 @@ class SampleTable(pl.Callback):
                 logger.log_table("val/samples", columns=["image", "caption", "references"], data=rows)
 
 
-def _wandb_is_offline() -> bool:
-    if "WANDB_MODE" in os.environ:
-        return os.environ["WANDB_MODE"] == "offline"
+def _has_tensorboard() -> bool:
+    return any(importlib.util.find_spec(module) for module in ("tensorboard", "tensorboardX"))
+
+
+def _is_sent() -> bool:
+    """Whether wandb sends the run: WANDB_MODE says so, or there is none and somebody is logged in."""
+    mode = os.environ.get("WANDB_MODE")
+    return _has_key() if mode is None else mode not in ("offline", "dryrun", "disabled")
+
+
+def _has_key() -> bool:
     import wandb
 
-    return not (os.environ.get("WANDB_API_KEY") or wandb.api.api_key)
+    return bool(os.environ.get("WANDB_API_KEY") or wandb.api.api_key)
+
+
+def _started(logger: Any) -> Logger:
+    """Return a wandb logger whose run has begun."""
+    from wandb.errors import Error
+
+    try:
+        logger.experiment  # noqa: B018 (Lightning begins the run where it is first read)
+    except (Error, ValueError) as problem:
+        reason = str(problem).splitlines()[0].rstrip(".")
+        raise UserError(f"logger=wandb: {reason}: {WAY_OUT}.") from None
+    started: Logger = logger
+    return started

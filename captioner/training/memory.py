@@ -11,6 +11,7 @@ from captioner.data.memory.batches import MemoryData
 from captioner.models.memory import MemoryModel, no_words
 from captioner.training.gather import gather_from_all_processes
 from captioner.training.loss import Loss
+from captioner.training.monitor import check_monitor
 from captioner.training.task import TASKS, Task
 
 
@@ -28,6 +29,11 @@ class MemoryTask(Task[MemoryModel]):
     def __init__(self, model: MemoryModel) -> None:
         super().__init__(model)
         self._batches: dict[int, tuple[float, int, int]] = {}  # loss times answers, right ones, answers
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a monitored figure that validation does not have."""
+        check_monitor(config, ("accuracy", "of_baseline"))
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, MemoryData]:

@@ -9,8 +9,8 @@ from typing import Any, TextIO
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from captioner.data.files import read_text
 from captioner.errors import UserError
+from captioner.files.read import read_text
 
 
 class MetricsFile(Logger):

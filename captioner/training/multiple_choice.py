@@ -9,6 +9,7 @@ from captioner.data.questions.multiple_choice import MultipleChoiceData
 from captioner.metrics.answers.choice_accuracy import Truth, choice_accuracy
 from captioner.models.multiple_choice import MultipleChoiceModel, best_choice
 from captioner.training.gather import gather_from_all_processes
+from captioner.training.monitor import check_monitor
 from captioner.training.task import Task
 
 ChoiceModelT = TypeVar("ChoiceModelT", bound=MultipleChoiceModel)
@@ -34,6 +35,11 @@ class MultipleChoiceTask(Task[ChoiceModelT]):
         self.choices: dict[int, list[str]] = {}
         self.truth: dict[int, Truth] = {}
         self.chosen: dict[int, str] = {}
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a monitored figure that validation does not have."""
+        check_monitor(config, ("accuracy",), kinds_of="accuracy")
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, MultipleChoiceData[Any]]:

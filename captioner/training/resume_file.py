@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from captioner.atomic_write import atomic_file
 from captioner.errors import UserError
+from captioner.files.atomic_write import atomic_file
 
 RESUME_FILE = "last.ckpt"
 PREVIOUS_FILE = "previous.ckpt"

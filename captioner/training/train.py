@@ -17,12 +17,11 @@ from captioner.device import keep_memory
 from captioner.errors import UserError
 from captioner.image_reader import read_images
 from captioner.models.init_from import init_from
-from captioner.paths import cache_folder
-from captioner.registry import check_options
+from captioner.paths import cache_folder, model_within
 from captioner.training.callbacks import Interrupted, KeepBest, SaveByTime, StopOnRequest
 from captioner.training.check import check_components
 from captioner.training.data_module import DataModule
-from captioner.training.loggers import SampleTable, make_loggers
+from captioner.training.loggers import SampleTable, check_loggers, make_loggers
 from captioner.training.optimization.schedules import better_mode
 from captioner.training.progress import ProgressBar, ProgressLines
 from captioner.training.resume_file import (
@@ -33,8 +32,7 @@ from captioner.training.resume_file import (
     read_resume_file,
 )
 from captioner.training.task import Task, task_class
-
-OURS = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "max_epochs", "plugins"}
+from captioner.training.trainer_options import check_trainer
 
 
 class Trained(NamedTuple):
@@ -64,7 +62,8 @@ def check(config: Config) -> None:
     """
     check_components(config)
     task_class(config).check(config)
-    check_options("trainer", pl.Trainer, config.trainer, facts=OURS - {"max_epochs"})
+    check_trainer(config.trainer)
+    check_loggers(config.logger)
 
 
 def train(config: Config, folder: Path, resume: bool = False) -> Trained:
@@ -82,11 +81,11 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
     Raises:
         UserError: a mistake in the config, data that cannot be read, nothing to resume or a damaged file.
     """
+    _quiet()
     check(config)
     checkpoint = check_resume_file(folder) if resume else None
     keep_memory()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    _quiet()
     task, data = task_class(config).prepare(config, cache_folder())
     if checkpoint is not None:  # Lightning reads the weights only after features of frozen layers are stored
         stored = read_resume_file(checkpoint)
@@ -94,7 +93,7 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
         _check_batch_size(task, load(folder / "config.yaml").training.batch_size)
         task.load_state_dict(stored["state_dict"])
     elif config.training.init_from is not None:
-        _init_from(task, Path(config.training.init_from).expanduser())
+        _init_from(task, model_within(Path(config.training.init_from).expanduser()))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     _describe(task, data, folder)

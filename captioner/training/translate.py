@@ -11,6 +11,7 @@ from captioner.models.translate import TranslationModel
 from captioner.search.base import SEARCHES
 from captioner.search.override import override_search
 from captioner.training.gather import gather_from_all_processes
+from captioner.training.monitor import check_monitor
 from captioner.training.objectives.base import SentenceBatch
 from captioner.training.sentence_task import SentenceTask
 from captioner.training.task import TASKS
@@ -35,6 +36,11 @@ class TranslateTask(SentenceTask[TranslationModel]):
         search = validation_search or override_search(model.config.search, {"name": "greedy"})
         super().__init__(model, SEARCHES.build(search, vocabulary=model.symbols))
         self.targets: list[str] = []
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a monitored figure that validation does not have."""
+        check_monitor(config, ("exact", "error_rate"))
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, PairData]:

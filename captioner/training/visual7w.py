@@ -3,6 +3,7 @@
 from captioner.data.questions.telling import TellingData
 from captioner.data.questions.telling_batch import TellingBatch
 from captioner.models.visual7w import TellingModel, TellingOutput
+from captioner.ranges import NonNegative
 from captioner.training.loss import Loss
 from captioner.training.multiple_choice import MultipleChoiceTask
 from captioner.training.task import TASKS
@@ -26,7 +27,7 @@ class Visual7WTask(MultipleChoiceTask[TellingModel]):
 
     data_class = TellingData
 
-    def __init__(self, model: TellingModel, question_weight: float = 0.0) -> None:
+    def __init__(self, model: TellingModel, question_weight: NonNegative = 0.0) -> None:
         super().__init__(model)
         self.question_weight = question_weight
 

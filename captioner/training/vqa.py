@@ -17,8 +17,10 @@ from captioner.heads.base import Answered
 from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import HumanAnswers
 from captioner.models.vqa import VQAModel
+from captioner.ranges import Count, Positive
 from captioner.training.gather import gather_from_all_processes
 from captioner.training.loss import Loss
+from captioner.training.monitor import check_monitor
 from captioner.training.task import TASKS, Task
 
 NUM_ANSWERS = 1000
@@ -51,7 +53,7 @@ class VQATask(Task[VQAModel]):
     """
 
     def __init__(
-        self, model: VQAModel, num_answers: int = NUM_ANSWERS, init_scale: float | None = None
+        self, model: VQAModel, num_answers: Count = NUM_ANSWERS, init_scale: Positive | None = None
     ) -> None:
         super().__init__(model)
         self.num_answers = num_answers
@@ -62,6 +64,11 @@ class VQATask(Task[VQAModel]):
         self.predicted: dict[int, str] = {}
         self.truth: dict[int, HumanAnswers] = {}
         self.measure = MEASURES["annotator_answers"]
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Refuse a monitored figure that validation does not have."""
+        check_monitor(config, ("accuracy",), kinds_of="accuracy")
 
     @classmethod
     def prepare(cls, config: Config, cache: Path) -> tuple[Self, QuestionData]:

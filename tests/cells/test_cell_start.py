@@ -91,7 +91,7 @@ def test_lstms_start_with_a_forget_bias_of_one(name):
     [
         ({"name": "lstm", "init_scale": 0.0}, "init_scale must be above 0"),
         ({"name": "elman", "forget_bias": 1.0}, "has no option 'forget_bias'"),
-        ({"name": "gru", "init": "ortogonal"}, "init must be Literal"),
+        ({"name": "gru", "init": "ortogonal"}, "init must be uniform, normal or orthogonal, not"),
         ({"name": "min_gru", "init": "orthogonal"}, "this cell has none"),
         ({"name": "rg_lru", "forget_bias": 1.0}, "has no option 'forget_bias'"),
         ({"name": "ind_rnn", "recurrent_max": 0.0}, "recurrent_max must be above 0"),

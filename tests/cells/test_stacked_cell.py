@@ -156,7 +156,7 @@ def test_a_mistake_in_the_cell_inside_is_refused_before_anything_is_built(inner,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_layers": 0}, "num_layers must be at least 1"),
+        ({"num_layers": 0}, "num_layers must be at least 1, not 0"),
         ({"num_layers": 1, "dropout": 0.5}, "dropout acts between layers"),
         ({"num_layers": 1, "residual": True}, "residual acts between layers"),
         ({"variational": True}, "variational dropout needs a dropout"),

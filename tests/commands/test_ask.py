@@ -158,9 +158,9 @@ def test_a_model_that_uses_no_image_needs_none(ask):
         (("{home}/broken.png", COLOUR), "broken.png"),
         (("{home}/a.png",), "Give a picture and questions about it, or a file of both: --pairs FILE."),
         (("{home}/a.png", COLOUR, " "), "a.png is empty: there is nothing to answer."),
-        (("{home}/a.png", COLOUR, "--top", "0"), "--top must be at least 1, not 0."),
+        (("{home}/a.png", COLOUR, "--top", "0"), "argument --top: must be at least 1, not 0."),
         (("{home}/a.png", COLOUR, "--attention", "drawing"), "files, not drawing."),
-        (("{home}/a.png", COLOUR, "--attention", "gone/drawing.png"), "there is no folder gone."),
+        (("{home}/a.png", COLOUR, "--attention", "{home}/broken.png/a.png"), "broken.png is no folder."),
         (("--pairs", "gone.jsonl"), "gone.jsonl"),
     ],
 )

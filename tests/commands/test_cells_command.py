@@ -62,7 +62,7 @@ def test_a_captioner_is_read_word_by_word(tiny_model, capsys):
     [
         (["--labels", "qoute"], "There is no label 'qoute'. Did you mean quote"),
         (["--label", "x=("], "is no regular expression"),
-        (["--limit", "0"], "--limit must be at least 1"),
+        (["--limit", "0"], "argument --limit: must be at least 1"),
         (["--limit", "100"], "at least 5,000 are needed"),
         (["--split", "val"], "--split is of captioners"),
         (["--gates", "x.txt"], "--gates"),

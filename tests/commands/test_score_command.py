@@ -124,8 +124,8 @@ MISTAKES = {
     "mine.json true.json --tokenizer java": "pip install 'captioner[meteor]'",
     "mine.json true.json --meteor": "jar meteor-1.5.jar of pycocoevalcap: pip install 'captioner[meteor]'",
     "mine.json true.json --idf mine.json": "holds no document frequencies",
-    "mine.json true.json --resamples 0": "0 resamples give no interval",
-    "mine.json true.json --output mine.json": "mine.json cannot be written",
+    "mine.json true.json --resamples 0": "argument --resamples: must be at least 1, not 0.",
+    "mine.json true.json --output mine.json": "--output: mine.json is no folder.",
     "mine.json": "the following arguments are required: REFERENCES",
     "mine.json true.json --compar": "expected one argument",
 }

@@ -92,12 +92,11 @@ def test_a_new_search_brings_its_flags(longest, capsys):
 def test_every_flag_sets_its_own_option():
     flags = [one.flag for one in search_options()]
     assert len(set(flags)) == len(flags)
-    values = {int: "7", float: "0.5"}
     for one in search_options():
         if "const" in one.argument:
             assert parsed(one.flag) == {one.key: one.argument["const"]}
             continue
-        text = one.argument.get("choices", [values.get(one.argument.get("type"), "red")])[-1]
+        text = "beam" if one.key == "name" else one.argument.get("choices", ["1"])[-1]
         read = one.argument.get("type", str)(text)
         assert parsed(one.flag, text) == {one.key: read}
 
@@ -116,6 +115,20 @@ def test_listing_the_options_does_not_import_torch():
         [sys.executable, "-c", f"{code}; {check}"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("words", [["--beam", "0"], ["--search", "greedy", "--beam", "3"], ["--n-best", "x"]])
+def test_a_number_out_of_range_is_answered_without_torch(words):
+    code = (
+        "import sys\nfrom captioner.commands import main\n"
+        "try:\n    main('sample', sys.argv[1:])\n"
+        "except SystemExit as left:\n    print(left.code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words, "--model", "gone"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "2 False\n"
+    assert words[-2] in done.stderr or "beam_size" in done.stderr
 
 
 def test_what_is_not_given_is_left_to_the_model():
@@ -182,7 +195,20 @@ def test_words_and_the_tree_are_shown(home, capsys, tmp_path):
     ("words", "reason"),
     [
         ("--search baem", "There is no search 'baem'. Did you mean beam?"),
-        ("--search greedy --temperature 2", "search greedy has no option 'temperature'"),
+        (
+            "--search greedy --temperature 2",
+            "search greedy has no option 'temperature': that is of mbr, sample",
+        ),
+        (
+            "--temperature 2",
+            "search beam has no option 'temperature': that is of mbr, sample (--search mbr).",
+        ),
+        ("--groups 2", "search beam has no option 'groups': that is of diverse (--search diverse)."),
+        ("--beam 1000000000", "argument --beam: must be 1 to 10,000, not 1000000000."),
+        ("--beam three", "argument --beam: must be a whole number, at least 1, not 'three'."),
+        ("--n-best 0", "argument --n-best: must be at least 1, not 0."),
+        ("--search sample --temperature nan", "argument --temperature: must be a number, at least 0.001"),
+        ("--search sample --top-p 2", "argument --top-p: must be 0 to 1, not 2.0."),
         ("--required-words rad", "does not have the word 'rad'. Did you mean red"),
         ("--search greedy --n-best 2", "Greedy search finds one sentence, not 2"),
         ("--tempreature 1", "--tempreature 1. Did you mean --temperature?"),

@@ -38,8 +38,8 @@ def test_a_text_that_will_not_do(capsys, monkeypatch, tmp_path, content, says):
 def test_a_rate_so_large_that_the_loss_is_no_number(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("to be or not to be, " * 100)
-    changes = ["data.chunk_length=10", "training.batch_size=5", "decoder.cell.hidden_dim=8"]
-    changes += ["optimizer.name=sgd", "optimizer.lr=1e38"]
+    changes = ["data.chunk_length=10", "training.batch_size=5", "optimizer.name=sgd", "optimizer.lr=1e6"]
+    changes += ['decoder.cell={"name": "elman", "nonlinearity": "relu", "hidden_dim": 8}']
     changes += ["trainer.accelerator=cpu", "trainer.enable_progress_bar=false"]
     line = refused(capsys, "file", *changes)[-1]
     assert re.search(r"The loss became (inf|nan) at update \d+, in epoch 1: lower optimizer\.lr", line)

@@ -7,6 +7,7 @@ from torch import nn
 from captioner.cells.base import CELLS
 from captioner.encoders.text_encoder import TextEncoder
 from captioner.errors import UserError
+from captioner.registry import check_options
 
 N, T, V, E, H = 3, 5, 11, 4, 7
 
@@ -77,7 +78,7 @@ def test_dropout_is_for_training_alone(tokens_NT):
 
 
 def test_mistakes_are_refused():
-    with pytest.raises(UserError, match="embed_dim must be at least 1"):
-        encoder(embed_dim=0)
+    with pytest.raises(UserError, match="text_encoder: embed_dim must be at least 1, not 0"):
+        check_options("text_encoder", TextEncoder, {"embed_dim": 0}, facts=("vocab_size",))
     with pytest.raises(UserError, match="both directions"):
         encoder(bidirectional=True, reverse=True)

@@ -77,8 +77,8 @@ def test_the_command_writes_a_picture_and_its_numbers(model, text, tmp_path, cap
     ("words", "message"),
     [
         (["--cells", "elmann"], "There is no cell 'elmann'"),
-        (["--cells", "elman", "--steps", "0"], "--steps must be above 0"),
-        (["--cells", "elman", "--output", "flow.jpg"], "must end in .png"),
+        (["--cells", "elman", "--steps", "0"], "argument --steps: must be at least 1, not 0"),
+        (["--cells", "elman", "--output", "flow.jpg"], "--output draws .png files, not flow.jpg"),
         ([], "train first"),
     ],
 )

@@ -92,8 +92,8 @@ def test_rules_about_repeats_give_way_where_nothing_else_is_left():
         ),
         ({"min_length": 5, "max_length": 5}, "ask for 5 words; with the end that is more than max_length, 5"),
         ({"required_words": ["a", "b", "c"], "prefix": ["b", "b"], "max_length": 4}, "ask for 4 words"),
-        ({"max_length": 0}, "max_length must be 1 or more"),
-        ({"min_length": -1}, "min_length must be 0 or more"),
+        ({"max_length": 0}, "max_length must be at least 1"),
+        ({"min_length": -1}, "min_length must be at least 0"),
     ],
 )
 def test_rules_that_cannot_be_kept_are_refused(rules, reason):

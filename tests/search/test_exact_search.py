@@ -74,5 +74,5 @@ def test_where_nothing_can_end_the_best_cut_sentence_is_found():
 
 @pytest.mark.parametrize("option", ["max_steps", "max_open", "beam_size"])
 def test_options_without_sense_are_refused(option):
-    with pytest.raises(UserError, match=f"{option} must be 1 or more"):
+    with pytest.raises(UserError, match=f"{option} must be at least 1, not 0"):
         Exact(**{option: 0})

@@ -138,11 +138,11 @@ def test_pictures_draw_apart():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"temperature": 0.0}, "above 0"),
-        ({"temperature": math.nan}, "above 0"),
-        ({"top_p": 1.5}, "top_p is a probability"),
-        ({"min_p": -0.1}, "min_p must be 0 or more"),
-        ({"top_k": -1}, "top_k must be 0 or more"),
+        ({"temperature": 0.0}, "temperature must be at least 0.001, not 0"),
+        ({"temperature": math.nan}, "temperature must be a number, at least 0.001, not nan"),
+        ({"top_p": 1.5}, "top_p must be 0 to 1, not 1.5"),
+        ({"min_p": -0.1}, "min_p must be 0 to 1, not -0.1"),
+        ({"top_k": -1}, "top_k must be at least 0, not -1"),
     ],
 )
 def test_options_without_sense_are_refused(options, reason):

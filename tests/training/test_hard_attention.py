@@ -12,7 +12,7 @@ from captioner.attention_selection import one_hot, with_selection
 from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES
-from captioner.training.objectives.base import SentenceBatch
+from captioner.training.objectives.base import OBJECTIVES, SentenceBatch
 from captioner.training.objectives.hard_attention import HardAttention, draw, reward_to_go
 from captioner.vocabulary import BOS, EOS, PAD
 
@@ -248,12 +248,12 @@ def test_the_coin_is_one_for_each_image():
         ({"estimator": "xu2015", "samples": 5}, "has 1 sample"),
         ({"estimator": "xu2015", "baseline": "leave_one_out"}, "has 1 sample"),
         ({"samples": 1}, "samples must be at least 2"),
-        ({"soft": 1.0}, "soft is a probability below 1"),
+        ({"soft": 1.0}, "soft must be at least 0 and below 1"),
     ],
 )
 def test_refuses(options, message):
     with pytest.raises(UserError, match=message):
-        HardAttention(**options)
+        OBJECTIVES.build({"name": "hard_attention", **options})
 
 
 def test_a_decoder_without_attention_is_refused():

@@ -186,7 +186,7 @@ def test_a_caption_that_stops_in_the_middle_is_rewarded_less():
 
 
 def test_a_mistake_is_answered_in_one_sentence():
-    with pytest.raises(UserError, match="samples must be at least 2, not 1"):
+    with pytest.raises(UserError, match="leave_one_out needs 2 samples or more, not 1"):
         OBJECTIVES.build({"name": "self_critical", "samples": 1})
     with pytest.raises(UserError, match=r"no reward 'cider'.*cider_d"):
         OBJECTIVES.build({"name": "self_critical", "reward": {"cider": 1.0}})

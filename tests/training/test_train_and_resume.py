@@ -74,7 +74,11 @@ def test_eight_pictures_are_learnt_by_heart(tiny, tmp_path):
             {"name": "show_tell", "cell": {"name": "stacked", "cell": {"name": "lstm", "init_scal": 1}}},
             "Did you mean init_scale",
         ),
-        ("decoder", {"name": "show_tell", "dropout": "half"}, "decoder show_tell: dropout must be float"),
+        (
+            "decoder",
+            {"name": "show_tell", "dropout": "half"},
+            "decoder show_tell: dropout must be a number",
+        ),
         ("optimizer", {"name": "adam", "learning_rate": 1}, "optimizer adam has no option"),
         ("schedule", {"name": "step"}, "schedule step needs the option 'epochs'"),
         ("trainer", {"max_epoch": 3}, "trainer has no option 'max_epoch'. Did you mean max_epochs"),

@@ -4,25 +4,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.files.outputs import check_file
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
-def check_drawing(file: Path, endings: Sequence[str] = ENDINGS, option: str = "--attention") -> None:
-    """Refuse a file that could not be written, before a model is loaded.
+def check_drawing(file: Path | None, endings: Sequence[str] = ENDINGS, option: str = "--attention") -> None:
+    """Refuse a file that could not be drawn, before a model is loaded.
 
     Args:
-        file: the value of the option.
+        file: the value of the option; None: it was not given.
         endings: those of the formats that can be drawn.
         option: its name.
 
     Raises:
-        UserError: its name has none of the endings that can be drawn, or its folder is not there.
+        UserError: its name has none of the endings that can be drawn, or it could not be written.
     """
-    if file.suffix.lower() not in endings:
+    if file is not None and file.suffix.lower() not in endings:
         raise UserError(f"{option} draws {', '.join(endings)} files, not {file}.")
-    if not file.parent.is_dir():
-        raise UserError(f"{option}: there is no folder {file.parent}.")
+    check_file(file, option)
 
 
 def numbered(file: Path, number: int, total: int) -> Path:

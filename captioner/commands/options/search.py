@@ -11,7 +11,8 @@ from dataclasses import Field, fields
 from types import NoneType
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
-from captioner.search.base import SEARCHES, Search
+from captioner.commands.options.numbers import in_range
+from captioner.search.base import SEARCHES, Search, check_changes
 
 METAVARS = {int: "N", float: "X"}
 
@@ -38,7 +39,7 @@ def search_options() -> list[SearchOption]:
     helps: dict[str, dict[str, list[str]]] = {}  # option -> its help -> the searches that have it
     for name in SEARCHES:
         search = cast(type[Search], SEARCHES[name])
-        hints = get_type_hints(search)
+        hints = get_type_hints(search, include_extras=True)
         for field in fields(search):
             if "help" in field.metadata:
                 found.setdefault(field.name, _search_option(field, hints[field.name], field.name in shared))
@@ -72,9 +73,22 @@ def add_search_arguments(
 
 
 def search_changes(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that were given, by their names in the search."""
+    """Return the options that were given, by their names in the search.
+
+    Args:
+        arguments: the parsed command line.
+
+    Returns:
+        Changes of the model's own search.
+
+    Raises:
+        UserError: the search that was named has no such option.
+    """
     given = {option.key: getattr(arguments, f"search_{option.key}", None) for option in search_options()}
-    return {key: value for key, value in given.items() if value is not None}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if "name" in changes:
+        check_changes(changes["name"], changes)
+    return changes
 
 
 def search_flags(changes: Mapping[str, Any]) -> list[str]:
@@ -97,4 +111,5 @@ def _argument(hint: Any, default: Any, metavar: str | None) -> dict[str, Any]:
         return {"choices": get_args(hint)}
     if get_origin(hint) is list:
         return {"type": words, "metavar": metavar or "WORDS"}
-    return {"type": hint, "metavar": metavar or METAVARS.get(hint)}
+    kind = (*get_args(hint), hint)[0]
+    return {"type": in_range(hint) if kind in METAVARS else hint, "metavar": metavar or METAVARS.get(kind)}

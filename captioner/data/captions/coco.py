@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
-from captioner.data.files import one_line_each
 from captioner.data.records import Record, read_each, read_lists, reader
 from captioner.data.splits import hold_out
 from captioner.errors import UserError, quotation
+from captioner.files.read import one_line_each
+from captioner.ranges import Count, PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -47,11 +48,11 @@ class CocoCaptions(CaptionSource):
 
     def __init__(
         self,
-        folder: str,
-        train: str | None = "train2017",
-        val: str | int | None = "val2017",
-        test: str | int | None = None,
-        images: str | None = None,
+        folder: PathName,
+        train: PathName | None = "train2017",
+        val: PathName | Count | None = "val2017",
+        test: PathName | Count | None = None,
+        images: PathName | None = None,
     ) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.images = None if images is None else Path(images).expanduser().resolve()

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
-from captioner.data.files import one_line_each, read_text
 from captioner.data.records import read_each
 from captioner.errors import UserError, quotation
+from captioner.files.read import one_line_each, read_text
+from captioner.ranges import CountOrZero, PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -40,7 +41,7 @@ class Flickr8k(CaptionSource):
             reported on. 0: the development photos are `val`.
     """
 
-    def __init__(self, folder: str, images: str | None = None, held_out: int = 0) -> None:
+    def __init__(self, folder: PathName, images: PathName | None = None, held_out: CountOrZero = 0) -> None:
         self.held_out = held_out
         self.folder = Path(folder).expanduser().resolve()
         self.images = None if images is None else Path(images).expanduser().resolve()

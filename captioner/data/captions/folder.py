@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
-from captioner.data.files import one_line_each
 from captioner.data.formats.image_list import Columns, ListedImage, divide, find_list, no_list, read_list
 from captioner.data.formats.sidecar_texts import read_sidecar_texts
 from captioner.data.image_paths import folder_of
 from captioner.data.splits import shares
+from captioner.files.read import one_line_each
+from captioner.ranges import Fraction, PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -41,7 +42,7 @@ class CaptionedFolder(CaptionSource):
         test_fraction: the same for test.
     """  # noqa: D205
 
-    def __init__(self, folder: str, val_fraction: float = 0.1, test_fraction: float = 0.1) -> None:
+    def __init__(self, folder: PathName, val_fraction: Fraction = 0.1, test_fraction: Fraction = 0.1) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.fractions = shares("folder", val_fraction, test_fraction)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
-from captioner.data.files import one_line_each
 from captioner.data.formats.hub import HubPictures
+from captioner.files.read import one_line_each
+from captioner.ranges import PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -30,7 +31,7 @@ class HuggingFaceCaptions(CaptionSource):
 
     def __init__(
         self,
-        path: str,
+        path: PathName,
         name: str | None = None,
         image_column: str = "image",
         caption_column: str = "caption",

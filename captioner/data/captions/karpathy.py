@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionRow, CaptionSource, table
-from captioner.data.files import one_line_each, read_json
 from captioner.data.records import checked_record, read_list
 from captioner.errors import UserError, nearest
+from captioner.files.read import one_line_each, read_json
+from captioner.ranges import PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -35,7 +36,7 @@ class KarpathySplits(CaptionSource):
             (113,287 instead of 82,783), as is usual since 2015; without, they are left out.
     """
 
-    def __init__(self, file: str, images: str, restval: bool = True) -> None:
+    def __init__(self, file: PathName, images: PathName, restval: bool = True) -> None:
         self.file = Path(file).expanduser().resolve()
         self.images = Path(images).expanduser().resolve()
         self.restval = restval

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from captioner.data.captions.base import CAPTION_SOURCES, CaptionSource
 from captioner.data.captions.coco import read_coco
 from captioner.errors import UserError
+from captioner.ranges import NumScenes, PathName, Seed
 from captioner.scenes.scene import Scene
 from captioner.scenes.write import RECIPE, SPLIT_LIMIT, read_scenes, recipe, write_scenes
 
@@ -36,11 +37,11 @@ class Scenes(CaptionSource):
 
     def __init__(
         self,
-        num_train: int = 8000,
-        num_val: int = 500,
-        num_test: int = 500,
-        seed: int = 0,
-        folder: str | None = None,
+        num_train: NumScenes = 8000,
+        num_val: NumScenes = 500,
+        num_test: NumScenes = 500,
+        seed: Seed = 0,
+        folder: PathName | None = None,
     ) -> None:
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
         self.seed = seed

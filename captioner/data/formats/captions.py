@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.data.files import parse_json, read_json, read_text
 from captioner.errors import UserError, nearest, quotation
+from captioner.files.read import parse_json, read_json, read_text
 
 IDS = ("image_id", "image", "file_name")
 _CAPTION_COLUMN = re.compile(r"(?:caption|reference)s?[ _-]?\d*", re.IGNORECASE)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.data.files import encodable
 from captioner.data.formats.table_rows import NumberedRow, table_rows
 from captioner.data.records import read_each
 from captioner.data.splits import SPLITS, split_of
 from captioner.errors import UserError, nearest, printable, quotation
+from captioner.files.read import encodable
 
 
 class Columns(NamedTuple):

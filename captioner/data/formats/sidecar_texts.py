@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from captioner.data.files import encodable, read_text
 from captioner.data.formats.image_list import ListedImage
 from captioner.data.records import read_each
 from captioner.errors import UserError
+from captioner.files.read import encodable, read_text
 from captioner.image_formats import SUFFIXES
 
 

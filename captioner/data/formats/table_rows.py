@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from captioner.data.files import parse_json, read_text
 from captioner.errors import UserError, nearest, quotation
+from captioner.files.read import parse_json, read_text
 
 SEPARATORS = ",\t|;"
 ALIASES = {

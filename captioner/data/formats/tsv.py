@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from captioner.data.files import one_line, read_text
 from captioner.data.records import report_left_out
 from captioner.data.splits import SPLITS
 from captioner.errors import UserError, nearest, quotation
+from captioner.files.read import one_line, read_text
 
 SPLIT_COLUMN = 2
 

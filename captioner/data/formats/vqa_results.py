@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from captioner.data.files import read_json
 from captioner.data.formats.vqa import by_question
 from captioner.data.records import checked_record
 from captioner.errors import UserError, nearest
+from captioner.files.read import read_json
 
 
 def write_vqa_results(path: Path, answers: Mapping[int, str]) -> None:

@@ -4,16 +4,21 @@ N sequences, T time, E input, O output.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from torch import Tensor
 
 from captioner.errors import UserError
+from captioner.ranges import Count
 from captioner.registry import Registry
+
+Steps = Annotated[int, Ge(1), Le(100_000)]
+"""The greatest, in batches of 100, makes inputs of 0.4 GB."""
 
 
 class MemorySequence(NamedTuple):
@@ -50,7 +55,7 @@ class MemoryProblem(ABC):
         num_test: sequences of the test.
 
     Raises:
-        UserError: the length is too short, or there are no sequences.
+        UserError: the length is too short.
 
     Attributes:
         input_dim: E.
@@ -62,12 +67,10 @@ class MemoryProblem(ABC):
     min_length: ClassVar[int] = 1
 
     def __init__(
-        self, length: int = 50, num_train: int = 20_000, num_val: int = 1000, num_test: int = 1000
+        self, length: Steps = 50, num_train: Count = 20_000, num_val: Count = 1000, num_test: Count = 1000
     ) -> None:
         if length < self.min_length:
             raise UserError(f"data.length must be at least {self.min_length}, not {length}.")
-        if min(num_train, num_val, num_test) < 1:
-            raise UserError("data.num_train, num_val and num_test must be at least 1.")
         self.length = length
         self.sizes = {"train": num_train, "val": num_val, "test": num_test}
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from captioner.data.files import encodable, one_line_each, read_json, read_text
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.records import checked_record, read_each, read_list
 from captioner.data.splits import hold_out
 from captioner.errors import UserError, quotation
+from captioner.files.read import encodable, one_line_each, read_json, read_text
+from captioner.ranges import CountOrZero, PathName, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -49,7 +50,9 @@ class Daquar(QuestionSource):
 
     answers_are = "set"
 
-    def __init__(self, folder: str, num_val: int = 50, num_test: int = 94, seed: int = 0) -> None:
+    def __init__(
+        self, folder: PathName, num_val: CountOrZero = 50, num_test: CountOrZero = 94, seed: Seed = 0
+    ) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.counts = {"val": num_val, "test": num_test}
         self.seed = seed

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.data.files import one_line, one_line_each
 from captioner.data.formats.image_list import Columns, ListedImage, divide, find_list, no_list, read_list
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
 from captioner.data.splits import shares
+from captioner.files.read import one_line, one_line_each
+from captioner.ranges import Fraction, PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,7 +35,7 @@ class QuestionFolder(QuestionSource):
         test_fraction: the same for test.
     """  # noqa: D205
 
-    def __init__(self, folder: str, val_fraction: float = 0.1, test_fraction: float = 0.1) -> None:
+    def __init__(self, folder: PathName, val_fraction: Fraction = 0.1, test_fraction: Fraction = 0.1) -> None:
         self.folder = Path(folder).expanduser().resolve()
         self.fractions = shares("folder", val_fraction, test_fraction)
 

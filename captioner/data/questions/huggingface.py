@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.data.files import one_line_each
 from captioner.data.formats.hub import HubPictures
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.data.questions.rows import question_row, ten_or_more
+from captioner.files.read import one_line_each
+from captioner.ranges import PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -35,7 +36,7 @@ class HuggingFaceQuestions(QuestionSource):
 
     def __init__(
         self,
-        path: str,
+        path: PathName,
         name: str | None = None,
         image_column: str = "image",
         question_column: str = "question",

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from captioner.data.files import encodable, one_line
 from captioner.data.questions.base import QuestionRow
+from captioner.files.read import encodable, one_line
 from captioner.metrics.answers import normalization
 
 PEOPLE = 10  # who answered each question of VQA

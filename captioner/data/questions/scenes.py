@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from captioner.data.captions.scenes import Scenes
 from captioner.data.formats.vqa import read_vqa
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource, question_table
+from captioner.ranges import NumScenes, PathName, Seed
 from captioner.scenes.write import PICTURE
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ class QuestionScenes(QuestionSource):
 
     def __init__(
         self,
-        num_train: int = 8000,
-        num_val: int = 500,
-        num_test: int = 500,
-        seed: int = 0,
-        folder: str | None = None,
+        num_train: NumScenes = 8000,
+        num_val: NumScenes = 500,
+        num_test: NumScenes = 500,
+        seed: Seed = 0,
+        folder: PathName | None = None,
     ) -> None:
         self.scenes = Scenes(num_train, num_val, num_test, seed, folder)
 

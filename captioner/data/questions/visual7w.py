@@ -11,6 +11,7 @@ from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, Questio
 from captioner.data.questions.rows import question_row, ten_or_more
 from captioner.data.records import Record, checked_record, read_each, read_list, read_lists, reader
 from captioner.errors import UserError, nearest, quotation
+from captioner.ranges import PathName, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -41,7 +42,7 @@ class Visual7WQuestions(QuestionSource):
         seed: another order of the choices.
     """
 
-    def __init__(self, file: str, images: str, seed: int = 0) -> None:
+    def __init__(self, file: PathName, images: PathName, seed: Seed = 0) -> None:
         self.file = Path(file).expanduser().resolve()
         self.images = Path(images).expanduser().resolve()
         self.seed = seed

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from captioner.data.captions.scenes import Scenes
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionSource, question_table
 from captioner.data.questions.visual7w import read_visual7w
+from captioner.ranges import NumScenes, PathName, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -33,11 +34,11 @@ class Visual7WScenes(QuestionSource):
     def __init__(
         self,
         kind: Literal["telling", "pointing"] = "telling",
-        num_train: int = 8000,
-        num_val: int = 500,
-        num_test: int = 500,
-        seed: int = 0,
-        folder: str | None = None,
+        num_train: NumScenes = 8000,
+        num_val: NumScenes = 500,
+        num_test: NumScenes = 500,
+        seed: Seed = 0,
+        folder: PathName | None = None,
     ) -> None:
         self.kind = kind
         self.seed = seed

@@ -8,6 +8,7 @@ from captioner.data.captions.coco import picture_folder
 from captioner.data.formats.vqa import read_vqa
 from captioner.data.questions.base import QUESTION_SOURCES, QuestionRow, QuestionSource, question_table
 from captioner.errors import UserError
+from captioner.ranges import PathName
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,13 +44,13 @@ class Vqa(QuestionSource):
 
     def __init__(
         self,
-        folder: str,
-        train: str | list[str] | None = "train2014",
-        val: str | list[str] | None = "val2014",
-        test: str | list[str] | None = None,
+        folder: PathName,
+        train: PathName | list[PathName] | None = "train2014",
+        val: PathName | list[PathName] | None = "val2014",
+        test: PathName | list[PathName] | None = None,
         version: Literal["v1", "v2"] = "v2",
         multiple_choice: bool = False,
-        images: str | None = None,
+        images: PathName | None = None,
     ) -> None:
         if multiple_choice and version == "v2":
             raise UserError("vqa: only version=v1 has multiple choice questions.")

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from captioner.data.files import read_text
 from captioner.data.text.alphabet import Unit
 from captioner.data.text.streams import Cut, Split, cut_text
 from captioner.errors import UserError, nearest
+from captioner.files.read import read_text
+from captioner.ranges import Count, Fraction, PathName
 from captioner.registry import Registry
 
 CORPORA: Registry["Corpus"] = Registry("corpus", "captioner.data.text")
@@ -51,13 +52,13 @@ class Corpus:
 
     def __init__(
         self,
-        path: str | None = None,
+        path: PathName | None = None,
         unit: Unit = "characters",
         split: Split = "tail",
-        val_fraction: float = 0.1,
-        test_fraction: float = 0.0,
-        chunk_length: int = 100,
-        validation_streams: int = 1,
+        val_fraction: Fraction = 0.1,
+        test_fraction: Fraction = 0.0,
+        chunk_length: Count = 100,
+        validation_streams: Count = 1,
     ) -> None:
         for name, value in (("chunk_length", chunk_length), ("validation_streams", validation_streams)):
             if value < 1:

@@ -10,6 +10,7 @@ from captioner.data.splits import shares, split_of
 from captioner.data.translation.base import PAIR_SOURCES, PairRow, PairSource, pair_table
 from captioner.errors import UserError
 from captioner.pairs.make import make_pairs
+from captioner.ranges import Count, Fraction, PathName, Seed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,11 +44,11 @@ class Phrases(PairSource):
 
     def __init__(
         self,
-        path: str | None = None,
-        num_pairs: int | None = None,
-        seed: int = 0,
-        val_fraction: float = 0.03,
-        test_fraction: float = 0.05,
+        path: PathName | None = None,
+        num_pairs: Count | None = None,
+        seed: Seed = 0,
+        val_fraction: Fraction = 0.03,
+        test_fraction: Fraction = 0.05,
     ) -> None:
         if num_pairs is not None and num_pairs < 1:
             raise UserError(f"phrases: num_pairs must be at least 1, not {num_pairs}.")

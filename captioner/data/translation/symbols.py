@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from captioner.data.files import one_line
 from captioner.errors import UserError
+from captioner.files.read import one_line
 from captioner.vocabulary import SPECIAL, UNK, Vocabulary
 
 Unit = Literal["characters", "words"]

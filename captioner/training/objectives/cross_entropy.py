@@ -1,6 +1,7 @@
 """Minimise the cross-entropy of the next word.      N rows, T time, L locations."""
 
 from captioner.decoders.base import Decoder
+from captioner.ranges import NonNegative, Probability
 from captioner.training.loss import Loss
 from captioner.training.objectives.base import OBJECTIVES, Objective, SentenceBatch
 from captioner.training.objectives.teacher_forcing import teacher_forcing_loss
@@ -27,9 +28,9 @@ class CrossEntropy(Objective):
 
     def __init__(
         self,
-        attention_penalty: float = 0.0,
-        label_smoothing: float = 0.0,
-        scheduled_sampling: float = 0.0,
+        attention_penalty: NonNegative = 0.0,
+        label_smoothing: Probability = 0.0,
+        scheduled_sampling: Probability = 0.0,
     ) -> None:
         super().__init__()
         self.attention_penalty = attention_penalty

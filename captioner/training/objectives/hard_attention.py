@@ -12,6 +12,7 @@ from torch import Tensor
 from captioner.attention_selection import draw_location, mean_location, with_selection
 from captioner.decoders.base import Decoder
 from captioner.errors import UserError
+from captioner.ranges import BeamSize, Fraction, NonNegative
 from captioner.training.loss import Loss
 from captioner.training.objectives.base import OBJECTIVES, Objective, SentenceBatch
 from captioner.training.objectives.teacher_forcing import teacher_forcing_loss
@@ -68,10 +69,10 @@ class HardAttention(Objective):
     def __init__(
         self,
         estimator: Estimator = "reinforce",
-        samples: int | None = None,
+        samples: BeamSize | None = None,
         baseline: Baseline | None = None,
-        entropy: float = 0.002,
-        soft: float = 0.5,
+        entropy: NonNegative = 0.002,
+        soft: Fraction = 0.5,
     ) -> None:
         super().__init__()
         released = estimator == "xu2015"
@@ -80,7 +81,7 @@ class HardAttention(Objective):
         self.estimator = estimator
         self.entropy = entropy
         self.soft = soft
-        _check(estimator, self.samples, self.baseline, soft)
+        _check(estimator, self.samples, self.baseline)
         self.register_buffer("running_log_prob", torch.zeros(()))
 
     def forward(self, decoder: Decoder, batch: SentenceBatch, progress: float) -> Loss | None:
@@ -214,7 +215,7 @@ def _figures(drawn: DrawnAttention) -> dict[str, Tensor]:
     }
 
 
-def _check(estimator: Estimator, samples: int, baseline: Baseline, soft: float) -> None:
+def _check(estimator: Estimator, samples: int, baseline: Baseline) -> None:
     """Refuse options that contradict each other."""
     name = "objective hard_attention:"
     if estimator == "xu2015" and (samples, baseline) != (1, "moving_average"):
@@ -224,5 +225,3 @@ def _check(estimator: Estimator, samples: int, baseline: Baseline, soft: float) 
         raise UserError(
             f"{name} samples must be at least {least} for the baseline {baseline}, not {samples}."
         )
-    if not 0 <= soft < 1:
-        raise UserError(f"{name} soft is a probability below 1, not {soft}.")

@@ -15,6 +15,7 @@ from captioner.decoders.base import Decoder
 from captioner.errors import UserError
 from captioner.metrics.ngrams import Tokens
 from captioner.metrics.reward import CaptionReward, check_reward
+from captioner.ranges import BeamSize, Count, NonNegative
 from captioner.search.greedy import Greedy
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.sample import Sample
@@ -60,16 +61,15 @@ class SelfCritical(Objective):
 
     def __init__(
         self,
-        samples: int = 5,
+        samples: BeamSize = 5,
         baseline: Literal["leave_one_out", "greedy"] = "leave_one_out",
-        reward: dict[str, float] | None = None,
-        max_length: int = 25,
-        cross_entropy: float = 0.0,
+        reward: dict[str, NonNegative] | None = None,
+        max_length: Count = 25,
+        cross_entropy: NonNegative = 0.0,
     ) -> None:
         super().__init__()
-        least = 2 if baseline == "leave_one_out" else 1
-        if samples < least:
-            raise UserError(f"objective self_critical: samples must be at least {least}, not {samples}.")
+        if baseline == "leave_one_out" and samples < 2:
+            raise UserError(f"objective self_critical: leave_one_out needs 2 samples or more, not {samples}.")
         self.weights = reward or {"cider_d": 1.0}
         check_reward(self.weights)
         self.samples = samples

@@ -1,5 +1,6 @@
 """Optimisers by name, with torch's own options, and the parameters that they update."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,14 +8,49 @@ from torch import nn
 from torch.optim import Optimizer
 
 from captioner.encoders.base import Encoder
+from captioner.errors import UserError
+from captioner.ranges import Fraction, NonNegative, Positive
 from captioner.registry import Registry
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", "captioner.training.optimization.optimizers")
+RANGES = {
+    "lr": Positive,
+    "lr_decay": NonNegative,
+    "betas": tuple[Fraction, Fraction],
+    "alpha": Fraction,
+    "eps": NonNegative,
+    "weight_decay": NonNegative,
+    "momentum": Fraction,
+    "dampening": Fraction,
+    "initial_accumulator_value": NonNegative,
+}
+"""Of torch's options, which are annotated by types alone."""
+
+OPTIMIZERS: Registry[Optimizer] = Registry(
+    "optimizer", "captioner.training.optimization.optimizers", ranges=RANGES
+)
 OPTIMIZERS.register("adagrad")(torch.optim.Adagrad)
 OPTIMIZERS.register("adam")(torch.optim.Adam)
 OPTIMIZERS.register("adamw")(torch.optim.AdamW)
 OPTIMIZERS.register("rmsprop")(torch.optim.RMSprop)
 OPTIMIZERS.register("sgd")(torch.optim.SGD)
+
+
+def check_optimizer(options: Mapping[str, Any]) -> None:
+    """Refuse options that contradict each other, such as `nesterov` without `momentum`: torch knows which.
+
+    Args:
+        options: the config of the optimiser.
+
+    Raises:
+        UserError: an unknown option, a value out of range, or what torch says of one parameter's update.
+    """
+    OPTIMIZERS.check(options, facts=("params",))
+    parameter = nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    try:
+        OPTIMIZERS.build(options, params=[parameter]).step()
+    except (AssertionError, RuntimeError, ValueError) as problem:
+        raise UserError(f"optimizer {options['name']}: {problem}") from None
 
 
 def parameter_groups(module: nn.Module, encoder: Encoder | None) -> list[dict[str, Any]]:

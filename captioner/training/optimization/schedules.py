@@ -6,6 +6,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau, StepLR
 
+from captioner.ranges import Count, CountOrZero, Fraction, Probability
 from captioner.registry import Registry
 
 SCHEDULES: Registry[dict[str, Any]] = Registry("schedule", "captioner.training.optimization.schedules")
@@ -13,13 +14,13 @@ SCHEDULES: Registry[dict[str, Any]] = Registry("schedule", "captioner.training.o
 
 
 @SCHEDULES.register("constant")
-def constant(optimizer: Optimizer, warmup: int = 0) -> dict[str, Any]:
+def constant(optimizer: Optimizer, warmup: CountOrZero = 0) -> dict[str, Any]:
     """Keep one rate, after `warmup` updates of linear rise."""
     return _every_update(LambdaLR(optimizer, lambda update: _rise(update, warmup)))
 
 
 @SCHEDULES.register("step")
-def step(optimizer: Optimizer, epochs: int, factor: float = 0.5) -> dict[str, Any]:
+def step(optimizer: Optimizer, epochs: Count, factor: Probability = 0.5) -> dict[str, Any]:
     """Multiply the rate by a factor every so many epochs.
 
     Args:
@@ -34,7 +35,7 @@ def step(optimizer: Optimizer, epochs: int, factor: float = 0.5) -> dict[str, An
 
 
 @SCHEDULES.register("decay")
-def decay(optimizer: Optimizer, factor: float, after: int = 0) -> dict[str, Any]:
+def decay(optimizer: Optimizer, factor: Probability, after: CountOrZero = 0) -> dict[str, Any]:
     """Multiply the rate by a factor at the end of every epoch.
 
     Args:
@@ -50,7 +51,9 @@ def decay(optimizer: Optimizer, factor: float, after: int = 0) -> dict[str, Any]
 
 
 @SCHEDULES.register("plateau")
-def plateau(optimizer: Optimizer, monitor: str, factor: float = 0.8, patience: int = 3) -> dict[str, Any]:
+def plateau(
+    optimizer: Optimizer, monitor: str, factor: Fraction = 0.8, patience: CountOrZero = 3
+) -> dict[str, Any]:
     """Multiply the rate by a factor when the monitored figure does not improve.
 
     Args:
@@ -67,7 +70,9 @@ def plateau(optimizer: Optimizer, monitor: str, factor: float = 0.8, patience: i
 
 
 @SCHEDULES.register("cosine")
-def cosine(optimizer: Optimizer, total_updates: int, warmup: int = 0, final: float = 0.0) -> dict[str, Any]:
+def cosine(
+    optimizer: Optimizer, total_updates: int, warmup: CountOrZero = 0, final: Probability = 0.0
+) -> dict[str, Any]:
     """Lower the rate along half a cosine, after a linear rise.
 
     Args:
@@ -89,7 +94,7 @@ def cosine(optimizer: Optimizer, total_updates: int, warmup: int = 0, final: flo
 
 def better_mode(monitor: str) -> Any:
     """Return "min" for a figure that is better when it is smaller (a loss, errors), else "max"."""
-    return "min" if monitor.endswith(("loss", "bits_per_character", "error_rate")) else "max"
+    return "min" if monitor.endswith(("loss", "bits_per_character", "error_rate", "of_baseline")) else "max"
 
 
 def _rise(update: int, warmup: int) -> float:

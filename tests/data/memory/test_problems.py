@@ -146,7 +146,7 @@ def test_epochs_splits_and_seeds_differ_and_validation_stays(name):
         ({"name": "copy", "length": 0}, "length must be at least 1"),
         ({"name": "adding", "length": 1}, "length must be at least 2"),
         ({"name": "order", "length": 9}, "length must be at least 10"),
-        ({"name": "copy", "num_val": 0}, "num_val and num_test must be at least 1"),
+        ({"name": "copy", "num_val": 0}, "num_val must be at least 1, not 0"),
         ({"name": "ading"}, "Did you mean adding"),
     ],
 )
