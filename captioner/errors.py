@@ -70,3 +70,20 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]}? " if close else ""
     return f"{hint}There are: {', '.join(known)}." if known else "There are none."
+
+
+def check_type(what: str, value: Any, annotation: Any) -> None:
+    """Refuse a value that is not of a type, or out of its range (3 is a float; "3" is not an int).
+
+    Args:
+        what: whose value it is, for the message.
+        value: the value.
+        annotation: the type, with a range where it is `Annotated` by one.
+
+    Raises:
+        UserError: says what was expected.
+    """
+    from captioner.option_types import is_of_type, wanted
+
+    if not is_of_type(value, annotation):
+        raise UserError(f"{what} must be {wanted(annotation, value)}, not {value!r}.")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, check_type, nearest
 from captioner.image_formats import FORMATS, first_bytes, missing_package, register_formats
 from captioner.pillow import from_array, quiet_pillow, to_rgb, upright
 from captioner.ranges import Finite, ImageSize, Positive
@@ -146,8 +146,6 @@ class Preprocessing:
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     def __post_init__(self) -> None:
-        from captioner.option_types import check_type  # imports pydantic, which is slow
-
         hints = get_type_hints(Preprocessing, include_extras=True)
         for field in fields(self):
             check_type(f"preprocessing: {field.name}", getattr(self, field.name), hints[field.name])

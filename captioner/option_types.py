@@ -1,4 +1,4 @@
-"""Check values from YAML or the command line against the types of options, in words that a user knows."""
+"""Say whether a value from YAML or the command line is of the type of an option, and name types in words."""
 
 import functools
 import json
@@ -8,8 +8,6 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen, Predicate
-
-from captioner.errors import UserError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -25,21 +23,6 @@ NOUNS: dict[Any, tuple[str, str]] = {
 """What a value of a type is called, one and several."""
 FAR = 100
 """From here on a bound above is there to save memory or time, and says little of what an option means."""
-
-
-def check_type(what: str, value: Any, annotation: Any) -> None:
-    """Refuse a value that is not of a type, or out of its range (3 is a float; "3" is not an int).
-
-    Args:
-        what: whose value it is, for the message.
-        value: the value.
-        annotation: the type, with a range where it is `Annotated` by one.
-
-    Raises:
-        UserError: says what was expected.
-    """
-    if not is_of_type(value, annotation):
-        raise UserError(f"{what} must be {wanted(annotation, value)}, not {value!r}.")
 
 
 def is_of_type(value: Any, annotation: Any) -> bool:

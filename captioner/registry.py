@@ -14,7 +14,7 @@ import pkgutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, check_type, nearest
 
 T = TypeVar("T")
 Registered = TypeVar("Registered", bound=Callable[..., Any])
@@ -173,8 +173,6 @@ def check_options(
     Raises:
         UserError: one sentence with the nearest right name.
     """
-    from captioner.option_types import check_type  # imports pydantic, which is slow
-
     makers = (maker,) if also is None else (maker, also)
     parameters = signature_of(*makers)
     known = [key for key in parameters if key not in facts]

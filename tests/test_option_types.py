@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from captioner.errors import UserError
-from captioner.option_types import check_type, is_of_type
+from captioner.errors import UserError, check_type
+from captioner.option_types import is_of_type
 from captioner.ranges import BeamSize, Finite, Fraction, NonEmpty, PathName, Positive, Seed
 from captioner.registry import Registry
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import field, fields
 from typing import Any, Literal, Protocol, get_type_hints
 
-from captioner.errors import UserError
-from captioner.option_types import check_type
+from captioner.errors import UserError, check_type
 
 LengthRule = Literal["none", "mean", "wu"]
 """How sentences of different length compare: see `LengthPenalty`."""

@@ -10,8 +10,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from captioner.errors import UserError
-from captioner.option_types import check_type
+from captioner.errors import UserError, check_type
 from captioner.ranges import LARGEST_COUNT, Count, CountOrZero, NonNegative, Probability
 from captioner.registry import check_options
 
