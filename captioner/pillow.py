@@ -1,9 +1,12 @@
 """Convert images of any kind to upright 8-bit RGB, and silence Pillow's warnings.      H height, W width."""
 
+import ctypes
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,6 +77,15 @@ def upright(stored: Image.Image, picture: Image.Image) -> Image.Image:
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
+@cache
+def quiet_libtiff() -> None:
+    """Keep libtiff from writing about broken files on standard error, where Pillow brings it along."""
+    for library in Path(Image.__file__).parents[1].glob("pillow.libs/libtiff*"):
+        libtiff = ctypes.CDLL(str(library))  # the one that Pillow has loaded
+        libtiff.TIFFSetErrorHandler(None)
+        libtiff.TIFFSetWarningHandler(None)
+
+
 _lock = threading.Lock()
 _quiet = ExitStack()
 _inside = 0
@@ -83,6 +95,7 @@ _inside = 0
 def quiet_pillow() -> Iterator[None]:
     """Silence Pillow's warnings while any thread is inside: `catch_warnings` alone is not thread-safe."""
     global _inside
+    quiet_libtiff()
     with _lock:
         if not _inside:
             _quiet.enter_context(warnings.catch_warnings())

@@ -1,5 +1,6 @@
 """Every kind of file becomes upright RGB or a sentence; pixels equal torchvision's transforms bit for bit."""
 
+import contextlib
 import io
 import json
 import os
@@ -340,3 +341,16 @@ def test_a_wrong_field_is_refused(change, sentence):
 def test_a_missing_field_is_refused():
     with pytest.raises(UserError, match="lacks the field 'size'"):
         Preprocessing.from_dict({})
+
+
+def test_a_broken_tiff_writes_nothing_on_standard_error(capfd):
+    """libtiff has a voice of its own, with a wrong name of the file; capfd hears what sys.stderr does not."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    for compression in ("tiff_lzw", "tiff_deflate", "jpeg"):
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "TIFF", compression=compression)
+        broken = bytearray(stream.getvalue())
+        broken[200:240] = b"\xff" * 40
+        with contextlib.suppress(UnreadableImage):
+            load_image(bytes(broken))
+    assert capfd.readouterr().err == ""

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT, TINY_TEXT
+from runs import rows
 
 from captioner.commands import main
 from captioner.errors import UserError
 from captioner.paths import new_run
+from captioner.training.metrics_file import MetricsFile
 from captioner.training.resume_file import PREVIOUS_FILE, RESUME_FILE, ResumeFileIO, check_resume_file
 
 
@@ -144,3 +146,41 @@ def test_sigterm_saves_and_says_so_by_its_status(tmp_path):
     assert "Continue with: --resume run" in said
     assert check_resume_file(tmp_path / "run").is_file()
     assert (tmp_path / "run/model/model.safetensors").is_file()
+
+
+def test_a_full_disk_stops_training_with_a_sentence_and_the_run_goes_on(
+    tmp_path, monkeypatch, capsys
+):
+    asked = words(tmp_path, "trainer.max_epochs=2", "trainer.log_every_n_steps=1")
+    main("train", [*asked, "--output", str(tmp_path / "whole")])
+    real, count = MetricsFile._write, iter(range(100))
+
+    def full(self):
+        if next(count) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MetricsFile, "_write", full)
+        with pytest.raises(SystemExit) as exit_:
+            main("train", [*asked, "--output", str(tmp_path / "run")])
+    assert exit_.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        "metrics.csv cannot be written: [Errno 28] No space left on device. Make room and go on with" in said
+    )
+    main("train", ["--resume", str(tmp_path / "run")])
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
+def test_a_full_disk_is_a_sentence_wherever_it_shows(monkeypatch, capsys):
+    """The operating system does not say which file it was."""
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("captioner.commands.models.run", full)
+    with pytest.raises(SystemExit) as exit_:
+        main("models", [])
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == "scripts/models.py: No space left on device.\n"
