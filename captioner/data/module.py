@@ -217,8 +217,6 @@ class ImageData(TrainingData[Batch]):
 
 
 def _check_views(training: TrainingConfig) -> None:
-    if training.views is not None and training.views < 1:
-        raise UserError(f"training.views must be at least 1, not {training.views}.")
     if training.views is not None and training.augment:
         raise UserError(
             "training.augment takes new crops in every epoch and training.views stores some: choose one."

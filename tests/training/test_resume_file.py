@@ -148,9 +148,7 @@ def test_sigterm_saves_and_says_so_by_its_status(tmp_path):
     assert (tmp_path / "run/model/model.safetensors").is_file()
 
 
-def test_a_full_disk_stops_training_with_a_sentence_and_the_run_goes_on(
-    tmp_path, monkeypatch, capsys
-):
+def test_a_full_disk_stops_training_with_a_sentence_and_the_run_goes_on(tmp_path, monkeypatch, capsys):
     asked = words(tmp_path, "trainer.max_epochs=2", "trainer.log_every_n_steps=1")
     main("train", [*asked, "--output", str(tmp_path / "whole")])
     real, count = MetricsFile._write, iter(range(100))

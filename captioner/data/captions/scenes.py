@@ -14,7 +14,7 @@ from captioner.data.captions.coco import read_coco
 from captioner.errors import UserError
 from captioner.ranges import NumScenes, PathName, Seed
 from captioner.scenes.scene import Scene
-from captioner.scenes.write import RECIPE, SPLIT_LIMIT, read_scenes, recipe, write_scenes
+from captioner.scenes.write import RECIPE, read_scenes, recipe, write_scenes
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -45,9 +45,6 @@ class Scenes(CaptionSource):
     ) -> None:
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
         self.seed = seed
-        for split, count in self.counts.items():
-            if not 1 <= count <= SPLIT_LIMIT:
-                raise UserError(f"scenes: num_{split} must be 1 to {SPLIT_LIMIT:,}, not {count}.")
         self._recipe = recipe(seed, self.counts)
         self.folder = Path(folder).expanduser().resolve() if folder else _cache_folder(self._recipe)
 

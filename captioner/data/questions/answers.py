@@ -35,10 +35,8 @@ class Answers:
             The list, the most common answer first, ties in alphabetical order.
 
         Raises:
-            UserError: there is no answer, or `size` is below 1.
+            UserError: there is no answer.
         """
-        if size < 1:
-            raise UserError(f"task.num_answers must be at least 1, not {size}.")
         counts = Counter(texts)
         counts.pop("", None)  # of a question that nobody answered
         if not counts:

@@ -60,11 +60,8 @@ class Corpus:
         chunk_length: Count = 100,
         validation_streams: Count = 1,
     ) -> None:
-        for name, value in (("chunk_length", chunk_length), ("validation_streams", validation_streams)):
-            if value < 1:
-                raise UserError(f"data.{name} must be at least 1, not {value}.")
-        if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
-            raise UserError("data.val_fraction and data.test_fraction must be 0 or more, together below 1.")
+        if val_fraction + test_fraction >= 1:
+            raise UserError("data.val_fraction and data.test_fraction must be below 1 together.")
         if split == "char_rnn" and validation_streams != 1:
             raise UserError(
                 "data.validation_streams has no meaning for the split char_rnn: its rows are those."

@@ -50,8 +50,6 @@ class Phrases(PairSource):
         val_fraction: Fraction = 0.03,
         test_fraction: Fraction = 0.05,
     ) -> None:
-        if num_pairs is not None and num_pairs < 1:
-            raise UserError(f"phrases: num_pairs must be at least 1, not {num_pairs}.")
         self.path = None if path is None else Path(path).expanduser()
         self.num_pairs = num_pairs
         self.seed = seed

@@ -94,7 +94,7 @@ def test_a_folder_with_other_scenes_is_not_mistaken(tmp_path):
 
 
 def test_user_mistakes(tmp_path):
-    with pytest.raises(UserError, match="num_val must be 1 to 1,000,000, not 0"):
-        Scenes(num_val=0)
+    with pytest.raises(UserError, match="num_val must be at least 1, not 0"):
+        CAPTION_SOURCES.build({"name": "scenes", "num_val": 0})
     with pytest.raises(UserError, match="There is no scene 77 in"):
         Scenes(**SMALL, folder=str(tmp_path / "here")).scene(77)

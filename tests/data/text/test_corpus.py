@@ -9,7 +9,7 @@ import torch
 from captioner.data.loader import SampleIndex
 from captioner.data.text.alphabet import Alphabet
 from captioner.data.text.batches import TextData
-from captioner.data.text.corpus import Corpus, standard_library
+from captioner.data.text.corpus import CORPORA, Corpus, standard_library
 from captioner.data.text.streams import Chunks, Stream, cut_text, divide
 from captioner.errors import UserError
 from captioner.training.data_module import DataModule
@@ -93,7 +93,8 @@ def test_the_loader_goes_on_in_the_middle_of_a_pass(tmp_path):
     some = iter(loader)
     next(some), next(some)
     state = made.state_dict()
-    assert state == {"epoch": 2, "position": 2}
+    assert state["position"] == {"epoch": 2, "batches": 2, "samples": 2, "ended": False}
+    assert state["fingerprint"] == made.data.about["sha256"]
     other = DataModule(TextData(made.data.source, 3))
     other.load_state_dict(state)
     rest = [batch.tokens_NT for batch in other.train_dataloader()]
@@ -171,14 +172,14 @@ def test_a_text_that_is_too_short_says_how_much_is_needed(tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"chunk_length": 0}, "data.chunk_length must be at least 1"),
-        ({"val_fraction": 0.5, "test_fraction": 0.5}, "together below 1"),
+        ({"chunk_length": 0}, "chunk_length must be at least 1, not 0"),
+        ({"val_fraction": 0.5, "test_fraction": 0.5}, "must be below 1 together"),
         ({"split": "char_rnn", "validation_streams": 3}, "no meaning for the split char_rnn"),
     ],
 )
 def test_options_out_of_range_are_refused(options, says):
     with pytest.raises(UserError, match=says):
-        Corpus(**options)
+        CORPORA.build({"name": "corpus", **options})
 
 
 def test_a_path_that_is_nowhere_is_refused(tmp_path):

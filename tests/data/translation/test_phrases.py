@@ -151,7 +151,7 @@ def test_mistakes_are_refused(tmp_path):
     with pytest.raises(UserError, match="There is no file"):
         Phrases(path=str(tmp_path / "gone.tsv")).tables()
     with pytest.raises(UserError, match="num_pairs must be at least 1"):
-        Phrases(num_pairs=0)
+        PAIR_SOURCES.build({"name": "phrases", "num_pairs": 0})
     with pytest.raises(UserError, match="leave something to train on"):
         Phrases(val_fraction=0.5, test_fraction=0.5)
     with pytest.raises(UserError, match="Did you mean num_pairs"):
