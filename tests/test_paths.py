@@ -8,7 +8,7 @@ from captioner.commands import main
 from captioner.config import load
 from captioner.errors import UserError
 from captioner.paths import cache_hint, model_folder
-from captioner.training.check import check_components
+from captioner.training.checks.components import check_components
 
 
 def test_the_folder_of_a_run_stands_for_its_model(tmp_path):

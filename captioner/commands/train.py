@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Check what was asked, then train."""
     is_resumed = arguments.resume is not None
     config, folder = _to_resume(arguments) if is_resumed else _to_start(arguments)
-    from captioner.training.check import check_components
+    from captioner.training.checks.components import check_components
 
     check_components(config)  # a mistake is answered before Lightning is imported
     if folder is not None:

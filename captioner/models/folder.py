@@ -132,10 +132,8 @@ def check_files(folder: Path, card: Card) -> None:
         if not file.is_file():
             raise UserError(f"{folder} is damaged: {file.name} is missing.")
         if file_sha256(file) != expected:
-            raise UserError(
-                f"{file} is not the file that was saved with this model: it is damaged or was changed. "
-                "Options are changed on the command line."
-            )
+            what = "is not the file that was saved with this model: it is damaged or was changed."
+            raise UserError(f"{file} {what} Options are changed on the command line.")
 
 
 def trained_task(folder: Path) -> str:

@@ -14,8 +14,8 @@ from captioner.models.caption import CaptionModel
 from captioner.models.folder import read_vocabulary
 from captioner.paths import model_within
 from captioner.search.base import SEARCHES
+from captioner.training.checks.monitor import check_monitor
 from captioner.training.gather import gather_from_all_processes
-from captioner.training.monitor import check_monitor
 from captioner.training.objectives.base import SentenceBatch
 from captioner.training.sentence_task import SentenceTask
 from captioner.training.task import TASKS

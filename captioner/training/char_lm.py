@@ -23,8 +23,8 @@ from captioner.models.char_lm import CharLanguageModel
 from captioner.models.prompt import PromptedLM, detach_state, next_token_nll, no_image
 from captioner.ranges import Count, CountOrZero
 from captioner.search.sample import Sample
+from captioner.training.checks.monitor import check_monitor
 from captioner.training.loss import Loss
-from captioner.training.monitor import check_monitor
 from captioner.training.task import TASKS, Task
 from captioner.vocabulary import PAD
 

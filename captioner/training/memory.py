@@ -9,9 +9,9 @@ from captioner.config import Config
 from captioner.data.memory.base import MEMORY_PROBLEMS, MemoryBatch
 from captioner.data.memory.batches import MemoryData
 from captioner.models.memory import MemoryModel, no_words
+from captioner.training.checks.monitor import check_monitor
 from captioner.training.gather import gather_from_all_processes
 from captioner.training.loss import Loss
-from captioner.training.monitor import check_monitor
 from captioner.training.task import TASKS, Task
 
 

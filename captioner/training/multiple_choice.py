@@ -8,8 +8,8 @@ from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.data.questions.multiple_choice import MultipleChoiceData
 from captioner.metrics.answers.choice_accuracy import Truth, choice_accuracy
 from captioner.models.multiple_choice import MultipleChoiceModel, best_choice
+from captioner.training.checks.monitor import check_monitor
 from captioner.training.gather import gather_from_all_processes
-from captioner.training.monitor import check_monitor
 from captioner.training.task import Task
 
 ChoiceModelT = TypeVar("ChoiceModelT", bound=MultipleChoiceModel)

@@ -12,11 +12,11 @@ from captioner.config import Config
 from captioner.data.module import TrainingData
 from captioner.models.base import Model, build_model, model_class
 from captioner.registry import Registry, check_options, signature_of
-from captioner.training.finite_check import FiniteCheck
+from captioner.training.checks.finite import FiniteCheck
+from captioner.training.logs.running_mean import RunningMean
 from captioner.training.loss import Loss
 from captioner.training.optimization.optimizers import OPTIMIZERS, parameter_groups
 from captioner.training.optimization.schedules import SCHEDULES
-from captioner.training.running_mean import RunningMean
 from captioner.vocabulary import Vocabulary
 
 ModelT = TypeVar("ModelT", bound=Model)

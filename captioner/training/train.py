@@ -19,11 +19,12 @@ from captioner.image_reader import read_images
 from captioner.models.init_from import init_from
 from captioner.paths import cache_folder, model_within
 from captioner.training.callbacks import Interrupted, KeepBest, SaveByTime, StopOnRequest
-from captioner.training.check import check_components
+from captioner.training.checks.components import check_components
+from captioner.training.checks.trainer_options import check_trainer
 from captioner.training.data_module import DataModule
-from captioner.training.loggers import SampleTable, check_loggers, make_loggers
+from captioner.training.logs.loggers import SampleTable, check_loggers, make_loggers
+from captioner.training.logs.progress import ProgressBar, ProgressLines
 from captioner.training.optimization.schedules import better_mode
-from captioner.training.progress import ProgressBar, ProgressLines
 from captioner.training.resume_file import (
     RESUME_FILE,
     ResumeFileIO,
@@ -32,7 +33,6 @@ from captioner.training.resume_file import (
     read_resume_file,
 )
 from captioner.training.task import Task, task_class
-from captioner.training.trainer_options import check_trainer
 
 
 class Trained(NamedTuple):

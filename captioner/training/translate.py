@@ -10,8 +10,8 @@ from captioner.metrics.text.edit_distance import matches
 from captioner.models.translate import TranslationModel
 from captioner.search.base import SEARCHES
 from captioner.search.override import override_search
+from captioner.training.checks.monitor import check_monitor
 from captioner.training.gather import gather_from_all_processes
-from captioner.training.monitor import check_monitor
 from captioner.training.objectives.base import SentenceBatch
 from captioner.training.sentence_task import SentenceTask
 from captioner.training.task import TASKS

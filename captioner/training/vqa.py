@@ -18,9 +18,9 @@ from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import HumanAnswers
 from captioner.models.vqa import VQAModel
 from captioner.ranges import Count, Positive
+from captioner.training.checks.monitor import check_monitor
 from captioner.training.gather import gather_from_all_processes
 from captioner.training.loss import Loss
-from captioner.training.monitor import check_monitor
 from captioner.training.task import TASKS, Task
 
 NUM_ANSWERS = 1000

@@ -26,10 +26,10 @@ from captioner.errors import UserError
 from captioner.heads.base import HEADS
 from captioner.registry import Registry, check_options
 from captioner.search.base import SEARCHES
+from captioner.training.checks.trainer_options import OURS, check_trainer
 from captioner.training.objectives.base import OBJECTIVES
 from captioner.training.optimization.optimizers import OPTIMIZERS, check_optimizer
 from captioner.training.optimization.schedules import SCHEDULES
-from captioner.training.trainer_options import OURS, check_trainer
 
 FACTS: Mapping[Registry[Any], Collection[str]] = {
     CELLS: ("input_dim",),

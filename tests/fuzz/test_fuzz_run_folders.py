@@ -9,7 +9,7 @@ from runs import assert_same, newest
 from tiny_models import tiny_config
 
 from captioner.config import load
-from captioner.training.metrics_file import MetricsFile
+from captioner.training.logs.metrics_file import MetricsFile
 from captioner.training.resume_file import RESUME_FILE, check_resume_file, read_resume_file
 from captioner.training.train import train
 from fuzz.damage import damaged_bytes, works_or_says_why, written

@@ -9,7 +9,7 @@ from captioner.models.folder import read_card
 from captioner.training import train as training
 from captioner.training.caption import CaptionTask
 from captioner.training.char_lm import CharLMTask
-from captioner.training.running_mean import RunningMean
+from captioner.training.logs.running_mean import RunningMean
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from runs import rows, stop_after
 from captioner.config import load
 from captioner.errors import UserError
 from captioner.training import train as training
-from captioner.training.loggers import check_loggers
-from captioner.training.metrics_file import MetricsFile
+from captioner.training.logs.loggers import check_loggers
+from captioner.training.logs.metrics_file import MetricsFile
 
 
 def test_a_step_is_a_row_and_a_figure_a_column(tmp_path):

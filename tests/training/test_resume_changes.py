@@ -14,11 +14,12 @@ from captioner.data.captions.batches import CaptionItems
 from captioner.data.loader import ResumableLoader
 from captioner.errors import UserError
 from captioner.progress import progress_bar
-from captioner.training import callbacks, progress
+from captioner.training import callbacks
 from captioner.training import train as training
 from captioner.training.callbacks import SaveByTime
 from captioner.training.caption import CaptionTask
-from captioner.training.progress import SHARES
+from captioner.training.logs import progress
+from captioner.training.logs.progress import SHARES
 from captioner.training.resume_file import PREVIOUS_FILE, RESUME_FILE
 
 

@@ -16,7 +16,7 @@ from runs import rows
 from captioner.commands import main
 from captioner.errors import UserError
 from captioner.paths import new_run
-from captioner.training.metrics_file import MetricsFile
+from captioner.training.logs.metrics_file import MetricsFile
 from captioner.training.resume_file import PREVIOUS_FILE, RESUME_FILE, ResumeFileIO, check_resume_file
 
 

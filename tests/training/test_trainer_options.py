@@ -8,9 +8,9 @@ from runs import rows
 
 from captioner.config import load
 from captioner.errors import UserError
-from captioner.training.loggers import check_loggers
+from captioner.training.checks.trainer_options import check_trainer
+from captioner.training.logs.loggers import check_loggers
 from captioner.training.train import check, train
-from captioner.training.trainer_options import check_trainer
 
 TASK_CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
@@ -85,7 +85,7 @@ def test_the_type_of_a_question_may_be_monitored():
 
 @pytest.mark.parametrize("mode", ["online", None])
 def test_wandb_that_nobody_is_logged_in_to_is_refused_only_where_it_would_send(mode, monkeypatch):
-    monkeypatch.setattr("captioner.training.loggers._has_key", lambda: False)
+    monkeypatch.setattr("captioner.training.logs.loggers._has_key", lambda: False)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     if mode is None:
         monkeypatch.delenv("WANDB_MODE", raising=False)

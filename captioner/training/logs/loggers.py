@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 
 from captioner.errors import UserError, nearest
-from captioner.training.metrics_file import MetricsFile
+from captioner.training.logs.metrics_file import MetricsFile
 
 WAY_OUT = "set WANDB_MODE=offline and send the run later by `wandb sync`"
 
