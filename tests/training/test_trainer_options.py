@@ -21,6 +21,8 @@ TASK_CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
         ({"max_epoch": 3}, "trainer has no option 'max_epoch'. Did you mean max_epochs?"),
         ({"barebones": True}, "trainer has no option 'barebones'"),
         ({"max_epochs": -2}, "trainer: max_epochs must be at least -1 or null, not -2."),
+        ({"max_epochs": 0}, "trainer.max_epochs=0 trains nothing."),
+        ({"limit_train_batches": 0.0}, "trainer.limit_train_batches=0 trains nothing."),
         ({"accumulate_grad_batches": 0}, "trainer: accumulate_grad_batches must be at least 1, not 0."),
         ({"gradient_clip_val": -1}, "trainer: gradient_clip_val must be at least 0 or null, not -1."),
         ({"gradient_clip_algorithm": "nrom"}, "trainer: `gradient_clip_algorithm` nrom is invalid."),

@@ -59,6 +59,9 @@ def check_trainer(options: Mapping[str, Any]) -> None:
         UserError: one sentence, Lightning's own where it is the one that refuses.
     """
     check_options("trainer", pl.Trainer, options, facts=OURS, ranges=RANGES)
+    for name in ("max_epochs", "max_steps", "limit_train_batches"):
+        if options.get(name) == 0:
+            raise UserError(f"trainer.{name}=0 trains nothing.")
     devices = options.get("devices")
     if isinstance(devices, str) and devices.isdecimal():  # Lightning takes it for a number
         check_type("trainer: devices", int(devices[:9]), NumDevices)
