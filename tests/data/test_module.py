@@ -106,7 +106,9 @@ def test_a_resumed_run_sees_the_batches_that_the_stopped_one_did_not(data, sourc
     stopped = DataModule(data)
     batches = iter(stopped.train_dataloader())
     seen = [next(batches).tokens_BKT for _ in range(2)]
-    assert stopped.state_dict() == {"epoch": 0, "position": 2}
+    size = tiny.training.batch_size
+    position = {"epoch": 0, "batches": 2, "samples": 2 * size, "ended": False}
+    assert stopped.state_dict() == {"position": position, "fingerprint": data.fingerprint()}
     again = CaptionData(source, source.tables(), tmp_path / "cache")
     connect(again, tiny, None)
     resumed = DataModule(again)
@@ -115,7 +117,8 @@ def test_a_resumed_run_sees_the_batches_that_the_stopped_one_did_not(data, sourc
     seen += [batch.tokens_BKT for _ in range(2) for batch in loader]
     assert len(seen) == len(expected) == 2 * len(loader)
     assert all(torch.equal(*pair) for pair in zip(seen, expected, strict=True))
-    assert resumed.state_dict() == {"epoch": 1, "position": len(loader)}
+    position |= {"epoch": 1, "batches": len(loader), "samples": len(again.train)}
+    assert resumed.state_dict()["position"] == position
 
 
 def test_processes_share_the_samples_of_the_trainer(data, tiny):
