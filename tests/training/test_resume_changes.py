@@ -16,7 +16,7 @@ from captioner.errors import UserError
 from captioner.progress import progress_bar
 from captioner.training import callbacks
 from captioner.training import train as training
-from captioner.training.callbacks import SaveByTime
+from captioner.training.callbacks import SaveByTime, StopOnRequest
 from captioner.training.caption import CaptionTask
 from captioner.training.logs import progress
 from captioner.training.logs.progress import SHARES
@@ -209,6 +209,25 @@ def test_every_update_of_a_run_can_be_gone_on_from(tiny_text, tmp_path, monkeypa
         training.train(tiny_text, folder, resume=True)
         found = newest(folder)
         assert_same([whole[part] for part in RESUMED], [found[part] for part in RESUMED])
+
+
+def test_a_stop_between_two_batches_of_one_update_waits_for_the_update(tiny_text, tmp_path, monkeypatch):
+    """Gradients are not saved: a file of that moment would lose those of the first batch."""
+    tiny_text.trainer |= {"max_epochs": 1, "accumulate_grad_batches": 2}
+    training.train(tiny_text, tmp_path / "whole")
+    real = StopOnRequest.on_train_batch_end
+
+    def ask(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.requested = batch_idx >= 4  # the first one of the third update
+        real(self, trainer, pl_module, outputs, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StopOnRequest, "on_train_batch_end", ask)
+        assert training.train(tiny_text, tmp_path / "parts").interrupted
+    assert newest(tmp_path / "parts")["global_step"] == 3
+    training.train(tiny_text, tmp_path / "parts", resume=True)
+    one, other = newest(tmp_path / "whole"), newest(tmp_path / "parts")
+    assert_same([one[part] for part in RESUMED], [other[part] for part in RESUMED])
 
 
 def test_progress_in_a_file_is_a_line_from_time_to_time(tiny_text, tmp_path, capsys):
