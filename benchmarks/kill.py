@@ -6,14 +6,16 @@
 Each training is killed (SIGKILL) once or several times, at any moment from its start to its end, and resumed
 until it has ended; every second one in the middle of a save, which it makes after every update. Resume file,
 best model and figures must be those of a training that nobody killed; a training of which nothing was saved
-yet starts again. The feature store is built and killed in the same way. --folder is where the runs are; a
-folder on another file system than the system's temporary one makes sure that nothing goes through that.
+yet starts again. The feature store, and a file of captions of many pictures, are made and killed in the same
+way. --folder is where the runs are; one on another file system than the system's temporary folder makes sure
+that nothing goes through that.
 
 Prints the moments that were tried, and losses: trials that ended in other bits, or could not be resumed.
 """
 
 import argparse
 import functools
+import json
 import os
 import random
 import shutil
@@ -28,6 +30,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from captioner.commands import main as main_of_captioner
 from captioner.config import Config, load
 from captioner.encoders.feature_store import FeatureStore
 from captioner.encoders.store_builder import open_store
@@ -171,7 +174,52 @@ class StoreBuilding:
         return [FeatureStore(home).read([str(file)]).clone() for file in self.images]
 
 
-def trials(job: Training | StoreBuilding, folder: Path, count: int, chance: random.Random) -> Counter[str]:
+class Captioning:
+    """The captions of many pictures, in a file of JSON lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self.images = folder / "images"
+        self.images.mkdir()
+        for number in range(150):
+            Image.linear_gradient("L").rotate(2 * number).convert("RGB").save(self.images / f"{number}.png")
+        self.training = Training("caption", folder)
+        has_ended(start_child(lambda: self.training.start(folder / "run")))
+        self.model = folder / "run/model"
+
+    def start(self, folder: Path) -> None:
+        """Caption the pictures that have no line."""
+        options = ["--model", str(self.model), "--output", str(self.file(folder))]
+        main_of_captioner("caption", [str(self.images), *options])
+
+    def file(self, folder: Path) -> Path:
+        """Return where the lines are."""
+        return folder / "captions.jsonl"
+
+    def is_saving(self, folder: Path) -> bool:
+        """Whether some lines are there, and not all."""
+        return self.file(folder).is_file() and 0 < self.file(folder).read_bytes().count(b"\n") < 150
+
+    def moment(self, folder: Path) -> str:
+        """Say what a kill came in the middle of."""
+        return "in a save" if self.is_saving(folder) else "before the first save"
+
+    def result(self, folder: Path) -> object:
+        """Return all sentences: rounding of their figures depends on what is in a batch."""
+        lines = map(json.loads, self.file(folder).read_text().splitlines())
+        return [(one["image"], [caption["words"] for caption in one["captions"]]) for one in lines]
+
+
+Job = Training | StoreBuilding | Captioning
+JOBS: dict[str, Callable[[Path], Job]] = {
+    **{task: functools.partial(Training, task) for task in TASKS},
+    "feature store": StoreBuilding,
+    "captions": Captioning,
+}
+
+
+def trials(
+    job: Training | StoreBuilding | Captioning, folder: Path, count: int, chance: random.Random
+) -> Counter[str]:
     """Kill and resume a job, again and again."""
     started = time.monotonic()
     has_ended(start_child(lambda: job.start(folder / "whole")))
@@ -210,13 +258,11 @@ def main() -> None:
     print("| job | trials | " + " | ".join(COLUMNS) + " |")
     print("| --- " * (len(COLUMNS) + 2) + "|")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        jobs = [*TASKS, "feature store"]
-        for number, job in enumerate(jobs):
+        for number, job in enumerate(JOBS):
             folder = Path(name) / job.replace(" ", "-")
             folder.mkdir()
-            made = Training(job, folder) if job in TASKS else StoreBuilding(folder)
-            count = options.trials * (number + 1) // len(jobs) - options.trials * number // len(jobs)
-            found = trials(made, folder, count, chance)
+            count = options.trials * (number + 1) // len(JOBS) - options.trials * number // len(JOBS)
+            found = trials(JOBS[job](folder), folder, count, chance)
             print(
                 f"| {job} | {count} | " + " | ".join(str(found[column]) for column in COLUMNS) + " |",
                 flush=True,

@@ -2,7 +2,8 @@
 
   python scripts/caption.py photo.jpg
   python scripts/caption.py photo.jpg --model last
-  python scripts/caption.py holiday/ --json > captions.jsonl
+  python scripts/caption.py holiday/ --json
+  python scripts/caption.py holiday/ --output captions.jsonl
   python scripts/caption.py 'photos/*.png' --beam 5 --n-best 3
   python scripts/caption.py photo.jpg --attention attention.png
   python scripts/caption.py photo.jpg --search sample --temperature 0.7 --n-best 5
@@ -10,7 +11,9 @@
   python scripts/caption.py photo.jpg --prefix "there is" --required-words red --no-repeat-ngram 3 --words
   python scripts/caption.py photo.jpg --model runs/one/model --model runs/two/model
 
-Prints a caption a picture; a picture that cannot be read is named and left out.
+Prints a caption a picture; a picture that cannot be read is named and left out. --output writes a JSON object
+a picture, with why in `error` where there is no caption; the same command again goes on with those that are
+missing, also after it was killed.
 """
 
 import argparse
@@ -24,9 +27,11 @@ from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_json, as_text
 from captioner.errors import UserError
+from captioner.files.json_lines import ResumableLines
 from captioner.files.outputs import check_file
 from captioner.image_formats import HOW_TO_READ, NOT_READ, SUFFIXES
 from captioner.paths import expanded, model_folder
+from captioner.progress import progress_bar
 from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
@@ -62,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--words", action="store_true", help="the log-probability of every word")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with log-probabilities")
     parser.add_argument(
+        "--output", type=Path, metavar="JSONL", help="write into a file, which a second run goes on with"
+    )
+    parser.add_argument(
         "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="captions a picture (default: 1)"
     )
     add_search_arguments(parser)
@@ -74,12 +82,16 @@ def run(arguments: argparse.Namespace) -> None:
     models = [model_folder(name, "caption") for name in names]
     check_drawing(arguments.attention)
     check_file(arguments.tree, "--tree")
+    _check_output(arguments)
     from captioner.inference.caption import Captioner
 
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
     if arguments.attention:
         captioner.check_has_attention()
     images: list[tuple[str, ImageSource]] = [(str(file), file) for file in files]
+    if arguments.output:
+        _write_all(captioner, images, arguments.output)
+        return
     unreadable, spoke = 0, False
     for number, captioned in enumerate(captioner.stream(images, trace=bool(arguments.tree)), start=1):
         if captioned.problem:
@@ -95,6 +107,36 @@ def run(arguments: argparse.Namespace) -> None:
     if unreadable and len(files) > 1:
         print(f"{unreadable} of {len(files)} pictures could not be read.", file=sys.stderr)
     if unreadable == len(files):
+        sys.exit(2)
+
+
+def _check_output(arguments: argparse.Namespace) -> None:
+    """Refuse a file that cannot be written, and what is not written into one."""
+    check_file(arguments.output, "--output")
+    for option in ("attention", "tree", "words"):
+        if arguments.output and getattr(arguments, option):
+            raise UserError(f"--output writes captions alone: leave --{option} out.")
+    if arguments.output and arguments.output.suffix != ".jsonl":
+        raise UserError(f"--output writes JSON lines: {arguments.output} must end in .jsonl.")
+
+
+def _write_all(captioner: "Captioner", images: "list[tuple[str, ImageSource]]", output: Path) -> None:
+    """Caption the images that have no line in a file yet, and write their lines."""
+    from captioner.inference.caption import BATCH_SIZE
+
+    failed = 0
+    with ResumableLines(output, "image", captioner.settings()) as lines:
+        wanted = list(lines.missing(images))
+        for number, captioned in enumerate(
+            progress_bar(captioner.stream(wanted), total=len(wanted), unit="picture"), start=1
+        ):
+            failed += captioned.problem is not None
+            lines.write(as_json(captioned, with_error=True))
+            if number % BATCH_SIZE == 0:
+                lines.sync()
+    there = f"; {lines.num_present:,} were there already" if lines.num_present else ""
+    print(f"{output}: {len(wanted):,} pictures, {failed:,} of them with an error{there}", file=sys.stderr)
+    if failed and failed == len(images):
         sys.exit(2)
 
 

@@ -9,13 +9,14 @@ from PIL import Image
 from torch import Tensor
 
 from captioner.errors import UserError
+from captioner.files.read import file_sha256
 from captioner.image_reader import ReadImage
 from captioner.images import ImageSource, UnreadableImage
 from captioner.inference.base import PREDICTORS, EncoderInput, ImagePredictor, named
 from captioner.inference.caption_results import Caption, Captioned
 from captioner.inference.confidence import read_confidence
 from captioner.models.caption import CaptionModel, WrittenBatch
-from captioner.models.folder import read_card
+from captioner.models.folder import CARD, read_card
 from captioner.search.base import SEARCHES
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.override import override_search, search_settings
@@ -49,6 +50,7 @@ class Captioner(ImagePredictor[CaptionModel]):
         for folder, other in zip(folders[1:], self.others, strict=True):
             if other.vocabulary.words != self.model.vocabulary.words:
                 raise UserError(f"{folder} and {folders[0]} have different words: they make no ensemble.")
+        self.folders = [Path(folder) for folder in folders]
         self.n_best = n_best
         self.confidence = None if self.others else read_confidence(self.folder, read_card(self.folder))
         self.search_config = override_search(self.model.config.search, search or {}, n_best)
@@ -121,6 +123,12 @@ class Captioner(ImagePredictor[CaptionModel]):
             rows = [row for row, tokens in enumerate(found) if tokens]
             if rows:
                 yield WrittenBatch(features_BLF[rows], [found[row] for row in rows])
+
+    def settings(self) -> dict[str, Any]:
+        """Return what captions depend on beside the image: hashes of the models' cards, and the search."""
+        models = [file_sha256(folder / CARD) for folder in self.folders]
+        search = search_settings(self.search, self.search_config["name"])
+        return {"models": models, "n_best": self.n_best, **search}
 
     def check_has_attention(self) -> None:
         """Make sure that there is attention to draw.

@@ -38,8 +38,16 @@ def with_log_probs(words: Sequence[str], log_probs: Sequence[float]) -> str:
     return "  ".join(f"{word} {log_prob:.2f}" for word, log_prob in zip(words, log_probs, strict=True))
 
 
-def as_json(captioned: "Captioned") -> str:
-    """Return one JSON object. `score` is what the search ranks by; only exact search sets `proven`."""
+def as_json(captioned: "Captioned", with_error: bool = False) -> str:
+    """Return one JSON object. `score` is what the search ranks by; only exact search sets `proven`.
+
+    Args:
+        captioned: an image and its captions.
+        with_error: whether it says in `error` why there is no caption, null where there is one.
+
+    Returns:
+        One line.
+    """
     captions = [
         {
             "caption": caption.text,
@@ -55,7 +63,7 @@ def as_json(captioned: "Captioned") -> str:
         for caption in captioned.captions
     ]
     found = {"image": captioned.name, "captions": captions, "unsure": captioned.unsure}
-    return json.dumps(found, ensure_ascii=False)
+    return json.dumps(found | ({"error": captioned.problem} if with_error else {}), ensure_ascii=False)
 
 
 def _marked(caption: "Caption") -> str:
