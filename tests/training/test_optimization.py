@@ -59,7 +59,8 @@ def test_an_optimizer_is_torchs_own_with_its_options(config, kind, option):
     made = OPTIMIZERS.build(config, params=parameters())
     assert type(made) is kind
     assert made.defaults["lr"] == 3e-3
-    assert made.defaults[option[0]] == option[1]
+    found = made.defaults[option[0]]  # a list in some versions of torch
+    assert (tuple(found) if isinstance(found, list) else found) == option[1]
 
 
 @pytest.mark.parametrize("warmup", [0, 4])
