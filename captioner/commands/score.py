@@ -129,7 +129,8 @@ def _table(scored: "ScoredCaptions") -> str:
         "95% low": {name: interval.low for name, interval in scored.intervals.items()},
         "high": {name: interval.high for name, interval in scored.intervals.items()},
     }
-    return score_table(columns, f"{scored.scores.num_images} images")
+    count = scored.scores.num_images
+    return score_table(columns, f"{count} image{'s' * (count != 1)}")
 
 
 def _comparison_table(scored: "ScoredCaptions", candidates: Path, other: Path) -> str:
