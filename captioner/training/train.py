@@ -135,8 +135,9 @@ def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: Train
         callbacks.append(EarlyStopping(monitor, patience=patience, mode=mode, check_on_train_epoch_end=False))
     if "wandb" in config.logger and isinstance(data, CaptionData):
         callbacks.append(SampleTable(_samples(data)))
-    if config.trainer.get("enable_progress_bar", True):
-        callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
+    has_bar = config.trainer.get("enable_progress_bar", True)
+    if has_bar:
+        callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines(monitor))
     resume_file = Path(RESUME_FILE).stem
     callbacks.append(
         ModelCheckpoint(
@@ -145,7 +146,7 @@ def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: Train
     )
     defaults = {"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 10}
     return pl.Trainer(
-        **(defaults | config.trainer),
+        **(defaults | config.trainer | {"enable_progress_bar": has_bar and sys.stdout.isatty()}),
         default_root_dir=folder,
         logger=make_loggers(config.logger, folder),
         callbacks=callbacks,

@@ -35,9 +35,14 @@ class ProgressBar(TQDMProgressBar):
 
 
 class ProgressLines(pl.Callback):
-    """Write a line on standard error every minute, and at each tenth of the training."""
+    """Write a line on standard error every minute, and at each tenth of the training.
 
-    def __init__(self) -> None:
+    Args:
+        monitor: the figure of validation that is shown.
+    """
+
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
         self._written_at = -math.inf
         self._share = 0
 
@@ -68,7 +73,7 @@ class ProgressLines(pl.Callback):
 
     def _write(self, trainer: pl.Trainer) -> None:
         found = trainer.callback_metrics
-        names = ("train/loss_step", "val/loss", "score")
+        names = dict.fromkeys(("train/loss_step", "val/loss", self.monitor))
         figures = [
             f"{name.removesuffix('_step')} {float(found[name]):.4g}" for name in names if name in found
         ]
