@@ -90,6 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
         captioner.check_has_attention()
     images: list[tuple[str, ImageSource]] = [(str(file), file) for file in files]
     if arguments.output:
+        print(f"model: {', '.join(names)}", file=sys.stderr)
         _write_all(captioner, images, arguments.output)
         return
     unreadable, spoke = 0, False
