@@ -68,22 +68,13 @@ def test_fields_of_the_card(folders, task, data):
     use(folder)
 
 
+@pytest.mark.parametrize("name", [CONFIG, WORDS])
 @pytest.mark.parametrize("task", TASKS)
 @given(data=st.data())
-def test_options(folders, task, data):
-    """With the hash of the changed file, as somebody makes a folder to harm."""
+def test_options_and_words(folders, task, name, data):
+    """With the hash of the changed file, as somebody makes a folder to harm. JSON is YAML too."""
     folder = fresh(folders, task)
-    options = data.draw(damaged_value(yaml.safe_load((folder / CONFIG).read_text())))
-    written(folder, CONFIG, json.dumps(options).encode())
-    write_card(folder, read_card(folder))
-    use(folder)
-
-
-@pytest.mark.parametrize("task", TASKS)
-@given(data=st.data())
-def test_words(folders, task, data):
-    folder = fresh(folders, task)
-    words = data.draw(damaged_value(json.loads((folder / WORDS).read_text())))
-    written(folder, WORDS, json.dumps(words).encode())
+    content = data.draw(damaged_value(yaml.safe_load((folder / name).read_text())))
+    written(folder, name, json.dumps(content).encode())
     write_card(folder, read_card(folder))
     use(folder)

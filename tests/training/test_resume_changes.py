@@ -106,16 +106,22 @@ def test_other_numbers_of_processes_go_on_with_the_samples_that_are_left():
         assert sorted(left + given[0] + given[1]) == list(range(12))
 
 
-def test_an_epoch_that_trainer_cuts_short_is_over(tiny, tmp_path, monkeypatch):
-    """With limit_train_batches, and stopped at its end: the next epoch has an order of its own."""
-    seen = []
+@pytest.fixture
+def seen(monkeypatch):
+    """The epoch and number of each sample, by batches, of captioned pictures as they are read."""
+    batches = []
     real = CaptionItems.__getitems__
 
     def look(self, indices):
-        seen.append([tuple(index) for index in indices])
+        batches.append([tuple(index) for index in indices])
         return real(self, indices)
 
     monkeypatch.setattr(CaptionItems, "__getitems__", look)
+    return batches
+
+
+def test_an_epoch_that_trainer_cuts_short_is_over(tiny, tmp_path, monkeypatch, seen):
+    """With limit_train_batches, and stopped at its end: the next epoch has an order of its own."""
     tiny.trainer |= {"limit_train_batches": 2, "limit_val_batches": 0, "max_epochs": 3}
     training.train(tiny, tmp_path / "whole")
     whole, seen[:] = list(seen), []
@@ -127,15 +133,7 @@ def test_an_epoch_that_trainer_cuts_short_is_over(tiny, tmp_path, monkeypatch):
     assert seen == whole
 
 
-def test_overfitting_a_batch_takes_the_same_pictures_in_every_epoch(tiny, tmp_path, monkeypatch):
-    seen = []
-    real = CaptionItems.__getitems__
-
-    def look(self, indices):
-        seen.append([tuple(index) for index in indices])
-        return real(self, indices)
-
-    monkeypatch.setattr(CaptionItems, "__getitems__", look)
+def test_overfitting_a_batch_takes_the_same_pictures_in_every_epoch(tiny, tmp_path, seen):
     tiny.trainer |= {"overfit_batches": 1, "max_epochs": 4, "check_val_every_n_epoch": 9}
     training.train(tiny, tmp_path / "run")
     assert len(seen) == 4
