@@ -122,7 +122,7 @@ def check_files(folder: Path, card: Card) -> None:
 
     Args:
         folder: the model folder.
-        card: its card; one without hashes was written before cards had them.
+        card: its card; without hashes in it nothing is checked.
 
     Raises:
         UserError: a file is missing, damaged, or of another model.
@@ -175,7 +175,7 @@ def load_model(folder: Path, changes: dict[str, Component] | None = None) -> Mod
         config.encoder["weights_package"] = package["name"]
     kind = model_class(config)
     if not kind.default_search:
-        config.search = {}  # earlier versions wrote one for models that generate nothing
+        config.search = {}  # a folder may have one though its model generates nothing
     kind.check(config)
     model = build_model(config, _read_words(folder / WORDS), card)
     weights = read_weights(folder)

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from abc import abstractmethod
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -71,7 +72,41 @@ class KeepBest(pl.Callback):
         self.best = state_dict["best"]
 
 
-class SaveByTime(pl.Callback):
+class AfterUpdate(pl.Callback):
+    """Act after each update but the last one of an epoch. Subclasses write `after_update`.
+
+    Between the batches that make an update together (`trainer.accumulate_grad_batches`) nothing can be saved:
+    gradients are in no file.
+    """
+
+    _update = 0  # the newest one
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count updates from here."""
+        self._update = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Call `after_update` if the batch completed one.
+
+        Args:
+            trainer: Lightning's.
+            pl_module: the task.
+            outputs: of the training step; not used.
+            batch: not used.
+            batch_idx: not used.
+        """
+        updated, self._update = trainer.global_step > self._update, trainer.global_step
+        if updated and not trainer.is_last_batch:
+            self.after_update(trainer)
+
+    @abstractmethod
+    def after_update(self, trainer: pl.Trainer) -> None:
+        """Do what is to be done."""
+
+
+class SaveByTime(AfterUpdate):
     """Write the resume file within an epoch: after the first update, then every few minutes.
 
     Args:
@@ -83,30 +118,17 @@ class SaveByTime(pl.Callback):
         self.folder = folder
         self.minutes = minutes
         self._last: float | None = None  # when a file was written
-        self._update = 0  # the newest one
         self._saved_update = -1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count from here: a run that is resumed has its file."""
-        self._update = trainer.global_step
+        super().on_train_start(trainer, pl_module)
         self._last = time.monotonic() if trainer.global_step else None
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Save if it is time; between the batches that make an update together nothing can be saved.
-
-        Args:
-            trainer: Lightning's.
-            pl_module: the task.
-            outputs: of the training step; not used.
-            batch: not used.
-            batch_idx: not used.
-        """
-        updated, self._update = trainer.global_step > self._update, trainer.global_step
-        if trainer.is_last_batch:
-            self._last = time.monotonic()  # at the end of an epoch a file is written anyway
-        elif updated and trainer.strategy.broadcast(self._is_due()):
+    def after_update(self, trainer: pl.Trainer) -> None:
+        """Save if it is time, on all processes or on none."""
+        is_due = self._last is None or time.monotonic() - self._last >= 60 * self.minutes
+        if trainer.strategy.broadcast(is_due):
             self._save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -114,15 +136,16 @@ class SaveByTime(pl.Callback):
         if self._saved_update == trainer.global_step and not trainer.is_last_batch:
             self._save(trainer)
 
-    def _is_due(self) -> bool:
-        return self._last is None or time.monotonic() - self._last >= 60 * self.minutes
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count from here: a file is written at the end of an epoch."""
+        self._last = time.monotonic()
 
     def _save(self, trainer: pl.Trainer) -> None:
         trainer.save_checkpoint(self.folder / RESUME_FILE, weights_only=False)
         self._last, self._saved_update = time.monotonic(), trainer.global_step
 
 
-class StopOnRequest(pl.Callback):
+class StopOnRequest(AfterUpdate):
     """End training after the update under way, with a resume file and a model folder written.
 
     Asked for by Ctrl-C (SIGINT), or by SIGTERM as batch systems and containers send it. A second signal ends
@@ -138,7 +161,6 @@ class StopOnRequest(pl.Callback):
         self.keep_best = keep_best
         self.requested = False
         self.saved = False
-        self._update = 0  # the newest one
         self._signal: int = signal.SIGINT
         self._former: dict[int, Any] = {}
 
@@ -151,23 +173,12 @@ class StopOnRequest(pl.Callback):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             print("\nStopping after this update (Ctrl-C again: at once) ...", flush=True)
 
+        super().on_train_start(trainer, pl_module)
         self._former = {number: signal.signal(number, request) for number in SIGNALS}
-        self._update = trainer.global_step
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Save if asked for, after an update; after the last one of an epoch, its validation comes first.
-
-        Args:
-            trainer: Lightning's.
-            pl_module: the task.
-            outputs: of the training step; not used.
-            batch: not used.
-            batch_idx: not used.
-        """
-        updated, self._update = trainer.global_step > self._update, trainer.global_step
-        if self.requested and updated and not trainer.is_last_batch:
+    def after_update(self, trainer: pl.Trainer) -> None:
+        """Save if asked for; after the last update of an epoch, its validation comes first."""
+        if self.requested:
             self._save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
