@@ -36,7 +36,11 @@ def test_a_kill_at_any_byte_loses_the_line_under_way_alone(tmp_path):
     file.with_suffix(".settings.json").write_text(json.dumps(SETTINGS))
     for end in range(len(whole)):
         file.write_bytes(whole[:end])
-        assert len(write(file, 9)) == 9 - whole[:end].count(b"\n")
+        assert len(write(file, 0)) == 9 - whole[:end].count(b"\n")
+        assert file.read_bytes() == whole[: whole.rfind(b"\n", 0, end) + 1], (
+            "without the line that was cut off"
+        )
+        write(file, 9)
         assert file.read_bytes() == whole
 
 
