@@ -109,6 +109,12 @@ def test_pages_of_other_sites_change_nothing(method, headers, code):
         assert_refused(response, 403, "another site")
 
 
+@pytest.mark.parametrize(("origin", "code"), [("https://localhost", 200), ("http://localhost", 403)])
+def test_the_origin_has_the_scheme_of_the_server(origin, code):
+    headers = [("host", "localhost"), ("origin", origin)]
+    assert status(exchange(guarded(), headers, [part()], method="POST", scheme="https")) == code
+
+
 @pytest.mark.parametrize("name", ["origin", "sec-fetch-site"])
 def test_a_header_of_the_browser_is_not_sent_twice(name):
     value = "http://localhost" if name == "origin" else "same-origin"
@@ -204,6 +210,14 @@ def test_the_address_with_the_token_sets_a_cookie():
     assert cookie == f"captioner_token_8000={TOKEN}"
     assert {rule.lower() for rule in rules} == {"httponly", "samesite=strict", "path=/"}
     assert network.get("/api/models").status_code == 200  # the client has the cookie now
+
+
+def test_servers_on_two_ports_have_two_cookies():
+    """Browsers send the cookies of a host to all of its ports."""
+    network = client("192.168.1.7:9000", host="0.0.0.0", port=9000, token=TOKEN)
+    network.get(f"/?token={TOKEN}")
+    assert [*network.cookies] == ["captioner_token_9000"]
+    assert network.get("/api/models").status_code == 200
 
 
 @pytest.mark.parametrize(
