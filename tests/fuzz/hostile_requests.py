@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from PIL import Image
 
-from captioner.page.search_fields import search_field_names
+from captioner.page.search_fields import describe_options, search_field_names
 from fuzz.damage import ODD_TEXT, ODD_VALUES
 
 MAX_BODY = 300_000  # of the server that is asked
@@ -216,6 +216,28 @@ def _form(rng: Random) -> HostileRequest:
     return HostileRequest("form", post(target, *rng.choice(bodies)))
 
 
+def _options(rng: Random) -> HostileRequest:
+    """Options of one search, most of them right, with extreme values among them."""
+    of_type = {
+        "int": ["1", "2", "3", "7", "20", "0", "50", "1000000000"],
+        "float": ["0", "0.5", "1", "0.001", "1000", "1000000", "-0.0", "nan"],
+        "bool": ["true", "false"],
+        "words": ["a", "red a", "red red red red", "a,a,", "zebra"],
+    }
+    searches = sorted({name for option in describe_options() for name in option["searches"]})
+    search = rng.choice(searches)
+    own = [option for option in describe_options() if search in option["searches"]]
+    chosen = rng.sample(own, rng.choice([1, 2, 4]))
+    fields = [(one["key"], rng.choice(one["choices"] or of_type[one["type"]])) for one in chosen]
+    fields = [(key, value if rng.random() < 0.9 else _text(rng)) for key, value in fields]
+    fields += [("search", search), ("n_best", rng.choice("1112"))]
+    target = rng.choice(["/api/caption", "/api/caption", "/api/search", "/api/sample"])
+    about = [("prompt", "1 t")] if target == "/api/sample" else [("picture", "scene-1")]
+    return HostileRequest(
+        "options", post(target, "multipart/form-data; boundary=b", multipart(fields + about))
+    )
+
+
 def _picture(rng: Random) -> HostileRequest:
     fields = (
         [] if rng.random() < 0.5 else [("n_best", "2"), ("search", rng.choice(["beam", "greedy", "exact"]))]
@@ -312,6 +334,6 @@ def hostile_requests(seed: int, number: int, session: str) -> list[HostileReques
     """Return requests of all kinds; `session` is a search that the server has."""
     rng = Random(seed)
     sessions = [session, session, "none", "%00"]
-    kinds: list[Callable[[Random], HostileRequest]] = [_form, _form, _picture, _path, _header, _method]
+    kinds: list[Callable[[Random], HostileRequest]] = [_form, _options, _picture, _path, _header, _method]
     kinds += [_chunked, _size, _no_http, lambda rng: _json(rng, rng.choice(sessions))]
     return [kinds[n % len(kinds)](rng) for n in range(number)]

@@ -4,8 +4,11 @@ import socket
 
 import pytest
 from guarded_app import EVERY_METHOD, assert_refused, client, exchange, guarded, part, status
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
 
-from captioner.page.request_guard import METHODS, SECURITY_HEADERS
+from captioner.page.request_guard import METHODS, SECURITY_HEADERS, RequestGuard
+from captioner.page.settings import PageSettings
 
 TOKEN = "a-secret-of-32-characters-or-more"
 LOCAL = ["localhost", "LOCALHOST:1", "127.0.0.1:8000", "127.8.9.1", "[::1]:8000", "page.localhost:80"]
@@ -244,6 +247,16 @@ def test_without_a_token_none_is_needed():
     response = client().get("/?token=old")
     assert response.status_code == 200
     assert "set-cookie" not in response.headers
+
+
+@pytest.mark.parametrize("value", ["bytes=0-0", "x", "bytes=0-0," * 1000])
+def test_files_are_sent_whole(tmp_path, value):
+    (tmp_path / "page.css").write_text("body {}")
+    guard = RequestGuard(StaticFiles(directory=tmp_path), PageSettings())
+    for name in ("Range", "range"):
+        headers = {name: value, "If-Range": "x"}
+        response = TestClient(guard, base_url="http://localhost").get("/page.css", headers=headers)
+        assert (response.status_code, response.text) == (200, "body {}")
 
 
 def test_a_websocket_is_closed_and_a_lifespan_passes():
