@@ -33,7 +33,8 @@ from captioner.ranges import BeamSize, Count
 from captioner.search.text_rules import SENTENCE_ONLY
 
 if TYPE_CHECKING:
-    from captioner.inference.char_lm import GeneratedText, Writer
+    from captioner.inference.char_lm import Writer
+    from captioner.inference.generated_text import GeneratedText
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
