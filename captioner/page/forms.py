@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from captioner.errors import UserError, check_type, nearest
+from captioner.errors import UserError, check_type
 from captioner.page.json_bodies import MAX_BYTES, read_json
 from captioner.page.multipart_bodies import parse_multipart
-from captioner.page.refusals import Refused
+from captioner.page.refusals import Refused, refuse_unknown
 
 MAX_FIELDS = 100
 MAX_NAME = 100  # characters
@@ -89,9 +89,7 @@ class Form:
         Raises:
             UserError: names the nearest right name.
         """
-        for name in self._names:
-            if name not in known:
-                raise UserError(f"There is no field {name!r} here. {nearest(name, known)}")
+        refuse_unknown(self._names, known)
 
 
 async def read_form(request: Request) -> Form:

@@ -6,7 +6,6 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 from captioner.errors import UserError, check_type
 from captioner.page.forms import read_number
-from captioner.search.base import SEARCHES, Search, check_changes
 from captioner.search.option_list import SearchOption, list_options, words
 from captioner.search.text_rules import SENTENCE_ONLY, check_text_rules
 
@@ -38,6 +37,8 @@ def search_changes_from(fields: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         if given.get(option.key):
             changes[option.key] = read_option(option, given[option.key])
     if "name" in changes:
+        from captioner.search.base import check_changes
+
         check_changes(changes["name"], changes)
     return changes
 
@@ -98,6 +99,8 @@ def describe_searches() -> list[dict[str, Any]]:
 
     `steps` says whether it can be advanced word by word, `text` whether it has a meaning for texts.
     """
+    from captioner.search.base import SEARCHES, Search
+
     return [
         {
             "name": name,

@@ -8,8 +8,6 @@ from dataclasses import MISSING, Field, fields
 from types import NoneType
 from typing import Any, NamedTuple, cast, get_args, get_type_hints
 
-from captioner.search.base import SEARCHES, Search
-
 
 class SearchOption(NamedTuple):
     """An option, and the searches that have it.
@@ -46,6 +44,8 @@ def words(text: str) -> list[str]:
 
 def list_options() -> list[SearchOption]:
     """Return the options of all registered searches: those of single searches, then those of all."""
+    from captioner.search.base import SEARCHES, Search
+
     shared = {field.name for field in fields(Search)}
     found: dict[str, SearchOption] = {}
     helps: dict[str, dict[str, list[str]]] = {}  # option -> its help -> the searches that have it
