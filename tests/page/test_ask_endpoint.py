@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from captioner.page.app import create_app
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -13,6 +12,7 @@ from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.inference.base import load
 from captioner.inference.question_predictor import ImageQuestion
 from captioner.insight import attention_map
+from captioner.page.app import create_app
 from captioner.page.settings import PageSettings
 
 QUESTIONS = ("How many circles are there?", "What color is the square?", "Is it small?", "Zyx?")
@@ -150,8 +150,8 @@ def test_a_batch_of_read_images_is_answered_as_files_are(asked):
         ({"question": "Who?" * 251}, 400, "1,000 characters at most"),
         ({"choice": ["a"] * 51}, 400, "50 choices at most, not 51"),
         ({"choice": ["a" * 1001, "b"]}, 400, "1,000 characters at most"),
-        ({"top": "0"}, 400, "top must be at least 1"),
-        ({"top": "21"}, 400, "top must be at most 20"),
+        ({"top": "0"}, 400, "top must be 1 to 20, not 0"),
+        ({"top": "21"}, 400, "top must be 1 to 20, not 21"),
         ({"top": "many"}, 400, "top"),
         ({"question": ["Who?", "What?"]}, 400, "question was given 2 times"),
         ({"questoin": "Who?"}, 400, "Did you mean question"),

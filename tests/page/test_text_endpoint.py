@@ -6,11 +6,11 @@ import time
 
 import numpy as np
 import pytest
-from captioner.page.app import create_app
 from starlette.testclient import TestClient
 
 from captioner.inference.char_lm import Writer
 from captioner.inference.text_reading import read_text
+from captioner.page.app import create_app
 from captioner.page.settings import PageSettings
 
 EVENTS = {"Accept": "text/event-stream"}
