@@ -23,9 +23,7 @@ from captioner.page.search_fields import search_changes_from, search_field_names
 from captioner.ranges import BeamSize, NumLayers
 
 if TYPE_CHECKING:
-    from captioner.inference.char_lm import Writer
     from captioner.inference.generated_text import GeneratedText
-    from captioner.inference.text_reading import TextReading
 
 READ_FIELDS = ("model", "text", "layer")
 SAMPLE_FIELDS = ("model", "prompt", "n_best", "clamp")
@@ -40,13 +38,13 @@ class WritingRequest(NamedTuple):
 
     Attributes:
         entry: the model.
-        writer: with the search that is asked for.
+        writer: a `Writer` with the search that is asked for.
         prompt: the beginning of the texts.
         settings: all options of the search.
     """
 
     entry: ModelEntry
-    writer: "Writer"
+    writer: Any
     prompt: str
     settings: dict[str, Any]
 
@@ -59,7 +57,7 @@ async def read(request: Request) -> JSONResponse:
     form.refuse_unknown(READ_FIELDS)
     text, layer = _text_of(form, "text"), form.number("layer", NumLayers, None)
     entry = page.catalog.entry(form.text("model"), "text")
-    writer: Writer = await page.predictor(entry)
+    writer = await page.predictor(entry)
     _check_length(writer, text, "text")
     found, seconds = await page.thread.call(_timed, partial(read_text, writer.model, text, layer))
     about = {"model": entry.id, "layers": layer_sizes(writer.model), "seconds": seconds}
@@ -84,7 +82,7 @@ async def _read_writing_request(page: Page, form: Form) -> WritingRequest:
     prompt = _text_of(form, "prompt")
     clamped: dict[tuple[int, int], float] = dict(read_held_unit(one, "clamp") for one in form.texts("clamp"))
     entry = page.catalog.entry(form.text("model"), "text")
-    loaded: Writer = await page.predictor(entry)
+    loaded = await page.predictor(entry)
     writer = loaded.changed(changes, n_best, clamped, page.thread.check)
     settings = search_settings(writer.search, writer.search_config["name"])
     check_limits("text", settings, n_best)
@@ -128,13 +126,14 @@ def _text_of(form: Form, name: str) -> str:
     return form.text(name).replace("\r\n", "\n")
 
 
-def _check_length(writer: "Writer", text: str, name: str) -> None:
+def _check_length(writer: Any, text: str, name: str) -> None:
     length = max(len(text), len(writer.model.alphabet.encode(text[: TEXT + 1])))
     if length > TEXT:
         raise UserError(f"The {name} has {length:,} symbols: the page takes {TEXT:,} at most.")
 
 
-def _reading_to_json(found: "TextReading") -> dict[str, Any]:
+def _reading_to_json(found: Any) -> dict[str, Any]:
+    """A `TextReading` as JSON has it."""
     import numpy as np
 
     bytes_TH = np.rint(np.clip(np.nan_to_num(found.values_TH), -1, 1) * FULL).astype(np.int8)
