@@ -10,8 +10,9 @@ export class ApiError extends Error {
 }
 
 // Return a form for a request: nothing for null and "", a field of its own for each item of a list.
+// Multipart would turn line feeds of a text into CR LF, so it is for files alone.
 function formOf(fields) {
-  const form = new FormData();
+  const form = Object.values(fields).some(value => value instanceof Blob) ? new FormData() : new URLSearchParams();
   for (const [name, value] of Object.entries(fields))
     for (const one of Array.isArray(value) ? value : [value])
       if (one !== null && one !== undefined && one !== "") form.append(name, one);

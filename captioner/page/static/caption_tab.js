@@ -21,7 +21,7 @@ export class CaptionTab {
     this.hint = make("p", {class: "hint", text: "Point at a word to see where the model looks while it writes it."});
     place.append(this.view.element, make("div", {class: "under-caption"}, this.sure, this.again), this.message, this.hint,
       make("h2", {text: "The best captions"}), this.list, this.settings.element, this.spoken);
-    place.classList.add("caption-tab");
+    place.classList.add("caption-tab", "nothing-yet");
     this.place = place;
   }
 
@@ -49,6 +49,7 @@ export class CaptionTab {
       if (request !== this.request) return;
       this.say("");
       this.result = result;
+      this.place.classList.remove("nothing-yet");
       if (this.page.tab === "caption") this.page.picture.view.setGrid(result.grid, result.view_box);
       this.settings.setUsed(result.settings);
       this.choose(Math.min(this.wanted || 0, result.captions.length - 1), this.wantedWord === null);
@@ -72,7 +73,7 @@ export class CaptionTab {
     this.again.textContent = draws ? "↻ Draw again" : "▷ Play again";
     this.again.dataset.draw = draws ? "1" : "";
     const groups = 1 + Math.max(...captions.map(one => one.group));
-    this.list.replaceChildren(captionList(captions, index, one => groups > 1 ? groupColour(one.group, groups) : "transparent", at => this.choose(at)));
+    this.list.replaceChildren(captionList(captions, index, one => groups > 1 ? groupColour(one.group, groups) : null, at => this.choose(at)));
     this.hint.hidden = !caption.attention;
     this.view.set(caption);
     this.page.changed();

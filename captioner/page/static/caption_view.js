@@ -85,8 +85,8 @@ export function confidenceBar(confidence, unsure) {
 export function captionList(captions, chosen, colourOf, onChoose, onPoint = () => {}) {
   const sum = {none: "log-probability of the sentence", score: "what this search ranks by"};
   return make("ol", {class: "captions"}, ...captions.map((caption, at) => {
-    const differs = Math.abs(caption.score - caption.log_prob) > 5e-3, dot = make("i", {class: "dot"});
-    dot.style.setProperty("--group", colourOf(caption));
+    const differs = Math.abs(caption.score - caption.log_prob) > 5e-3, colour = colourOf(caption), dot = colour && make("i", {class: "dot"});
+    if (dot) dot.style.setProperty("--group", colour);
     return make("li", {}, make("button", {type: "button", "aria-pressed": String(at === chosen), onclick: () => onChoose(at),
       onmouseenter: () => onPoint(caption), onmouseleave: () => onPoint(null), onfocus: () => onPoint(caption), onblur: () => onPoint(null)},
       dot, make("span", {class: "sentence", text: caption.text + (caption.finished ? "" : " …")}),

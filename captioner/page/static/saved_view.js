@@ -32,7 +32,7 @@ function showCaption(panel, data, attend) {
   const choose = at => {
     view.set(data.captions[at]);
     sure.replaceChildren(confidenceBar(data.captions[at].confidence, data.unsure && at === 0));
-    list.replaceChildren(captionList(data.captions, at, one => groups > 1 ? groupColour(one.group, groups) : "transparent", choose));
+    list.replaceChildren(captionList(data.captions, at, one => groups > 1 ? groupColour(one.group, groups) : null, choose));
   };
   choose(data.chosen || 0);
   panel.append(view.element, sure, make("h2", {text: "The best captions"}), list, settingsLine(data.settings));

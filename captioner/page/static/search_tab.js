@@ -31,8 +31,7 @@ export class SearchTab {
     this.settings = new SearchOptions(page.catalog, {isUsable: one => one.steps, withNBest: true, onChange: () => { this.interventions = []; this.player.go(0); page.changed(); this.refresh(); }});
     const look = make("div", {class: "look"}, this.dropped, make("label", {}, this.pruned, " hide pruned branches"));
     this.player.element.append(look);
-    place.append(make("p", {class: "hint lead"}, make("b", {text: "Click a word"}), " to force it there and search on; ", make("b", {text: "alt-click"}), " to ban it. ",
-      make("span", {class: "keys"}, "Arrow keys step back and forth.")), this.player.element, this.chips, this.message, this.tree.element, this.legend,
+    place.append(this.player.element, this.chips, this.message, this.tree.element, this.legend,
       make("h2", {text: "What the search found"}), this.results, this.settings.element, this.spoken);
     place.classList.add("search-tab");
     this.place = place;
@@ -99,6 +98,7 @@ export class SearchTab {
     } catch (error) {
       if (request !== this.request || error.name === "AbortError") return;
       if (error instanceof ApiError && error.status === 404 && this.session) { this.session = null; return this.run(keep); }
+      this.results.replaceChildren();
       this.say(error.message);
     }
     if (request !== this.request) return;
@@ -170,6 +170,7 @@ export class SearchTab {
 
   // Draw the words forced and banned.
   drawChips() {
+    if (!this.interventions.length) return this.chips.replaceChildren(lead());
     this.chips.replaceChildren(...this.interventions.map(one => make("span", {class: `chip ${one.kind}`}, `word ${one.time}: `, make("b", {text: one.word}), one.kind === "force" ? " forced" : " banned",
       make("button", {type: "button", text: "✕", "aria-label": `Take back: ${one.word} ${one.kind === "force" ? "forced" : "banned"} at word ${one.time}`, title: "Take this and later changes back", onclick: () => this.remove(one)}))));
   }
@@ -217,4 +218,9 @@ export class SearchTab {
 
   // Write a sentence where something went wrong; "" takes it away.
   say(text) { this.message.textContent = text; this.message.hidden = !text; }
+}
+
+// Return what is written where nothing is forced or banned.
+function lead() {
+  return make("p", {class: "hint lead"}, make("b", {text: "Click a word"}), " to force it there and search on; ", make("b", {text: "alt-click"}), " to ban it. ", make("span", {class: "keys", text: "Arrow keys step back and forth."}));
 }

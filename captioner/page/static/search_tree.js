@@ -1,7 +1,7 @@
 // The tree of a search: what was considered at each step, what was kept, what was pruned.
 import {make, makeSvg, percent, signed, groupColour, wantsCalm} from "./dom.js";
 
-const KEPT_ROW = 25, DROPPED_ROW = 17, GLIDE = 300, FIRST_COLUMN = 34, ROOT_SIZE = 44;
+const KEPT_ROW = 25, DROPPED_ROW = 17, GLIDE = 300, FIRST_COLUMN = 34, LEAST_GAP = 22, MOST_GAP = 46, ROOT_SIZE = 44;
 const textMeasure = document.createElement("canvas").getContext("2d");
 
 // Return the root of the tree after the first `count` steps; `few` dropped words of the last one are in it.
@@ -35,7 +35,7 @@ export function treeAfter(steps, count, few) {
 }
 
 // Give every node its place, from left to right; a parent stands in the middle of its children.
-function placeNodes(root, hidePruned) {
+function placeNodes(root, hidePruned, room) {
   const nodes = [], widths = [];
   let y = 10;
   const visit = node => {
@@ -51,8 +51,10 @@ function placeNodes(root, hidePruned) {
     else { children.forEach(visit); node.y = (children[0].y + children.at(-1).y) / 2; y += 3; }
   };
   visit(root);
-  const lefts = [FIRST_COLUMN];
-  for (let depth = 1; depth < widths.length; depth++) lefts[depth] = lefts[depth - 1] + widths[depth - 1] + 42;
+  // Columns move together before the tree is wider than its box.
+  const words = widths.reduce((sum, width) => sum + width, 0), spare = (room - FIRST_COLUMN - 30 - words) / Math.max(1, widths.length - 1);
+  const gap = Math.max(LEAST_GAP, Math.min(MOST_GAP, spare)), lefts = [FIRST_COLUMN];
+  for (let depth = 1; depth < widths.length; depth++) lefts[depth] = lefts[depth - 1] + widths[depth - 1] + gap;
   for (const node of nodes) node.x = lefts[node.depth];
   return {nodes, width: lefts.at(-1) + widths.at(-1) + 30, height: Math.max(y + 10, ROOT_SIZE + 20)};
 }
@@ -92,7 +94,7 @@ export class SearchTree {
   // Draw the first `count` steps; nodes glide to their new places. `pinned(node)` tells forced words.
   draw(steps, count, {few = 8, hidePruned = false, groups = 1, pinned = () => false} = {}) {
     this.groups = groups;
-    const {nodes, width, height} = placeNodes(treeAfter(steps, count, few), hidePruned);
+    const {nodes, width, height} = placeNodes(treeAfter(steps, count, few), hidePruned, this.stage.clientWidth);
     const keys = new Set(nodes.map(node => node.key)), before = this.shown;
     this.hideTip();
     for (const [key, one] of before) if (!keys.has(key)) { one.mark.remove(); one.edge?.remove(); }

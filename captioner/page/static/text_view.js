@@ -114,7 +114,8 @@ export function textLegend(unit) {
 
 // Return a picture of all units' values after a symbol: `onPick(number)` is called with the one that is clicked.
 export function unitGrid(values, width, place, chosen, onPick) {
-  const columns = Math.min(32, Math.ceil(Math.sqrt(width * 2))), rows = Math.ceil(width / columns);
+  const near = Math.ceil(Math.sqrt(width * 2)), even = [near, 32, 24, 20, 16].find(count => width % count === 0 && count <= 32);
+  const columns = even || Math.min(32, near), rows = Math.ceil(width / columns);
   const svg = makeSvg("svg", {viewBox: `0 0 ${columns * 10} ${rows * 10}`, class: "units", role: "img", "aria-label": "All units of the layer after this character; click one to colour the text by it"});
   for (let number = 0; number < width; number++) {
     const value = values[place.last * width + number] / 127;
