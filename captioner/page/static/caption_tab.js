@@ -10,7 +10,7 @@ export class CaptionTab {
   // Build the tab. `page` has picture, catalog, model(tab), changed().
   constructor(place, page) {
     this.page = page;
-    this.view = new CaptionView((attention, at) => { this.word = at; page.picture.view.show(attention); });
+    this.view = new CaptionView(attention => page.picture.view.show(attention), () => page.changed());
     this.sure = make("div", {class: "sure-place"});
     this.spoken = make("p", {class: "unseen", "aria-live": "polite"});
     this.again = make("button", {type: "button", class: "quiet", title: "Play the caption word by word", text: "▷ Play again", onclick: () => this.again.dataset.draw ? this.refresh() : this.play()});

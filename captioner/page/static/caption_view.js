@@ -2,9 +2,10 @@
 import {make, percent, signed, arrowKeys} from "./dom.js";
 
 export class CaptionView {
-  // Build the view; `onPoint(attention or null)` is called when a word is pointed at or left.
-  constructor(onPoint) {
+  // Build the view; `onPoint(attention or null)` is called when a word is pointed at or left, `onPin` when one is kept.
+  constructor(onPoint, onPin = () => {}) {
     this.onPoint = onPoint;
+    this.onPin = onPin;
     this.words = make("p", {class: "caption", role: "group", "aria-label": "The caption, word by word"});
     this.about = make("p", {class: "about-word"});
     this.element = make("div", {class: "caption-view"}, this.words, this.about);
@@ -45,6 +46,7 @@ export class CaptionView {
   pin(at) {
     this.pinned = this.pinned === at ? null : at;
     this.point(at);
+    this.onPin();
   }
 
   // Lay the attention of word `at` over the picture; null takes it away.

@@ -48,6 +48,7 @@ class Page {
     if (known) this.models[this.kind(tab)] = fields.model;
     else delete this.models[this.kind(tab)];
     this.stored[tab] = fields;
+    this.say("");
     if (this.views[tab]) this.views[tab].stale = true;
     await this.showPicture(fields.picture || this.picture.id || this.catalog.examples[0]?.id);
     await this.choose(tab);

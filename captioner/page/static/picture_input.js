@@ -43,7 +43,7 @@ export class PictureInput {
       one.tabIndex = chosen ? 0 : -1;
     }
     if (!this.strip.querySelector("[tabindex='0']")) this.strip.firstElementChild?.setAttribute("tabindex", "0");
-    try { await this.view.setPicture(this.url(id), `The picture: ${this.title(id)}`); return true; } catch { return this.id !== id; }
+    try { await this.view.setPicture(this.url(id), this.title(id)); return true; } catch { return this.id !== id; }
   }
 
   // Send a file to the server, and go on with it.

@@ -6,7 +6,7 @@ import {CaptionView, captionList, confidenceBar} from "./caption_view.js";
 import {SearchTree} from "./search_tree.js";
 import {StepPlayer} from "./step_player.js";
 import {answersView} from "./answers_view.js";
-import {ColouredText, characterView, textLegend, unitGrid, unpackValues} from "./text_view.js";
+import {ColouredText, characterView, textLegend, UnitGrid, unpackValues} from "./text_view.js";
 
 // Show a saved view in `root`: `view` is its name, `picture` the address of the picture or null.
 export async function show(root, view, data, picture) {
@@ -60,7 +60,7 @@ function showAnswers(panel, data, attend) {
 
 // Show a text and its colours.
 function showText(panel, data) {
-  const text = new ColouredText(), detail = make("aside", {class: "detail"}), legend = make("div", {class: "text-bar"});
+  const text = new ColouredText(), character = make("div"), legend = make("div", {class: "text-bar"});
   const values = unpackValues(data.values), reading = {...data, values};
   let unit = data.unit, pointed = data.places.length - 1;
   const draw = () => {
@@ -68,14 +68,17 @@ function showText(panel, data) {
     text.colour(reading, unit);
     text.mark(pointed);
     legend.replaceChildren(unit === null ? "coloured by surprise" : `coloured by unit ${data.layer}.${unit}`, textLegend(unit));
-    if (place) detail.replaceChildren(characterView(Array.from(data.text)[pointed], place, data.guesses[place.last] || []), unitGrid(values, data.width, place, unit ?? -1, number => { unit = number; draw(); }));
+    if (!place) return;
+    character.replaceChildren(characterView(Array.from(data.text)[pointed], place, data.guesses[place.last] || []));
+    units.draw(values, data.width, place.last, unit);
   };
+  const units = new UnitGrid(number => { unit = number; draw(); });
   text.set(data.text);
   text.element.addEventListener("pointermove", event => {
     const at = text.at(event.clientX, event.clientY);
     if (at !== null && at !== pointed) { pointed = at; draw(); }
   });
-  panel.append(make("div", {class: "text-grid"}, make("div", {class: "text-main"}, legend, make("div", {class: "editor"}, make("div", {class: "pad"}, text.element))), detail));
+  panel.append(make("div", {class: "text-grid"}, make("div", {class: "text-main"}, legend, make("div", {class: "editor"}, make("div", {class: "pad"}, text.element))), make("aside", {class: "detail"}, character, units.element)));
   draw();
 }
 

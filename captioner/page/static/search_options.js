@@ -10,15 +10,15 @@ const LABELS = {beam_size: "Beam size", n_best: "Sentences", groups: "Groups", d
   no_repeat_ngram: "No n-gram twice", bad_endings: "Must not end with", attention: "Attention", attention_seed: "Attention seed"};
 // The server's help of these is that of a flag which says the opposite.
 const HELP = {replacement: "the same sentence may be drawn twice", allow_unknown: "for a word that the model does not know",
-  allow_repeat: "as in “a a dog”"};
+  allow_repeat: "as in “a a dog”", attention_seed: "another draw where attention is sampled", n_best: "how many to show"};
 
 export class SearchOptions {
   // Build the form. `isUsable(search)` tells which methods are offered; `onChange` is called after a change.
   constructor(catalog, {isUsable, withNBest, word = "word", leaveOut = [], title = "Settings", onChange}) {
     Object.assign(this, {catalog, word, onChange});
     this.searches = catalog.searches.filter(isUsable);
-    this.options = catalog.options.filter(option => !leaveOut.includes(option.key));
-    if (withNBest) this.options = [{key: "n_best", help: "how many to show", type: "int", searches: this.searches.map(one => one.name).filter(name => name !== "greedy"), shared: false, default: {}}, ...this.options];
+    this.options = catalog.options.filter(option => !leaveOut.includes(option.key) && (word === "word" || option.text !== false));
+    if (withNBest) this.options = [{key: "n_best", help: "", type: "int", searches: this.searches.map(one => one.name).filter(name => name !== "greedy"), shared: false, default: {}}, ...this.options];
     this.values = {};
     this.own = {};
     this.method = make("select", {"aria-label": "Method of search", onchange: () => this.choose(this.method.value)});

@@ -1,7 +1,7 @@
 // The tree of a search: what was considered at each step, what was kept, what was pruned.
 import {make, makeSvg, percent, signed, groupColour, wantsCalm} from "./dom.js";
 
-const KEPT_ROW = 25, DROPPED_ROW = 17, GLIDE = 300, FIRST_COLUMN = 34, LEAST_GAP = 22, MOST_GAP = 46, ROOT_SIZE = 44;
+const KEPT_ROW = 25, DROPPED_ROW = 17, GLIDE = 300, FIRST_COLUMN = 34, LEAST_GAP = 30, MOST_GAP = 46, ROOT_SIZE = 44;
 const textMeasure = document.createElement("canvas").getContext("2d");
 
 // Return the root of the tree after the first `count` steps; `few` dropped words of the last one are in it.
@@ -175,9 +175,11 @@ export class SearchTree {
     this.tip.hidden = false;
     this.tip.classList.toggle("held", withButtons);
     const box = mark.getBoundingClientRect(), {offsetWidth, offsetHeight} = this.tip;
-    const below = box.bottom + 8 + offsetHeight < innerHeight;
-    this.tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - offsetWidth - 8))}px`;
-    this.tip.style.top = `${below ? box.bottom + 6 : box.top - offsetHeight - 6}px`;
+    // Beside the word, where it hides no other candidate; below or above it where there is no room.
+    const beside = box.right + 12 + offsetWidth < innerWidth, below = box.bottom + 8 + offsetHeight < innerHeight;
+    const top = beside ? Math.min(box.top - 6, innerHeight - offsetHeight - 8) : below ? box.bottom + 6 : box.top - offsetHeight - 6;
+    this.tip.style.left = `${beside ? box.right + 10 : Math.max(8, innerWidth - offsetWidth - 8)}px`;
+    this.tip.style.top = `${top}px`;
     this.markPath(node);
     this.does.point?.(node);
   }

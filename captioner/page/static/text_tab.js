@@ -1,6 +1,6 @@
 // The Text tab: one types, every character gets its colour; the model writes on.
 import {make} from "./dom.js";
-import {ColouredText, alignSymbols, unpackValues, characterView, textLegend, unitGrid} from "./text_view.js";
+import {ColouredText, alignSymbols, unpackValues, characterView, textLegend, UnitGrid} from "./text_view.js";
 import {SearchOptions} from "./search_options.js";
 import {ApiError, postForm, formEvents} from "./api.js";
 
@@ -27,7 +27,10 @@ export class TextTab {
     this.clamp = make("input", {type: "checkbox", onchange: () => page.changed()});
     this.held = make("input", {type: "range", min: -1, max: 1, step: .05, value: 1, "aria-label": "Value at which the unit is held", oninput: () => { this.clamp.checked = true; this.nameUnit(); page.changed(); }});
     this.clampName = make("span");
-    this.detail = make("aside", {class: "detail", "aria-label": "The character that is pointed at"});
+    this.units = new UnitGrid(number => { this.by.value = "unit"; this.number.value = number; this.recolour(); });
+    this.character = make("div");
+    this.unitHint = make("p", {class: "hint"});
+    this.detail = make("aside", {class: "detail", "aria-label": "The character that is pointed at", hidden: true}, this.character, this.unitHint, this.units.element);
     this.message = make("p", {class: "message", role: "alert", hidden: true});
     this.settings = new SearchOptions(page.catalog, {isUsable: one => one.text, withNBest: false, word: "character", leaveOut: ["prefix", "attention", "attention_seed"], title: "How to write", onChange: () => page.changed()});
     const bar = make("div", {class: "text-bar"}, make("label", {}, "Colour by ", this.by), make("span", {class: "unit-picker"}, make("label", {}, "layer ", this.layer), make("label", {}, "unit ", this.number)), this.legend);
@@ -111,7 +114,7 @@ export class TextTab {
   async read() {
     const text = this.area.value;
     this.request?.abort();
-    if (!text) { this.reading = null; this.bits.textContent = ""; this.detail.replaceChildren(); return; }
+    if (!text) { this.reading = null; this.bits.textContent = ""; this.detail.hidden = true; return; }
     const request = this.request = new AbortController();
     try {
       const found = await postForm("/api/read", {model: this.page.model("text"), text, layer: this.layer.value}, {signal: request.signal, onWait: sentence => this.say(sentence)});
@@ -150,9 +153,10 @@ export class TextTab {
     this.text.mark(this.at);
     if (!place) return;
     const {values, width, guesses, layer} = this.reading;
-    this.detail.replaceChildren(characterView(Array.from(this.area.value)[at], place, guesses[place.last] || []),
-      make("p", {class: "hint", text: `the ${width} units of layer ${layer} after it`}),
-      unitGrid(values, width, place, this.unit() ?? -1, number => { this.by.value = "unit"; this.number.value = number; this.recolour(); }));
+    this.detail.hidden = false;
+    this.character.replaceChildren(characterView(Array.from(this.area.value)[at], place, guesses[place.last] || []));
+    this.unitHint.textContent = `the ${width} units of layer ${layer} after it: click one`;
+    this.units.draw(values, width, place.last, this.unit());
   }
 
   // Let the model write on.
@@ -167,10 +171,10 @@ export class TextTab {
     this.go.textContent = "Stop";
     try {
       if (method === "greedy" || method === "sample") {
-        let text = prompt;
+        let heard = "";
         for await (const [event, data] of formEvents("/api/sample", fields, options)) {
           if (writing !== this.writing) return;
-          if (event === "text") this.setText(text += data.text);
+          if (event === "text") this.setText(joined(prompt, heard += data.text));
           else if (event === "result" && data.texts?.length) this.setText(data.texts[0].text);
         }
       } else this.setText((await postForm("/api/sample", fields, options)).texts[0].text);
@@ -209,6 +213,11 @@ export class TextTab {
 
   // Write a sentence where something went wrong; "" takes it away.
   say(text) { this.message.textContent = text; this.message.hidden = !text; }
+}
+
+// Return a prompt and what was written after it; what comes may begin with the prompt.
+function joined(prompt, heard) {
+  return prompt.startsWith(heard) ? prompt : heard.startsWith(prompt) ? heard : prompt + heard;
 }
 
 // Return what is shown where no model writes text.

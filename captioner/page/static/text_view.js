@@ -112,17 +112,30 @@ export function textLegend(unit) {
   return make("span", {class: "scale", "aria-label": `colours from ${left} to ${right}`, role: "img"}, left, make("span", {class: "swatches"}, ...steps), right);
 }
 
-// Return a picture of all units' values after a symbol: `onPick(number)` is called with the one that is clicked.
-export function unitGrid(values, width, place, chosen, onPick) {
-  const near = Math.ceil(Math.sqrt(width * 2)), even = [near, 32, 24, 20, 16].find(count => width % count === 0 && count <= 32);
-  const columns = even || Math.min(32, near), rows = Math.ceil(width / columns);
-  const svg = makeSvg("svg", {viewBox: `0 0 ${columns * 10} ${rows * 10}`, class: "units", role: "img", "aria-label": "All units of the layer after this character; click one to colour the text by it"});
-  for (let number = 0; number < width; number++) {
-    const value = values[place.last * width + number] / 127;
-    const cell = makeSvg("rect", {x: number % columns * 10 + .5, y: Math.floor(number / columns) * 10 + .5, width: 9, height: 9, rx: 1.5, class: number === chosen ? "chosen" : null, onclick: () => onPick(number)},
-      makeSvg("title", {text: `unit ${number}: ${signed(value)}`}));
-    cell.style.fill = valueColour(value);
-    svg.append(cell);
+export class UnitGrid {
+  // Build a picture of all units' values after a symbol; `onPick(number)` is called with the one that is clicked.
+  constructor(onPick) {
+    this.element = makeSvg("svg", {class: "units", role: "img", "aria-label": "All units of the layer after this character; click one to colour the text by it",
+      onclick: event => { const number = this.cells.indexOf(event.target); if (number >= 0) onPick(number); }});
+    this.cells = [];
   }
-  return svg;
+
+  // Show the values after symbol `row`, and which unit is chosen.
+  draw(values, width, row, chosen) {
+    if (this.cells.length !== width) this.build(width);
+    this.cells.forEach((cell, number) => {
+      const value = values[row * width + number] / 127;
+      cell.style.fill = valueColour(value);
+      cell.classList.toggle("chosen", number === chosen);
+      cell.firstChild.textContent = `unit ${number}: ${signed(value)}`;
+    });
+  }
+
+  // Make the cells, in full rows where the number of units has such a divisor.
+  build(width) {
+    const near = Math.ceil(Math.sqrt(width * 2)), columns = [near, 32, 24, 20, 16].find(count => width % count === 0 && count <= 32) || Math.min(32, near);
+    this.element.setAttribute("viewBox", `0 0 ${columns * 10} ${Math.ceil(width / columns) * 10}`);
+    this.cells = Array.from({length: width}, (_, number) => makeSvg("rect", {x: number % columns * 10 + .5, y: Math.floor(number / columns) * 10 + .5, width: 9, height: 9, rx: 1.5}, makeSvg("title")));
+    this.element.replaceChildren(...this.cells);
+  }
 }
