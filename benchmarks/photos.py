@@ -57,7 +57,7 @@ def main() -> None:
     captioner.caption(list(files[:32]))  # the first batch makes threads and buffers
     watch = Stopwatch()
     captioner._features = watch.around("encoder", captioner._features)  # type: ignore[method-assign]
-    captioner._search = watch.around("search", captioner._search)  # type: ignore[method-assign]
+    captioner.search = watch.around("search", captioner.search)  # type: ignore[assignment]
     started = time.perf_counter()
     for number, _ in enumerate(captioner.stream([(str(file), file) for file in files]), start=1):
         if number % max(1, options.images // 10) == 0:

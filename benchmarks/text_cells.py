@@ -40,7 +40,7 @@ from captioner.data.text.alphabet import Alphabet
 from captioner.data.text.corpus import CORPORA
 from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
-from captioner.models.folder import read_card
+from captioner.models.card import read_card
 from captioner.training.train import train
 
 UNITS, STREAMS, CHUNK = 128, 25, 50

@@ -32,6 +32,8 @@ NumScenes = Annotated[int, Ge(1), Le(LARGEST)]
 """Drawn pictures of a split: numbers of images and questions have room for so many."""
 NumWorkers = Annotated[int, Ge(0), Le(256)]
 """Processes that load data; 0 loads them in the one that trains."""
+Port = Annotated[int, Ge(0), Le(65_535)]
+"""A port of the network; 0 stands for any that is free."""
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 """A seed that numpy takes too."""
 

@@ -26,12 +26,34 @@ def box_in_encoder_view(
     Returns:
         Left, top, right, bottom; below 0 or above 1 outside of the square.
     """
-    middle = preprocessing.size / (preprocessing.resize_size or preprocessing.size)
     edges = []
-    for side, start, length in zip(picture_size, box[:2], box[2:], strict=True):
-        view = middle * (min(picture_size) if preprocessing.resize == "crop" else side)
+    sides = zip(picture_size, _view_sizes(picture_size, preprocessing), box[:2], box[2:], strict=True)
+    for side, view, start, length in sides:
         edges.append([(edge - (side - view) / 2) / view for edge in (start, start + length)])
     return [edge for pair in zip(*edges, strict=True) for edge in pair]
+
+
+def encoder_view_in_picture(picture_size: tuple[int, int], preprocessing: Preprocessing) -> list[float]:
+    """Return the part of a picture that the encoder sees, as `box_in_encoder_view` has it.
+
+    Args:
+        picture_size: width and height in pixels.
+        preprocessing: the encoder's.
+
+    Returns:
+        Left, top, right, bottom as fractions of the picture's width and height.
+    """
+    margins = [
+        (1 - view / side) / 2
+        for side, view in zip(picture_size, _view_sizes(picture_size, preprocessing), strict=True)
+    ]
+    return [*margins, *(1 - margin for margin in margins)]
+
+
+def _view_sizes(picture_size: tuple[int, int], preprocessing: Preprocessing) -> list[float]:
+    """Width and height, in pixels of the picture, of the part in its middle that the encoder sees."""
+    middle = preprocessing.size / (preprocessing.resize_size or preprocessing.size)
+    return [middle * (min(picture_size) if preprocessing.resize == "crop" else side) for side in picture_size]
 
 
 def box_weights(boxes: Tensor, grid: tuple[int, int]) -> Tensor:

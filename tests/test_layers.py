@@ -20,6 +20,7 @@ LAYERS = [
     {"inference"},
     {"training"},
     {"evaluation"},
+    {"page"},
     {"commands"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

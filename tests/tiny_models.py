@@ -7,7 +7,8 @@ from conftest import ROOT, TEXT, TINY, TINY_TEXT, TINY_VISUAL7W
 from safetensors.torch import load_file, save_file
 
 from captioner.config import Config, load
-from captioner.models.folder import WEIGHTS, read_card, save_model, write_card
+from captioner.models.card import WEIGHTS, read_card
+from captioner.models.folder import save_model, write_card
 from captioner.vocabulary import EOS
 
 TRAINER = ["trainer.max_epochs=1", "trainer.enable_progress_bar=false", "trainer.accelerator=cpu"]

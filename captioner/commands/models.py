@@ -24,8 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the cards and print them."""
-    from captioner.models.card import card_text, summary
-    from captioner.models.folder import read_card
+    from captioner.models.card import card_text, read_card, summary
 
     if arguments.model:
         card = read_card(model_folder(arguments.model, "caption"))

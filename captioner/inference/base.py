@@ -1,7 +1,7 @@
 """Use a trained model: one base for all predictors.      B images, C channels, H height, W width."""
 
 from abc import ABC
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.image_reader import ReadImage, read_batches
-from captioner.images import ImageSource, Preprocessing, image_name
+from captioner.images import ImageSource, image_name
 from captioner.models.base import Model
 from captioner.models.folder import load_model, trained_task
 from captioner.models.image_model import ImageModel
@@ -91,30 +91,27 @@ class ImagePredictor(Predictor[ImageModelT]):
             Batches in order; an unreadable image has a `problem`. For a model that uses no image nothing is
             read.
         """
-        encoders = [model.encoder for model in self.models if model.encoder is not None]
-        if not encoders:
+        if all(model.encoder is None for model in self.models):
             for start in range(0, len(images), batch_size):
-                blank = EncoderInput((0, 0), Image.new("RGB", (1, 1)), ())
+                blank = self.prepare(Image.new("RGB", (1, 1)))
                 yield [ReadImage(name, blank, None) for name, _ in images[start : start + batch_size]]
             return
-        transform = _transform([one.preprocessing for one in encoders])
-        yield from read_batches(images, transform, batch_size, ahead=self.model.device.type != "cpu")
+        ahead = self.model.device.type != "cpu"
+        yield from read_batches(images, lambda _, image: self.prepare(image), batch_size, ahead)
+
+    def prepare(self, image: Image.Image) -> EncoderInput:
+        """Return a decoded image as the encoders take it; those with one preprocessing share its pixels."""
+        wanted = [model.encoder.preprocessing for model in self.models if model.encoder is not None]
+        if not wanted:
+            return EncoderInput(image.size, image, ())
+        views = {one: one.encoder_view(image) for one in dict.fromkeys(wanted)}
+        pixels = {one: one.normalize(view) for one, view in views.items()}
+        return EncoderInput(image.size, views[wanted[0]], tuple(pixels[one] for one in wanted))
 
     @property
     def models(self) -> Sequence[ImageModel]:
         """The models whose encoders see the images."""
         return (self.model,)
-
-
-def _transform(wanted: Sequence[Preprocessing]) -> Callable[[Any, Image.Image], EncoderInput]:
-    """Encoders with one preprocessing share its pixels."""
-
-    def transform(_: Any, image: Image.Image) -> EncoderInput:
-        views = {one: one.encoder_view(image) for one in dict.fromkeys(wanted)}
-        pixels = {one: one.normalize(view) for one, view in views.items()}
-        return EncoderInput(image.size, views[wanted[0]], tuple(pixels[one] for one in wanted))
-
-    return transform
 
 
 def named(images: Sequence[ImageSource]) -> list[tuple[str, ImageSource]]:

@@ -1,6 +1,7 @@
 """Caption images with trained models.      B images, T words, L locations."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,11 +17,12 @@ from captioner.inference.base import PREDICTORS, EncoderInput, ImagePredictor, n
 from captioner.inference.caption_results import Caption, Captioned
 from captioner.inference.confidence import read_confidence
 from captioner.models.caption import CaptionModel, WrittenBatch
-from captioner.models.folder import CARD, read_card
+from captioner.models.card import CARD, read_card
 from captioner.search.base import SEARCHES
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.override import override_search, search_settings
 from captioner.search.stepping.ensemble import Ensemble
+from captioner.search.stepping.interruptible import Interruptible
 from captioner.search.stepping.policy import StepModel
 from captioner.search.trace import SearchTrace
 
@@ -51,8 +53,38 @@ class Captioner(ImagePredictor[CaptionModel]):
             if other.vocabulary.words != self.model.vocabulary.words:
                 raise UserError(f"{folder} and {folders[0]} have different words: they make no ensemble.")
         self.folders = [Path(folder) for folder in folders]
-        self.n_best = n_best
         self.confidence = None if self.others else read_confidence(self.folder, read_card(self.folder))
+        members = [model.decoder for model in self.models]
+        self.decoder: StepModel = Ensemble(members) if self.others else members[0]
+        self._use_search(search, n_best)
+
+    def changed(
+        self,
+        search: Mapping[str, Any] | None = None,
+        n_best: int = 1,
+        check: Callable[[], None] | None = None,
+    ) -> "Captioner":
+        """Return a captioner with the same models and another search.
+
+        Args:
+            search: changes to the first model's own search.
+            n_best: captions an image.
+            check: called before every word; an error that it raises ends the search.
+
+        Returns:
+            The captioner; this one stays as it is.
+
+        Raises:
+            UserError: the search has no such option.
+        """
+        other = copy(self)
+        if check is not None:
+            other.decoder = Interruptible(self.decoder, check)
+        other._use_search(search, n_best)
+        return other
+
+    def _use_search(self, search: Mapping[str, Any] | None, n_best: int) -> None:
+        self.n_best = n_best
         self.search_config = override_search(self.model.config.search, search or {}, n_best)
         self.search = SEARCHES.build(self.search_config, vocabulary=self.model.vocabulary)
 
@@ -102,7 +134,7 @@ class Captioner(ImagePredictor[CaptionModel]):
             The images with their captions.
         """
         for batch in self.read(images, BATCH_SIZE):
-            yield from self._batch(batch, SearchTrace() if trace else None)
+            yield from self.caption_batch(batch, SearchTrace() if trace else None)
 
     @torch.inference_mode()
     def written_batches(self, images: Sequence[tuple[str, ImageSource]]) -> Iterator[WrittenBatch]:
@@ -119,7 +151,7 @@ class Captioner(ImagePredictor[CaptionModel]):
             if not read:
                 continue
             features_BLF = self._features(read)[0]
-            found = [list(hypotheses[0].tokens) for hypotheses in self._search((features_BLF,), None)]
+            found = [list(one[0].tokens) for one in self.search(self.model.decoder, features_BLF)]
             rows = [row for row, tokens in enumerate(found) if tokens]
             if rows:
                 yield WrittenBatch(features_BLF[rows], [found[row] for row in rows])
@@ -127,8 +159,8 @@ class Captioner(ImagePredictor[CaptionModel]):
     def settings(self) -> dict[str, Any]:
         """Return what captions depend on beside the image: hashes of the models' cards, and the search."""
         models = [file_sha256(folder / CARD) for folder in self.folders]
-        search = search_settings(self.search, self.search_config["name"])
-        return {"models": models, "n_best": self.n_best, **search}
+        own = search_settings(self.search, self.search_config["name"])
+        return {"models": models, "n_best": self.n_best, **own}
 
     def check_has_attention(self) -> None:
         """Make sure that there is attention to draw.
@@ -167,35 +199,41 @@ class Captioner(ImagePredictor[CaptionModel]):
         )
 
     @torch.inference_mode()
-    def _batch(self, batch: list[ReadImage[str, EncoderInput]], trace: SearchTrace | None) -> list[Captioned]:
-        read = [one.value for one in batch if one.value is not None]
-        features = self._features(read) if read else ()
-        found = iter(self._search(features, trace) if read else ())
+    def caption_batch(
+        self, batch: Sequence[ReadImage[str, EncoderInput]], trace: SearchTrace | None = None
+    ) -> list[Captioned]:
+        """Caption images that have been read.
+
+        Args:
+            batch: the images as the encoders take them, or why one could not be read.
+            trace: collects what the search does.
+
+        Returns:
+            The images with their captions, in order.
+        """
+        if read := [one.value for one in batch if one.value is not None]:
+            features = self._features(read)
+            given = features if self.others else features[0]
+            found = iter(self.search(self.decoder, given, self.n_best, trace))
         captioned, number = [], 0
         for name, value, problem in batch:
             if value is None:
                 captioned.append(Captioned(name, [], None, problem))
                 continue
             events = trace.of_image(number) if trace else ()
-            captions = [self._caption(one, features[0][number]) for one in next(found)]
-            unsure = self._is_unsure(captions[0].confidence)
+            captions = [self.to_caption(one, features[0][number]) for one in next(found)]
+            unsure = self.is_unsure(captions[0].confidence)
             captioned.append(Captioned(name, captions, value.view, None, events, unsure))
             number += 1
         return captioned
 
     def _features(self, images: list[EncoderInput]) -> tuple[Tensor, ...]:
         """features_BLF of each model."""
-        return tuple(
-            model.encode_images([image.pixels[m] for image in images]) for m, model in enumerate(self.models)
-        )
+        pixels = zip(*(image.pixels for image in images), strict=True)
+        return tuple(model.encode_images([*own]) for model, own in zip(self.models, pixels, strict=True))
 
-    def _search(self, features: tuple[Tensor, ...], trace: SearchTrace | None) -> list[list[Hypothesis]]:
-        if not self.others:
-            return self.search(self.model.decoder, features[0], self.n_best, trace)
-        ensemble: StepModel = Ensemble([model.decoder for model in self.models])
-        return self.search(ensemble, features, self.n_best, trace)
-
-    def _caption(self, found: Hypothesis, features_LF: Tensor) -> Caption:
+    def to_caption(self, found: Hypothesis, features_LF: Tensor) -> Caption:
+        """Return a sentence of a search, about an image with these features, as a caption."""
         return Caption(
             self.model.vocabulary.decode(found.tokens),
             found.log_prob,
@@ -208,5 +246,6 @@ class Captioner(ImagePredictor[CaptionModel]):
             self.confidence(found.word_log_probs, features_LF) if self.confidence else None,
         )
 
-    def _is_unsure(self, confidence: float | None) -> bool:
+    def is_unsure(self, confidence: float | None) -> bool:
+        """Return whether a confidence is low; never without a calibration."""
         return self.confidence is not None and (confidence or 0.0) < self.confidence.unsure_below

@@ -23,9 +23,14 @@ def write_page(file: Path, template: str, **values: Any) -> None:
             script goes through the filter `tojson`, which also escapes < > & and '.
         **values: the variables of the template. A missing one is an error.
     """
-    html = _environment().get_template(template).render(values)
+    html = render_page(template, **values)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(html, encoding="utf-8", errors="replace")  # a file's name may be no valid Unicode
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Return a template filled with values, see `write_page`."""
+    return _environment().get_template(template).render(values)
 
 
 def jpeg_data_uri(image: Image.Image, longer_side: int) -> str:

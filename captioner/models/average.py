@@ -5,7 +5,8 @@ from pathlib import Path
 
 from captioner.config import load
 from captioner.errors import UserError
-from captioner.models.folder import CONFIG, load_model, read_card, save_model
+from captioner.models.card import CONFIG, read_card
+from captioner.models.folder import load_model, save_model
 
 
 def average_models(folders: Sequence[Path], target: Path) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from captioner.errors import UserError
+from captioner.files.atomic_write import restore_folder
 from captioner.files.read import read_json
 
 FORMAT_VERSION = 2
+WEIGHTS, CONFIG, WORDS, CARD = "model.safetensors", "config.yaml", "vocabulary.json", "card.json"
 SHOWN = ("cider_d", "bleu4", "accuracy", "exact", "bits_per_character", "loss")
 """Figures of validation by which a model is summed up: the first that it has."""
 
@@ -88,6 +90,25 @@ def read_card_file(file: Path) -> Card:
         where = ".".join(map(str, first["loc"]))
         raise UserError(f"{file} is damaged: {where}: {first['msg'].lower()}.") from None
     return Card(file, fields)
+
+
+def read_card(folder: Path) -> Card:
+    """Read what is known of a model beside its weights.
+
+    Args:
+        folder: the model folder.
+
+    Returns:
+        The card: format, task state, versions, data, validation.
+
+    Raises:
+        UserError: there is no model folder, one of another format, or a damaged one.
+    """
+    restore_folder(folder)
+    for name in (WEIGHTS, CONFIG, WORDS, CARD):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is not a model folder: {name} is missing.")
+    return read_card_file(folder / CARD)
 
 
 def summary(card: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from captioner.encoders.base import Encoder
 from captioner.encoders.weight_packages import find_package
 from captioner.errors import UserError
 from captioner.models.base import Model
-from captioner.models.folder import CONFIG, load_model, read_card, read_prototypes, save_model
+from captioner.models.card import CONFIG, read_card
+from captioner.models.folder import load_model, read_prototypes, save_model
 from captioner.models.image_model import build_encoder
 
 

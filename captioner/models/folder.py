@@ -13,14 +13,13 @@ from torch import Tensor
 from captioner.config import Component, load
 from captioner.encoders.weight_packages import check_package
 from captioner.errors import UserError
-from captioner.files.atomic_write import atomic_folder, restore_folder
+from captioner.files.atomic_write import atomic_folder
 from captioner.files.read import file_sha256, read_json
 from captioner.models.base import MODELS, Model, build_model, model_class
-from captioner.models.card import FORMAT_VERSION, Card, read_card_file
+from captioner.models.card import CARD, CONFIG, FORMAT_VERSION, WEIGHTS, WORDS, Card, read_card
 from captioner.models.tensor_files import read_tensors, save_tensors
 from captioner.vocabulary import Vocabulary
 
-WEIGHTS, CONFIG, WORDS, CARD = "model.safetensors", "config.yaml", "vocabulary.json", "card.json"
 PROTOTYPES = "prototypes.safetensors"
 """Of a calibrated captioner: mean features of usual images."""
 
@@ -96,25 +95,6 @@ def write_card(folder: Path, fields: Mapping[str, Any]) -> None:
     hashes = {file.name: file_sha256(file) for file in sorted(folder.iterdir()) if file.name != CARD}
     text = json.dumps({**fields, "sha256": hashes}, indent=2)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
-
-
-def read_card(folder: Path) -> Card:
-    """Read what is known of a model beside its weights.
-
-    Args:
-        folder: the model folder.
-
-    Returns:
-        The card: format, task state, versions, data, validation.
-
-    Raises:
-        UserError: there is no model folder, one of another format, or a damaged one.
-    """
-    restore_folder(folder)
-    for name in (WEIGHTS, CONFIG, WORDS, CARD):
-        if not (folder / name).is_file():
-            raise UserError(f"{folder} is not a model folder: {name} is missing.")
-    return read_card_file(folder / CARD)
 
 
 def check_files(folder: Path, card: Card) -> None:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from captioner.attention_mode import AttentionMode
 from captioner.errors import UserError
@@ -41,6 +41,9 @@ class Search(ABC):
     Subclasses are final, or abstract. Each field made by `option` is a flag of the command line. `vocabulary`
     is what words are looked up in; it is passed when the search is built.
     """
+
+    stepwise: ClassVar[bool] = True
+    """Whether the search can be advanced word by word; where not, `policy` refuses."""
 
     max_length: Count = option(30, "{word}s at most, the end among them")
     min_length: CountOrZero = option(0, "{word}s at least, before the sentence may end")

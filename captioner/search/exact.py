@@ -1,7 +1,7 @@
 """Exact search: the most probable sentence of all, by branch and bound."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from captioner.errors import UserError
 from captioner.ranges import BeamSize, Count, NonNegative
@@ -28,6 +28,8 @@ class Exact(Search):
     Source:
         Stahlberg and Byrne (2019).
     """
+
+    stepwise: ClassVar[bool] = False
 
     length_rule: LengthRule = option("none", "how sentences of different length compare")
     alpha: NonNegative = option(0.6, "the exponent of the length rule wu")

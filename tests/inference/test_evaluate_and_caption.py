@@ -15,7 +15,8 @@ from captioner.errors import UserError
 from captioner.evaluation.caption import evaluate
 from captioner.images import load_image
 from captioner.inference.caption import Captioner
-from captioner.models.folder import load_model, read_card, write_card
+from captioner.models.card import read_card
+from captioner.models.folder import load_model, write_card
 from captioner.training.train import train
 from captioner.vocabulary import EOS
 

@@ -11,7 +11,8 @@ from tiny_models import TASK_NAMES, add_to_weights, save_tiny, tiny_config
 from captioner.config import load
 from captioner.errors import UserError
 from captioner.models.base import build_model
-from captioner.models.folder import load_model, read_card
+from captioner.models.card import read_card
+from captioner.models.folder import load_model
 from captioner.models.init_from import init_from
 from captioner.training import train as training
 from captioner.training.task import task_class

@@ -12,8 +12,8 @@ from tiny_models import TASK_NAMES, add_to_weights
 from captioner.data.questions.multiple_choice import MultipleChoiceQuestion
 from captioner.errors import UserError
 from captioner.models.base import MODELS
-from captioner.models.card import FORMAT_VERSION
-from captioner.models.folder import load_model, read_card, save_model, trained_task, write_card
+from captioner.models.card import FORMAT_VERSION, read_card
+from captioner.models.folder import load_model, save_model, trained_task, write_card
 from captioner.models.prompt import nll
 
 PIXELS = 2  # images

@@ -5,7 +5,7 @@ import torch
 from runs import newest, rows, stop_after
 from safetensors.torch import load_file
 
-from captioner.models.folder import read_card
+from captioner.models.card import read_card
 from captioner.training import train as training
 from captioner.training.caption import CaptionTask
 from captioner.training.char_lm import CharLMTask

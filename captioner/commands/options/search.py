@@ -5,19 +5,17 @@ given are as the model folder's config has them, under `search:`.
 """
 
 import argparse
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import Field, fields
-from types import NoneType
-from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from captioner.commands.options.numbers import in_range
-from captioner.search.base import SEARCHES, Search, check_changes
+from captioner.search.base import SEARCHES, check_changes
+from captioner.search.option_list import SearchOption, list_options, words
 
 METAVARS = {int: "N", float: "X"}
 
 
-class SearchOption(NamedTuple):
+class SearchFlag(NamedTuple):
     """A flag, and the option of the search that it sets."""
 
     flag: str
@@ -27,30 +25,10 @@ class SearchOption(NamedTuple):
     argument: dict[str, Any]  # how argparse reads the value
 
 
-def words(text: str) -> list[str]:
-    """Split text at spaces and commas."""
-    return [word for word in re.split(r"[\s,]+", text) if word]
-
-
-def search_options() -> list[SearchOption]:
-    """Return the options of all registered searches: the method, those of single searches, those of all."""
-    shared = {field.name for field in fields(Search)}
-    found: dict[str, SearchOption] = {}
-    helps: dict[str, dict[str, list[str]]] = {}  # option -> its help -> the searches that have it
-    for name in SEARCHES:
-        search = cast(type[Search], SEARCHES[name])
-        hints = get_type_hints(search, include_extras=True)
-        for field in fields(search):
-            if "help" in field.metadata:
-                found.setdefault(field.name, _search_option(field, hints[field.name], field.name in shared))
-                helps.setdefault(field.name, {}).setdefault(field.metadata["help"], []).append(name)
-    method = SearchOption("--search", "name", ", ".join(SEARCHES), False, {"metavar": "NAME"})
-    single = [
-        one._replace(help="; ".join(f"{', '.join(names)}: {text}" for text, names in helps[key].items()))
-        for key, one in found.items()
-        if not one.shared
-    ]
-    return [method, *single, *(one for one in found.values() if one.shared)]
+def search_options() -> list[SearchFlag]:
+    """Return the flags of all registered searches: the method, those of single searches, those of all."""
+    method = SearchFlag("--search", "name", ", ".join(SEARCHES), False, {"metavar": "NAME"})
+    return [method, *(_search_flag(option) for option in list_options())]
 
 
 def add_search_arguments(
@@ -96,20 +74,19 @@ def search_flags(changes: Mapping[str, Any]) -> list[str]:
     return [option.flag for option in search_options() if option.key in changes]
 
 
-def _search_option(field: "Field[Any]", hint: Any, shared: bool) -> SearchOption:
-    flag = field.metadata["flag"] or f"--{field.name.replace('_', '-')}"
-    argument = _argument(hint, field.default, field.metadata["metavar"])
-    return SearchOption(flag, field.name, field.metadata["help"], shared, argument)
+def _search_flag(option: SearchOption) -> SearchFlag:
+    return SearchFlag(option.flag, option.key, option.help, option.shared, _argument(option))
 
 
-def _argument(hint: Any, default: Any, metavar: str | None) -> dict[str, Any]:
-    """Arguments of `add_argument` for a value of a type; a flag for a bool sets what is not the default."""
-    hint = next((one for one in get_args(hint) if NoneType in get_args(hint) and one is not NoneType), hint)
+def _argument(option: SearchOption) -> dict[str, Any]:
+    """Arguments of `add_argument` for an option; a flag for a bool sets what is not the default."""
+    hint = option.value_type
     if hint is bool:
-        return {"action": "store_const", "const": not default}
+        return {"action": "store_const", "const": not next(iter(option.defaults.values()))}
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint)}
     if get_origin(hint) is list:
-        return {"type": words, "metavar": metavar or "WORDS"}
+        return {"type": words, "metavar": option.metavar or "WORDS"}
     kind = (*get_args(hint), hint)[0]
-    return {"type": in_range(hint) if kind in METAVARS else hint, "metavar": metavar or METAVARS.get(kind)}
+    read = in_range(hint) if kind in METAVARS else hint
+    return {"type": read, "metavar": option.metavar or METAVARS.get(kind)}

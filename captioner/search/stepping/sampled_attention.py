@@ -14,6 +14,7 @@ from captioner.decoders.base import Decoder, DecoderStart, DecoderStep
 from captioner.errors import UserError
 from captioner.search.stepping.ensemble import Ensemble
 from captioner.search.stepping.image_rng import checksums
+from captioner.search.stepping.interruptible import Interruptible
 from captioner.search.stepping.policy import StepModel
 from captioner.tree import Tree, first_leaf
 
@@ -32,6 +33,8 @@ def attend_as(model: StepModel, mode: AttentionMode | None, seed: int) -> StepMo
     Raises:
         UserError: the model has no attention that could be hard.
     """
+    if isinstance(model, Interruptible):
+        return Interruptible(attend_as(model.model, mode, seed), model.check)
     if isinstance(model, Ensemble):
         return Ensemble([attend_as(member, mode, seed) for member in model.members])
     if not isinstance(model, Decoder) or not model.has_hard_attention:

@@ -5,7 +5,7 @@ from pathlib import Path
 from captioner.config import Config
 from captioner.errors import UserError
 from captioner.models.base import check_model
-from captioner.models.folder import read_card
+from captioner.models.card import read_card
 from captioner.paths import model_within
 from captioner.search.base import FACTS as SEARCH_FACTS
 from captioner.search.base import SEARCHES

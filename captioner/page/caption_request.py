@@ -1,0 +1,101 @@
+"""Read requests for captions, and write captions as JSON.      T words, L locations."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from captioner.page.forms import Form
+from captioner.page.limits import check_limits
+from captioner.page.model_catalog import ModelEntry
+from captioner.page.page import Page, ReadPicture
+from captioner.page.search_fields import search_changes_from, search_field_names
+from captioner.ranges import BeamSize
+
+FIELDS = ("image", "picture", "model", "n_best")
+DIGITS = 5
+
+
+class CaptionRequest(NamedTuple):
+    """A request for captions of a picture.
+
+    Attributes:
+        entry: the model.
+        captioner: a `Captioner` with the search that is asked for.
+        picture: which one.
+        image: the picture as an `EncoderInput`.
+    """
+
+    entry: ModelEntry
+    captioner: Any
+    picture: ReadPicture
+    image: Any
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All options of the search."""
+        from captioner.search.override import search_settings
+
+        return search_settings(self.captioner.search, self.captioner.search_config["name"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what an answer says beside the captions."""
+        from captioner.regions import encoder_view_in_picture
+
+        preprocessing = self.captioner.model.encoder.preprocessing
+        return {
+            **self.picture.to_json(),
+            "model": self.entry.id,
+            "grid": self.captioner.grid,
+            "view_box": encoder_view_in_picture(self.picture.image.size, preprocessing),
+            "settings": self.settings,
+        }
+
+
+async def read_caption_request(page: Page, form: Form) -> CaptionRequest:
+    """Read what is asked for: the model, the search, the picture.
+
+    Args:
+        page: of the server.
+        form: the fields of the request.
+
+    Returns:
+        The request, with its picture decoded.
+
+    Raises:
+        UserError: a field is wrong.
+        Refused: there is no such model or picture.
+    """
+    form.refuse_unknown((*FIELDS, *search_field_names()))
+    changes = search_changes_from(form.fields)
+    n_best = form.number("n_best", BeamSize, 1)
+    entry = page.catalog.entry(form.text("model"), "caption")
+    loaded = await page.predictor(entry)
+    captioner = loaded.changed(changes, n_best, page.thread.check)
+    request = CaptionRequest(entry, captioner, await page.read_picture(form), None)
+    check_limits("caption", request.settings, n_best)
+    return request._replace(image=await page.prepare(captioner, request.picture.image))
+
+
+def captions_to_json(captions: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return captions as JSON has them."""
+    return [_to_json(one) for one in captions]
+
+
+def _to_json(one: Any) -> dict[str, Any]:
+    alphas_TL = one.alphas_TL
+    return {
+        "text": one.text,
+        "words": one.words,
+        "log_prob": one.log_prob,
+        "word_log_probs": one.word_log_probs,
+        "finished": one.finished,
+        "score": one.score,
+        "group": one.group,
+        "proven": one.proven,
+        "confidence": one.confidence,
+        "attention": None if alphas_TL is None else alphas_TL.astype("float64").round(DIGITS).tolist(),
+    }
+
+
+def search_key(captioner: Any, settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what must be equal for pictures to be captioned together."""
+    return (captioner.folder, captioner.n_best, repr(sorted(settings.items())))

@@ -1,0 +1,81 @@
+"""Search step by step: start a search, run it with words forced or banned, forget it."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from captioner.page.caption_request import captions_to_json, read_caption_request
+from captioner.page.events import event_stream
+from captioner.page.forms import read_form
+from captioner.page.json_bodies import read_json
+from captioner.page.model_thread import Stopped
+from captioner.page.page import Page, page_of
+from captioner.page.refusals import refuse_unknown
+from captioner.page.search_session import SearchSession, TimedIntervention, read_interventions
+
+if TYPE_CHECKING:
+    from captioner.search.trace import Candidate, TraceEvent
+
+DROPPED = 30
+"""Candidates of a choice that are sent beside those that were kept: the best of the others."""
+DIGITS = 5
+
+
+async def start_search(request: Request) -> JSONResponse:
+    """Start a search for one picture."""
+    page = page_of(request)
+    asked = await read_caption_request(page, await read_form(request))
+    policy = asked.captioner.search.policy(asked.captioner.n_best)  # refuses a search that has no steps
+    session = page.searches.add(SearchSession(asked.captioner, asked.image))
+    return JSONResponse({"session": session, **asked.to_json(), "groups": policy.num_groups}, 201)
+
+
+async def run_search(request: Request) -> Response:
+    """Send every step of a search, and its captions."""
+    page = page_of(request)
+    session = page.searches.get(request.path_params["session"])
+    fields = await read_json(request)
+    refuse_unknown(fields, ("interventions",))
+    interventions = read_interventions(fields.get("interventions", []), session.captioner)
+    return event_stream(_steps(page, session, interventions))
+
+
+async def remove_search(request: Request) -> Response:
+    """Forget a search."""
+    page_of(request).searches.remove(request.path_params["session"])
+    return Response(status_code=204)
+
+
+async def _steps(
+    page: Page, session: SearchSession, interventions: Sequence[TimedIntervention]
+) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    deadline = time.monotonic() + page.settings.max_seconds
+    words = session.captioner.model.vocabulary.words
+    number = 0
+    state = await page.thread.call(session.state, 0, interventions)
+    while (later := await page.thread.call(session.state, number + 1, interventions)) is not None:
+        number, state = number + 1, later
+        yield "step", {"time": number, "groups": [_event_to_json(one, words) for one in state.events]}
+        if time.monotonic() > deadline:
+            raise Stopped
+    assert state is not None
+    captions = await page.thread.call(session.finish, state)
+    yield "result", {"captions": captions_to_json(captions)}
+
+
+def _event_to_json(event: "TraceEvent", words: Sequence[str]) -> dict[str, Any]:
+    kept = [one for one in event.candidates if one.kept]
+    dropped = sorted((one for one in event.candidates if not one.kept), key=lambda one: -one.score)
+    return {
+        "group": event.group,
+        "candidates": [_candidate_to_json(one, words) for one in kept + dropped[:DROPPED]],
+    }
+
+
+def _candidate_to_json(one: "Candidate", words: Sequence[str]) -> list[Any]:
+    figures = (one.log_prob, one.total, one.penalty, one.score)
+    rounded = [round(float(figure), DIGITS) for figure in figures]
+    return [one.parent, one.node, one.token, words[one.token], *rounded, one.finished, one.beam]

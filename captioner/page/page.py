@@ -1,0 +1,123 @@
+"""Hold what the requests of a server share, and read pictures for them."""
+
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import anyio
+from anyio import to_thread
+from PIL import Image
+from starlette.requests import Request
+
+from captioner.errors import UserError
+from captioner.page.forms import Form
+from captioner.page.model_catalog import ModelCatalog, ModelEntry
+from captioner.page.model_thread import ModelThread
+from captioner.page.picture_store import PictureStore, StoredPicture
+from captioner.page.search_session import SearchSessions
+from captioner.page.settings import PageSettings
+
+READERS = 2
+"""Pictures that are decoded at a time: more would take cores from the model, and memory."""
+
+
+class ReadPicture(NamedTuple):
+    """A picture that a request is about, decoded."""
+
+    stored: StoredPicture
+    image: Image.Image
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its id, size and address."""
+        return {
+            "picture": self.stored.id,
+            "width": self.image.width,
+            "height": self.image.height,
+            "url": f"/api/pictures/{self.stored.id}",
+        }
+
+
+class Page:
+    """The models, pictures and searches of a server.
+
+    Args:
+        settings: of the server.
+
+    Raises:
+        UserError: a model that is named cannot be used.
+    """
+
+    def __init__(self, settings: PageSettings) -> None:
+        self.settings = settings
+        self.catalog = ModelCatalog(settings.models, settings.runs)
+        self.pictures = PictureStore()
+        self.searches = SearchSessions()
+        self.thread = ModelThread(settings.max_waiting, settings.max_seconds)
+        self._readers = anyio.CapacityLimiter(READERS)
+
+    async def load_first(self) -> None:
+        """Load the model that is likely to be asked for first."""
+        with suppress(UserError):  # who asks is told why there is none
+            await self.predictor(self.catalog.entry("", "caption"))
+
+    async def predictor(self, entry: ModelEntry) -> Any:
+        """Return the predictor of a model, loaded in the model thread when it is first asked for."""
+        loaded = self.catalog.loaded(entry)
+        return loaded if loaded is not None else await self.thread.call(self.catalog.load, entry)
+
+    async def read_picture(self, form: Form) -> ReadPicture:
+        """Read the picture that a request is about, and keep one that was sent.
+
+        Args:
+            form: has a file `image`, or the id of a `picture`.
+
+        Returns:
+            The picture.
+
+        Raises:
+            UserError: there is no picture, or it cannot be read.
+            Refused: the picture of this id is not here.
+        """
+        data, name = form.file("image"), form.text("picture")
+        if (data is None) == (name == ""):
+            raise UserError("Send one picture: a file as `image`, or the id of a `picture`.")
+        stored = self.pictures.get(name) if data is None else StoredPicture("", data)
+        image = await self.decode(stored.data)
+        return ReadPicture(self.pictures.add(data) if data is not None else stored, image)
+
+    async def decode(self, data: bytes) -> Image.Image:
+        """Decode a picture in a thread.
+
+        Args:
+            data: the bytes of its file.
+
+        Returns:
+            The upright RGB image.
+
+        Raises:
+            UnreadableImage: it is no picture, or has too many pixels.
+        """
+        return await to_thread.run_sync(self._decode, data, limiter=self._readers)
+
+    async def prepare(self, predictor: Any, image: Image.Image) -> Any:
+        """Return a decoded image as the encoders of a predictor take it."""
+        return await to_thread.run_sync(predictor.prepare, image, limiter=self._readers)
+
+    def _decode(self, data: bytes) -> Image.Image:
+        from captioner.images import UnreadableImage, load_image, picture_size
+
+        try:
+            width, height = picture_size(data)
+        except Exception:  # load_image says why
+            width = height = 0
+        if width * height > self.settings.max_pixels:
+            raise UnreadableImage(
+                f"The picture has {width} x {height} pixels: the page takes "
+                f"{self.settings.max_pixels / 1e6:.0f} million at most."
+            )
+        return load_image(data)
+
+
+def page_of(request: Request) -> Page:
+    """Return the page that a request is for."""
+    page: Page = request.app.state.page
+    return page
