@@ -52,7 +52,7 @@ def create_app(settings: PageSettings) -> Starlette:
         page.thread.close()
 
     app = Starlette(
-        routes=[*API, Mount("/", StaticFiles(directory=STATIC, html=True, check_dir=False))],
+        routes=[*API, Mount("/", StaticFiles(directory=STATIC, html=True))],
         middleware=[Middleware(RequestGuard, settings=settings)],
         exception_handlers={
             UserError: _mistake,
