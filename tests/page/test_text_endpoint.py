@@ -6,10 +6,12 @@ import time
 
 import numpy as np
 import pytest
+from conftest import TEXT
 from starlette.testclient import TestClient
 
 from captioner.inference.char_lm import Writer
 from captioner.inference.text_reading import read_text
+from captioner.insight.interpretable_cells.suggestions import suggest_units
 from captioner.page.app import create_app
 from captioner.page.settings import PageSettings
 
@@ -56,6 +58,19 @@ def test_a_text_is_read_as_in_python(client, writer, text, layer):
     for own, guesses in zip(found["guesses"], expected.guesses, strict=True):
         assert [symbol for symbol, _ in own] == [symbol for symbol, _ in guesses]
         assert [p for _, p in own] == pytest.approx([p for _, p in guesses], abs=1e-4)
+
+
+def test_units_are_suggested_with_what_they_follow(client, writer):
+    text = TEXT[:900]
+    found = client.post("/api/read", data={"text": text, "layer": 1}).json()
+    expected = suggest_units(read_text(writer.model, text, 1).values_TH, text)
+    assert [(one["unit"], one["label"]) for one in found["suggestions"]] == [own[:2] for own in expected]
+    assert found["suggestions"]
+    for one, own in zip(found["suggestions"], expected, strict=True):
+        assert one["correlation"] == pytest.approx(own.correlation, abs=1e-3)
+        assert one["score"] == abs(one["correlation"])
+    assert "second half of the text" in found["measure"]
+    assert client.post("/api/read", data={"text": text[:90]}).json()["suggestions"] == []
 
 
 def test_the_same_text_in_every_kind_of_body(client):
