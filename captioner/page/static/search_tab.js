@@ -217,5 +217,8 @@ export class SearchTab extends Tab {
 
 // Return what is written where nothing is forced or banned.
 function lead() {
-  return make("p", {class: "hint lead"}, make("b", {text: "Click a word"}), " to force it there and search on; ", make("b", {text: "alt-click"}), " to ban it. ", make("span", {class: "keys", text: "Arrow keys step back and forth."}));
+  return make("p", {class: "hint lead"},
+    make("span", {class: "for-pointer"}, make("b", {text: "Click a word"}), " to force it there and search on; ", make("b", {text: "alt-click"}), " to ban it. ",
+      make("span", {class: "keys", text: "Arrow keys step back and forth."})),
+    make("span", {class: "for-fingers"}, make("b", {text: "Tap a word"}), " to force it there and search on, or to ban it."));
 }

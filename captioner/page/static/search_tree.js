@@ -40,7 +40,7 @@ export class SearchTree {
   draw(steps, count, {few = 8, hidePruned = false, groups = 1, pinned = () => false} = {}) {
     this.groups = groups;
     const {nodes, width, height} = placeNodes(treeAfter(steps, count, few), hidePruned, this.stage.clientWidth);
-    const keys = new Set(nodes.map(node => node.key)), before = this.shown;
+    const keys = new Set(nodes.map(node => node.key)), before = this.shown, hadFocus = this.svg.contains(document.activeElement);
     this.hideTip();
     for (const [key, one] of before) if (!keys.has(key)) { one.mark.remove(); one.edge?.remove(); }
     this.shown = new Map(nodes.map(node => [node.key, this.place(node, before, pinned)]));
@@ -50,7 +50,7 @@ export class SearchTree {
     this.glide();
     this.follow(nodes, width);
     this.markPath(this.marked);
-    this.keepFocus(nodes);
+    this.keepFocus(nodes, hadFocus);
   }
 
   // Return what is drawn of a node: what was there, or new elements that start at the parent.
@@ -92,7 +92,8 @@ export class SearchTree {
     mark.onpointerenter = event => { if (event.pointerType === "mouse") this.showTip(node, mark); };
     mark.onpointerleave = event => { if (event.pointerType === "mouse") this.hideTip(); };
     mark.onfocus = () => { this.focused = node; if (mark.matches(":focus-visible")) this.showTip(node, mark); };
-    mark.onblur = () => this.hideTip();
+    // A tip with buttons stays while they are pressed.
+    mark.onblur = () => { if (!this.tip.classList.contains("held")) this.hideTip(); };
     mark.onclick = event => {
       if (event.altKey) this.does.ban?.(node);
       else if (event.pointerType === "touch" || event.pointerType === "pen") this.showTip(node, mark, true);
@@ -181,19 +182,20 @@ export class SearchTree {
   }
 
   // Keep one node reachable by Tab, and the focus where it was, or on the same path.
-  keepFocus(nodes) {
-    const had = this.svg.contains(document.activeElement), old = this.focused;
+  keepFocus(nodes, hadFocus) {
+    const old = this.focused;
     const fresh = nodes.filter(node => node.fresh);
     const next = (old && fresh.find(n => n.path.join(" ") === old.path.join(" "))) || (old && fresh.find(n => n.parent.key === old.key)) ||
       (old && fresh.find(n => n.path.every((w, at) => w === old.path[at]))) || fresh[0] || nodes.at(-1);
     if (next.id !== 0) this.shown.get(next.key).mark.setAttribute("tabindex", "0");
     this.focused = next;
-    if (had && next.id !== 0) this.shown.get(next.key).mark.focus({preventScroll: true});
+    if (hadFocus && next.id !== 0) this.shown.get(next.key).mark.focus({preventScroll: true});
   }
 
   // Up and down go through the words of a step; Enter forces, B bans.
   key(event) {
     const node = this.focused;
+    if (event.key === "Escape") return this.hideTip();
     if (!node || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "ArrowUp" || event.key === "ArrowDown") {
       const column = [...this.shown.values()].filter(one => one.node.depth === node.depth).sort((a, b) => a.node.y - b.node.y);
