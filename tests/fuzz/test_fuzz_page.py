@@ -27,7 +27,7 @@ from fuzz.hostile_requests import MAX_BODY, ODD_IDS, hostile_requests
 
 REQUESTS = 2000
 CLIENTS = 8
-SECONDS = 30  # after which a request hangs
+SECONDS = 120  # after which a request hangs
 FORM = "multipart/form-data; boundary=b"
 
 
