@@ -1,9 +1,10 @@
 """What every test may use."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,24 @@ def tiny_text(tmp_path: Path) -> Config:
     """The shipped config of the character model, on a text that is learnt in a second."""
     (tmp_path / "text.txt").write_text(TEXT)
     return load(ROOT / "configs/char-lm.yaml", [*TINY_TEXT, f"data.path={tmp_path / 'text.txt'}"])
+
+
+@pytest.fixture(scope="session")
+def page_app(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The page's application with a tiny model of every tab, and no runs."""
+    from captioner.page.app import create_app
+    from captioner.page.settings import PageSettings
+
+    names = tuple(str(tiny_model(task)) for task in ("caption", "vqa", "visual7w", "char_lm"))
+    return create_app(PageSettings(models=names, runs=tmp_path_factory.mktemp("runs")))
+
+
+@pytest.fixture(scope="session")
+def page_client(page_app: Any) -> Iterator[Any]:
+    from starlette.testclient import TestClient
+
+    with TestClient(page_app, base_url="http://localhost") as client:
+        yield client
 
 
 TINY = [

@@ -27,7 +27,7 @@ from captioner.paths import LAST, MODEL_HELP, expanded, model_folder
 from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
-    from captioner.inference.vqa import ImageQuestion, QuestionPredictor, Reply
+    from captioner.inference.question_predictor import ImageQuestion, QuestionPredictor, Reply
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +84,7 @@ def _print(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
 
 def _predictor(model: Path, top: int) -> "QuestionPredictor":
     from captioner.inference.base import PREDICTORS
-    from captioner.inference.vqa import QuestionPredictor
+    from captioner.inference.question_predictor import QuestionPredictor
     from captioner.models.folder import trained_task
 
     kind = PREDICTORS[task := trained_task(model)]
@@ -108,14 +108,14 @@ def _questions(arguments: argparse.Namespace) -> "list[ImageQuestion]":
 
 
 def _about(picture: str, questions: Sequence[str], choices: Sequence[str]) -> "list[ImageQuestion]":
-    from captioner.inference.vqa import ImageQuestion
+    from captioner.inference.question_predictor import ImageQuestion
 
     return [ImageQuestion(picture, expanded(picture), question, choices) for question in questions]
 
 
 def _pairs(file: Path, choices: Sequence[str]) -> "list[ImageQuestion]":
     from captioner.data.formats.image_list import Columns, read_list
-    from captioner.inference.vqa import ImageQuestion
+    from captioner.inference.question_predictor import ImageQuestion
 
     found = []
     for line in read_list(file, Columns(("question",), optional=("choices",))):

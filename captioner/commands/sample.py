@@ -18,7 +18,6 @@ which is not the best one: it repeats itself as low temperatures do.
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +27,14 @@ from captioner.commands.options.search import add_search_arguments, search_chang
 from captioner.commands.printing.captions import with_log_probs
 from captioner.errors import UserError
 from captioner.files.outputs import check_file
+from captioner.insight.interpretable_cells.signals import read_held_unit
 from captioner.paths import LAST, MODEL_HELP, model_folder
 from captioner.ranges import BeamSize, Count
 from captioner.search.text_rules import SENTENCE_ONLY
 
 if TYPE_CHECKING:
-    from captioner.inference.char_lm import GeneratedText, Writer
+    from captioner.inference.char_lm import Writer
+    from captioner.inference.generated_text import GeneratedText
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +79,9 @@ def run(arguments: argparse.Namespace) -> None:
     for option in ("html", "window"):
         if getattr(arguments, option) and not arguments.score:
             raise UserError(f"--{option} goes with --score FILE.")
-    clamped = dict(map(_clamp, arguments.clamp))
+    clamped: dict[tuple[int, int], float] = dict(
+        read_held_unit(typed, "--clamp") for typed in arguments.clamp
+    )
     if arguments.score and (changes or clamped or arguments.prompt or arguments.tree or arguments.words):
         raise UserError("--score reads a text that is there: options for writing one do not go with it.")
     check_file(arguments.html, "--html")
@@ -91,14 +94,6 @@ def run(arguments: argparse.Namespace) -> None:
         _score(writer, arguments)
     else:
         _write(writer, arguments)
-
-
-def _clamp(typed: str) -> tuple[tuple[int, int], float]:
-    """Read LAYER.UNIT=VALUE."""
-    found = re.fullmatch(r"(\d+)\.(\d+)=([-+]?(?:\d+\.?\d*|\.\d+))", typed)
-    if not found:
-        raise UserError(f"--clamp takes LAYER.UNIT=VALUE, such as 1.37=0.9, not {typed!r}.")
-    return (int(found[1]), int(found[2])), float(found[3])
 
 
 def _write(writer: "Writer", arguments: argparse.Namespace) -> None:

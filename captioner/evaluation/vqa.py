@@ -19,7 +19,8 @@ from captioner.evaluation.base import (
     unreadable_notes,
     write_results,
 )
-from captioner.inference.vqa import Answerer, ImageQuestion, Reply, glimpse_titles
+from captioner.inference.question_predictor import ImageQuestion, Reply
+from captioner.inference.vqa import Answerer, glimpse_titles
 from captioner.insight.samples_page import PageSample, page_note, shown_on_page, write_samples_page
 from captioner.metrics.answers.answer_sets import NO_WORDNET, wordnet_similarity, wups_scores
 from captioner.metrics.answers.measures import MEASURES

@@ -1,9 +1,10 @@
 """Write and score text with a trained language model.      N rows, T symbols."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,43 +13,21 @@ from numpy.typing import NDArray
 from captioner.data.text.alphabet import Alphabet, Numbers
 from captioner.errors import UserError
 from captioner.inference.base import PREDICTORS, Predictor
+from captioner.inference.generated_text import GeneratedText
 from captioner.insight.interpretable_cells.signals import Unit
-from captioner.insight.interpretable_cells.units import held_units
+from captioner.insight.interpretable_cells.units import check_units, held_units
 from captioner.metrics.text.likelihood import Array
 from captioner.models.char_lm import CharLanguageModel
 from captioner.models.prompt import PromptedLM, nll, no_image
-from captioner.search.base import SEARCHES
+from captioner.search.base import SEARCHES, Search
 from captioner.search.override import override_search, search_settings
+from captioner.search.stepping.interruptible import Interruptible
+from captioner.search.stepping.policy import StepModel
 from captioner.search.text_rules import check_text_rules
 from captioner.search.trace import SearchTrace, TraceEvent
 from captioner.vocabulary import SPECIAL
 
 WINDOWS_AT_ONCE = 64
-
-
-class GeneratedText(NamedTuple):
-    """A text with its prompt.
-
-    Attributes:
-        text: the whole text.
-        words: its symbols: characters, or the digits of bytes.
-        log_prob: its log-probability.
-        word_log_probs: of each symbol.
-        score: what the search ranks by.
-        group: of diverse beam search.
-    """
-
-    text: str
-    words: list[str]
-    log_prob: float
-    word_log_probs: list[float]
-    score: float
-    group: int
-
-    @property
-    def attention(self) -> None:
-        """None: a language model has no attention."""
-        return
 
 
 @PREDICTORS.register("char_lm")
@@ -77,10 +56,46 @@ class Writer(Predictor[CharLanguageModel]):
         clamped: Mapping[tuple[int, int], float] | None = None,
     ) -> None:
         super().__init__(folder)
-        self.clamped = {Unit(*unit): value for unit, value in (clamped or {}).items()}
-        with held_units(self.model.decoder.cell, self.clamped):  # refuses a unit that is not there
-            pass
+        self._check: Callable[[], None] | None = None
+        self._use_search(search, n_best, clamped)
+
+    def changed(
+        self,
+        search: Mapping[str, Any] | None = None,
+        n_best: int = 1,
+        clamped: Mapping[tuple[int, int], float] | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> "Writer":
+        """Return a writer with the same model and another search.
+
+        The model is not touched: it may be at work in another thread.
+
+        Args:
+            search: changes to the model's own search.
+            n_best: texts at a time.
+            clamped: units that are held.
+            check: called before every symbol; an error that it raises ends the search.
+
+        Returns:
+            The writer; this one stays as it is.
+
+        Raises:
+            UserError: as a new writer.
+        """
+        other = copy(self)
+        other._check = check
+        other._use_search(search, n_best, clamped)
+        return other
+
+    def _use_search(
+        self,
+        search: Mapping[str, Any] | None,
+        n_best: int,
+        clamped: Mapping[tuple[int, int], float] | None,
+    ) -> None:
         self.n_best = n_best
+        self.clamped = {Unit(*unit): value for unit, value in (clamped or {}).items()}
+        check_units(self.model.decoder.cell, self.clamped)
         self.search_config = override_search(self.model.config.search, search or {}, n_best)
         check_text_rules(self.search_config)
         self.search = SEARCHES.build(self.search_config, vocabulary=self.model.alphabet)
@@ -172,12 +187,28 @@ class Writer(Predictor[CharLanguageModel]):
             rows.append(found.double().cpu().numpy())
         return np.concatenate(rows)
 
+    def check_prompt(self, prompt: str) -> None:
+        """Make sure that texts can begin with a prompt.
+
+        Args:
+            prompt: the beginning.
+
+        Raises:
+            UserError: it has a character that the model does not know, or a string that is banned.
+        """
+        self._search_from(prompt)
+
+    def _search_from(self, prompt: str) -> Search:
+        length = self.search.max_length + len(self.model.alphabet.encode(prompt))
+        return replace(self.search, prefix=[prompt] if prompt else [], max_length=length)
+
     def _generate(self, prompt: str, trace: SearchTrace | None) -> list[GeneratedText]:
-        model, prefix = self.model, [prompt] if prompt else []
-        length = self.search.max_length + len(model.alphabet.encode(prompt))
-        search = replace(self.search, prefix=prefix, max_length=length)
+        model, search = self.model, self._search_from(prompt)
+        prompted: StepModel = model.prompted
+        if self._check is not None:
+            prompted = Interruptible(prompted, self._check)
         with held_units(model.decoder.cell, self.clamped):
-            (found,) = search(model.prompted, no_image(model.decoder, 1), self.n_best, trace)
+            (found,) = search(prompted, no_image(model.decoder, 1), self.n_best, trace)
         return [
             GeneratedText(
                 model.alphabet.decode(h.tokens),

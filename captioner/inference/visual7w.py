@@ -1,18 +1,17 @@
 """Choose one of a question's choices with a trained model of Visual7W.      T words, L locations."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from PIL import Image
 
 from captioner.data.questions.choices import MultipleChoiceQuestion, in_order
 from captioner.errors import UserError
 from captioner.image_reader import ReadImage
 from captioner.images import ImageSource
 from captioner.inference.base import PREDICTORS, EncoderInput
-from captioner.inference.vqa import ImageQuestion, QuestionPredictor, Reply
+from captioner.inference.question_predictor import AttentionMaps, ImageQuestion, QuestionPredictor, Reply
 from captioner.models.multiple_choice import MultipleChoiceModel, best_choice
 from captioner.models.visual7w import TellingModel
 from captioner.models.vqa import Prediction
@@ -61,36 +60,40 @@ class Chooser(QuestionPredictor):
         """
         named = [(name, images[name]) for name in questions]
         for batch in self.read(named, BATCH_SIZE):
-            log_probs = self._score(batch, questions)
-            for name, _, problem in batch:
-                for one in questions[name]:
-                    yield Chosen(one, log_probs.get(one.question_id, []), problem)
+            yield from self._choose(batch, questions)
+
+    def answer_batch(
+        self, questions: Sequence[ImageQuestion], images: Mapping[str, EncoderInput]
+    ) -> list[Reply]:
+        """See `QuestionPredictor`."""
+        by_image = self._by_image(questions)
+        batch = [ReadImage(name, images[name], None) for name in by_image]
+        return list(self._replies(questions, self._choose(batch, by_image)))
 
     def stream(self, questions: Sequence[ImageQuestion]) -> Iterator[Reply]:
         """See `QuestionPredictor`; probabilities are among the choices of a question."""
-        by_image: dict[str, list[MultipleChoiceQuestion]] = {}
-        for number, one in enumerate(questions):
-            by_image.setdefault(one.name, []).append(self._with_choices(number, one))
-        found = self.choose({one.name: one.source for one in questions}, by_image)
-        chosen = {one.question.question_id: one for one in found}
-        for number, one in enumerate(questions):
-            predictions = _predictions(chosen[number])
-            yield Reply(one, predictions[: self.n_best], None, None, chosen[number].problem)
+        found = self.choose({one.name: one.source for one in questions}, self._by_image(questions))
+        yield from self._replies(questions, found)
 
     def check_has_attention(self) -> None:
         """See `QuestionPredictor`."""
         if not isinstance(self.model, TellingModel) or not self.model.decoder.has_attention:
             raise UserError(f"{self.folder} has no attention over words to draw.")
 
-    @torch.inference_mode()
-    def draw(self, reply: Reply) -> Image.Image:
-        """Draw the image, and the attention before each word of the question and its best answer."""
-        from captioner.insight.attention_map import draw_attention
+    def check_question(self, question: ImageQuestion) -> None:
+        """See `QuestionPredictor`."""
+        super().check_question(question)
+        self._with_choices(0, question)
 
+    @torch.inference_mode()
+    def attention(self, reply: Reply, image: EncoderInput | None = None) -> AttentionMaps | None:
+        """Return the attention before each word of the question and its best answer."""
         model = self.model
-        assert isinstance(model, TellingModel)
+        if not isinstance(model, TellingModel) or not model.decoder.has_attention or reply.problem:
+            return None
         assert model.encoder is not None
-        (((_, image, _),),) = self.read([(reply.question.name, reply.question.source)], 1)
+        if image is None:
+            (((_, image, _),),) = self.read([(reply.question.name, reply.question.source)], 1)
         assert image is not None
         question = MultipleChoiceQuestion(0, reply.question.question, [reply.answers[0].text], [], 0)
         (sentence,) = model.question_encoder.sentences(question)
@@ -98,12 +101,35 @@ class Chooser(QuestionPredictor):
         alphas_TL = model.attention(model.encode_images([image.pixels[0]]), read_T)
         times = [t for t, word in enumerate(sentence.tokens[1:-1]) if word != BOS]
         words = [model.vocabulary.words[sentence.tokens[t + 1]] for t in times]
-        return draw_attention(image.view, words, alphas_TL[times].cpu().numpy(), model.encoder.grid)
+        return AttentionMaps(words, alphas_TL[times].float().cpu().numpy(), image.view)
+
+    def _by_image(self, questions: Sequence[ImageQuestion]) -> dict[str, list[MultipleChoiceQuestion]]:
+        """The questions about each image, with their numbers as ids."""
+        found: dict[str, list[MultipleChoiceQuestion]] = {}
+        for number, one in enumerate(questions):
+            found.setdefault(one.name, []).append(self._with_choices(number, one))
+        return found
+
+    def _choose(
+        self,
+        batch: Sequence[ReadImage[str, EncoderInput]],
+        questions: Mapping[str, Sequence[MultipleChoiceQuestion]],
+    ) -> Iterator[Chosen]:
+        log_probs = self._score(batch, questions)
+        for name, _, problem in batch:
+            for one in questions[name]:
+                yield Chosen(one, log_probs.get(one.question_id, []), problem)
+
+    def _replies(self, questions: Sequence[ImageQuestion], found: Iterable[Chosen]) -> Iterator[Reply]:
+        chosen = {one.question.question_id: one for one in found}
+        for number, one in enumerate(questions):
+            predictions = _predictions(chosen[number])
+            yield Reply(one, predictions[: self.n_best], None, None, chosen[number].problem)
 
     @torch.inference_mode()
     def _score(
         self,
-        batch: list[ReadImage[str, EncoderInput]],
+        batch: Sequence[ReadImage[str, EncoderInput]],
         questions: Mapping[str, Sequence[MultipleChoiceQuestion]],
     ) -> dict[int, list[float]]:
         images = {one.key: one.value for one in batch if one.value is not None}

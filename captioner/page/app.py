@@ -14,11 +14,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from captioner.errors import UserError
+from captioner.page.endpoints.ask import ask
 from captioner.page.endpoints.caption import caption
 from captioner.page.endpoints.models import list_models, show_model
 from captioner.page.endpoints.pictures import add_picture, show_picture
 from captioner.page.endpoints.save import save
 from captioner.page.endpoints.search import remove_search, run_search, start_search
+from captioner.page.endpoints.text import read, sample
 from captioner.page.model_thread import Busy, Stopped
 from captioner.page.page import Page
 from captioner.page.refusals import BUSY, RETRY_SECONDS, TOO_LONG, Refused
@@ -50,7 +52,7 @@ def create_app(settings: PageSettings) -> Starlette:
         page.thread.close()
 
     app = Starlette(
-        routes=[*API, Mount("/", StaticFiles(directory=STATIC, html=True, check_dir=False))],
+        routes=[*API, Mount("/", StaticFiles(directory=STATIC, html=True))],
         middleware=[Middleware(RequestGuard, settings=settings)],
         exception_handlers={
             UserError: _mistake,
@@ -73,6 +75,9 @@ API = [
     Route("/api/search", start_search, methods=["POST"]),
     Route("/api/search/{session}/run", run_search, methods=["POST"]),
     Route("/api/search/{session}", remove_search, methods=["DELETE"]),
+    Route("/api/ask", ask, methods=["POST"]),
+    Route("/api/read", read, methods=["POST"]),
+    Route("/api/sample", sample, methods=["POST"]),
     Route("/api/save", save, methods=["POST"]),
 ]
 

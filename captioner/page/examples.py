@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from captioner.paths import PACKAGE
 
+FIRST = "gull"
+"""The one that is captioned when the page is opened."""
 SCENES_SEED = 0
 SCENE_IDS = {"scene-1": 900_001, "scene-2": 900_005}
 QUESTIONS = {
@@ -49,7 +51,8 @@ class ExamplePicture(NamedTuple):
 def _photos() -> list[Path]:
     """The photographs: beside the package in a checkout, inside it once installed."""
     folders = (PACKAGE / "page" / "photos", PACKAGE.parent / "examples" / "photos")
-    return sorted(next((folder for folder in folders if folder.is_dir()), folders[0]).glob("*.jpg"))
+    found = next((folder for folder in folders if folder.is_dir()), folders[0]).glob("*.jpg")
+    return sorted(found, key=lambda file: (file.stem != FIRST, file.stem))
 
 
 @cache

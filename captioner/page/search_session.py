@@ -66,8 +66,6 @@ class SearchSession:
         else:
             before = self.state(time - 1, interventions)
             if before is None or before.done:
-                if any(one.time == time for one in own):
-                    raise UserError(f"The search has ended before word {time}: nothing can be changed there.")
                 return None
             now = [one.intervention for one in own if one.time == time]
             state = self.captioner.search.advance(before, now)

@@ -17,9 +17,10 @@ from captioner.inference.base import PREDICTORS
 from captioner.inference.caption import Captioner
 from captioner.inference.char_lm import Writer
 from captioner.inference.memory import MemoryPredictor
+from captioner.inference.question_predictor import ImageQuestion
 from captioner.inference.translate import Translator
 from captioner.inference.visual7w import Chooser
-from captioner.inference.vqa import Answerer, ImageQuestion
+from captioner.inference.vqa import Answerer
 from captioner.models.base import MODELS
 
 KINDS = {

@@ -16,7 +16,8 @@ from captioner.config import Config, load
 from captioner.errors import UserError
 from captioner.evaluation.base import grey_picture
 from captioner.evaluation.vqa import evaluate
-from captioner.inference.vqa import Answerer, ImageQuestion
+from captioner.inference.question_predictor import ImageQuestion
+from captioner.inference.vqa import Answerer
 from captioner.training.train import train
 
 HEADS = ("attention", "question_only")

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from captioner.inference.vqa import Reply
+    from captioner.inference.question_predictor import Reply
 
 
 def as_text(reply: "Reply", with_question: bool, with_name: bool) -> str:

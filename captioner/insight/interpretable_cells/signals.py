@@ -1,6 +1,9 @@
 """Names of units and of what can be read of them."""
 
+import re
 from typing import NamedTuple
+
+from captioner.errors import UserError
 
 
 class Unit(NamedTuple):
@@ -21,3 +24,24 @@ class Signal(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.layer}.{self.kind}"
+
+
+def read_held_unit(typed: str, option: str) -> tuple[Unit, float]:
+    """Read a unit and the value that its memory is held at.
+
+    Args:
+        typed: LAYER.UNIT=VALUE.
+        option: the name of what was typed, for the message.
+
+    Returns:
+        The unit and the value.
+
+    Raises:
+        UserError: it is not of this form.
+    """
+    found = re.fullmatch(
+        r"([0-9]{1,9})\.([0-9]{1,9})=([-+]?(?:[0-9]{1,9}\.?[0-9]{0,30}|\.[0-9]{1,30}))", typed
+    )
+    if not found:
+        raise UserError(f"{option} takes LAYER.UNIT=VALUE, such as 1.37=0.9, not {typed!r:.60}.")
+    return Unit(int(found[1]), int(found[2])), float(found[3])

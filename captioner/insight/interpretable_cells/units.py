@@ -3,7 +3,7 @@
 N rows, T time, H hidden.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from torch import Tensor
@@ -62,6 +62,25 @@ def intervention(layer: MemoryReadout, update: Callable[[Tensor], Tensor]) -> It
         layer.readout_update = before
 
 
+def check_units(cell: Cell, units: Iterable[Unit]) -> None:
+    """Make sure that a cell has these units.
+
+    Args:
+        cell: the cell.
+        units: their names.
+
+    Raises:
+        UserError: there is no such unit.
+    """
+    num_layers = len(layers_of(cell))
+    for unit in units:
+        if not (1 <= unit.layer <= num_layers and 0 <= unit.number < cell.hidden_dim):
+            raise UserError(
+                f"There is no unit {unit}: the layers are 1 to {num_layers}, the units of each 0 to "
+                f"{cell.hidden_dim - 1}."
+            )
+
+
 @contextmanager
 def held_units(cell: Cell, values: Mapping[Unit, float]) -> Iterator[None]:
     """Hold the memories of units at values after every step, inside a `with` block.
@@ -76,14 +95,10 @@ def held_units(cell: Cell, values: Mapping[Unit, float]) -> Iterator[None]:
     Raises:
         UserError: there is no such unit.
     """
+    check_units(cell, values)
     layers = layers_of(cell)
     held: dict[int, dict[int, float]] = {}
     for unit, value in values.items():
-        if not (1 <= unit.layer <= len(layers) and 0 <= unit.number < cell.hidden_dim):
-            raise UserError(
-                f"There is no unit {unit}: the layers are 1 to {len(layers)}, the units of each 0 to "
-                f"{cell.hidden_dim - 1}."
-            )
         held.setdefault(unit.layer, {})[unit.number] = value
     with ExitStack() as stack:
         for number, units in held.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from captioner.errors import UserError
 from captioner.page.caption_request import captions_to_json, read_caption_request
 from captioner.page.events import event_stream
 from captioner.page.forms import read_form
@@ -61,7 +62,8 @@ async def _steps(
         yield "step", {"time": number, "groups": [_event_to_json(one, words) for one in state.events]}
         if time.monotonic() > deadline:
             raise Stopped
-    assert state is not None
+    if interventions and (late := interventions[-1].time) > number:
+        raise UserError(f"The search ends before word {late}: nothing can be changed there.")
     captions = await page.thread.call(session.finish, state)
     yield "result", {"captions": captions_to_json(captions)}
 
