@@ -187,16 +187,12 @@ class Captioner(ImagePredictor[CaptionModel]):
         """Write a page that plays the search of an image that was captioned with a trace."""
         from captioner.insight.search_tree import write_search_tree
 
-        settings = search_settings(self.search, self.search_config["name"])
-        write_search_tree(
-            file,
-            Path(captioned.name).name,
-            captioned.events,
-            self.model.vocabulary.words,
-            {"model": self.folder, **settings, "n_best": self.n_best},
-            [(caption.text, caption.log_prob, caption.score) for caption in captioned.captions],
-            captioned.encoder_view,
-        )
+        own = search_settings(self.search, self.search_config["name"])
+        settings = {"model": str(self.folder), **own, "n_best": self.n_best}
+        captions = [caption.to_json() for caption in captioned.captions]
+        name, words = Path(captioned.name).name, self.model.vocabulary.words
+        view = captioned.encoder_view
+        write_search_tree(file, name, captioned.events, words, settings, captions, view, self.grid)
 
     @torch.inference_mode()
     def caption_batch(

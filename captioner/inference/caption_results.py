@@ -7,6 +7,8 @@ from PIL import Image
 
 from captioner.search.trace import TraceEvent
 
+DIGITS = 5  # of attention weights in JSON
+
 
 class Caption(NamedTuple):
     """A caption of an image.
@@ -37,6 +39,15 @@ class Caption(NamedTuple):
     def text(self) -> str:
         """The caption as one string."""
         return " ".join(self.words)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the caption as JSON holds it."""
+        attention = None
+        if self.alphas_TL is not None:
+            attention = self.alphas_TL.astype("float64").round(DIGITS).tolist()
+        own = self._asdict() | {"text": self.text, "attention": attention}
+        del own["alphas_TL"]
+        return own
 
 
 class Captioned(NamedTuple):

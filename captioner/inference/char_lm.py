@@ -131,10 +131,10 @@ class Writer(Predictor[CharLanguageModel]):
         trace = SearchTrace()
         found = self._generate(prompt, trace)
         settings = search_settings(self.search, self.search_config["name"])
-        about = {"model": self.folder, **settings, "n_best": self.n_best}
-        answers = [(repr(one.text), one.log_prob, one.score) for one in found]
+        about = {"model": str(self.folder), **settings, "n_best": self.n_best}
         words = [word if word in SPECIAL else repr(word)[1:-1] for word in self.model.vocabulary.words]
-        write_search_tree(file, repr(prompt), trace.events, words, about, answers)
+        texts = [one.to_json() for one in found]
+        write_search_tree(file, repr(prompt), trace.events, words, about, texts)
         return found
 
     def nll(self, text: str | bytes, window: int | None = None) -> Array:

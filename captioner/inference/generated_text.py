@@ -1,6 +1,6 @@
 """Hold a text that a language model has written."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class GeneratedText(NamedTuple):
@@ -21,6 +21,11 @@ class GeneratedText(NamedTuple):
     word_log_probs: list[float]
     score: float
     group: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the text as JSON holds a caption, with control characters as escape sequences."""
+        words = [repr(word)[1:-1] for word in self.words]
+        return self._asdict() | {"text": repr(self.text), "words": words, "finished": True, "attention": None}
 
     @property
     def attention(self) -> None:

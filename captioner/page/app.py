@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from captioner.errors import UserError
+from captioner.insight.saved_page import VIEWS
 from captioner.page.endpoints.ask import ask
 from captioner.page.endpoints.caption import caption
 from captioner.page.endpoints.models import list_models, show_model
@@ -52,7 +53,11 @@ def create_app(settings: PageSettings) -> Starlette:
         page.thread.close()
 
     app = Starlette(
-        routes=[*API, Mount("/", StaticFiles(directory=STATIC, html=True))],
+        routes=[
+            *API,
+            Mount("/views", StaticFiles(directory=VIEWS)),
+            Mount("/", StaticFiles(directory=STATIC, html=True)),
+        ],
         middleware=[Middleware(RequestGuard, settings=settings)],
         exception_handlers={
             UserError: _mistake,

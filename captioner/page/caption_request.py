@@ -1,6 +1,6 @@
-"""Read requests for captions, and write captions as JSON.      T words, L locations."""
+"""Read requests for captions, and say what was asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from captioner.page.forms import Form
@@ -11,7 +11,6 @@ from captioner.page.search_fields import search_changes_from, search_field_names
 from captioner.ranges import BeamSize
 
 FIELDS = ("image", "picture", "model", "n_best")
-DIGITS = 5
 
 
 class CaptionRequest(NamedTuple):
@@ -73,27 +72,6 @@ async def read_caption_request(page: Page, form: Form) -> CaptionRequest:
     request = CaptionRequest(entry, captioner, await page.read_picture(form), None)
     check_limits("caption", request.settings, n_best)
     return request._replace(image=await page.prepare(captioner, request.picture.image))
-
-
-def captions_to_json(captions: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return captions as JSON has them."""
-    return [_to_json(one) for one in captions]
-
-
-def _to_json(one: Any) -> dict[str, Any]:
-    alphas_TL = one.alphas_TL
-    return {
-        "text": one.text,
-        "words": one.words,
-        "log_prob": one.log_prob,
-        "word_log_probs": one.word_log_probs,
-        "finished": one.finished,
-        "score": one.score,
-        "group": one.group,
-        "proven": one.proven,
-        "confidence": one.confidence,
-        "attention": None if alphas_TL is None else alphas_TL.astype("float64").round(DIGITS).tolist(),
-    }
 
 
 def search_key(captioner: Any, settings: Mapping[str, Any]) -> tuple[Any, ...]:

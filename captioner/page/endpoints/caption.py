@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from captioner.page.caption_request import captions_to_json, read_caption_request, search_key
+from captioner.page.caption_request import read_caption_request, search_key
 from captioner.page.forms import read_form
 from captioner.page.page import page_of
 
@@ -19,7 +19,11 @@ async def caption(request: Request) -> JSONResponse:
     asked = await read_caption_request(page, await read_form(request))
     key = search_key(asked.captioner, asked.settings)
     found, seconds = await page.thread.batched(key, partial(_caption_all, asked.captioner), asked.image)
-    answer = {"captions": captions_to_json(found.captions), "unsure": found.unsure, "seconds": seconds}
+    answer = {
+        "captions": [one.to_json() for one in found.captions],
+        "unsure": found.unsure,
+        "seconds": seconds,
+    }
     return JSONResponse(asked.to_json() | answer)
 
 

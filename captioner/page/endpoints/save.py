@@ -5,10 +5,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from captioner.errors import UserError
+from captioner.insight.saved_page import saved_page
 from captioner.page.json_bodies import read_json
 from captioner.page.page import page_of
 from captioner.page.refusals import refuse_unknown
-from captioner.page.saved_page import saved_page
 
 MAX_BYTES = 5_000_000  # attention maps of many captions
 VIEWS = ("caption", "search", "ask", "text")

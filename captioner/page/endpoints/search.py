@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from captioner.errors import UserError
-from captioner.page.caption_request import captions_to_json, read_caption_request
+from captioner.insight.search_tree import search_steps
+from captioner.page.caption_request import read_caption_request
 from captioner.page.events import event_stream
 from captioner.page.forms import read_form
 from captioner.page.json_bodies import read_json
@@ -18,11 +19,7 @@ from captioner.page.refusals import refuse_unknown
 from captioner.page.search_session import SearchSession, TimedIntervention, read_interventions
 
 if TYPE_CHECKING:
-    from captioner.search.trace import Candidate, TraceEvent
-
-DROPPED = 30
-"""Candidates of a choice that are sent beside those that were kept: the best of the others."""
-DIGITS = 5
+    pass
 
 
 async def start_search(request: Request) -> JSONResponse:
@@ -59,25 +56,11 @@ async def _steps(
     state = await page.thread.call(session.state, 0, interventions)
     while (later := await page.thread.call(session.state, number + 1, interventions)) is not None:
         number, state = number + 1, later
-        yield "step", {"time": number, "groups": [_event_to_json(one, words) for one in state.events]}
+        (step,) = search_steps(state.events, words)
+        yield "step", step
         if time.monotonic() > deadline:
             raise Stopped
     if interventions and (late := interventions[-1].time) > number:
         raise UserError(f"The search ends before word {late}: nothing can be changed there.")
     captions = await page.thread.call(session.finish, state)
-    yield "result", {"captions": captions_to_json(captions)}
-
-
-def _event_to_json(event: "TraceEvent", words: Sequence[str]) -> dict[str, Any]:
-    kept = [one for one in event.candidates if one.kept]
-    dropped = sorted((one for one in event.candidates if not one.kept), key=lambda one: -one.score)
-    return {
-        "group": event.group,
-        "candidates": [_candidate_to_json(one, words) for one in kept + dropped[:DROPPED]],
-    }
-
-
-def _candidate_to_json(one: "Candidate", words: Sequence[str]) -> list[Any]:
-    figures = (one.log_prob, one.total, one.penalty, one.score)
-    rounded = [round(float(figure), DIGITS) for figure in figures]
-    return [one.parent, one.node, one.token, words[one.token], *rounded, one.finished, one.beam]
+    yield "result", {"captions": [one.to_json() for one in captions]}

@@ -1,6 +1,6 @@
 // The Ask tab: a question about the picture, with choices where the model chooses.
-import {make} from "./dom.js";
-import {answersView} from "./answers_view.js";
+import {make} from "./views/dom.js";
+import {answersView} from "./views/answers_view.js";
 import {Tab} from "./tab.js";
 import {postForm} from "./api.js";
 

@@ -1,6 +1,6 @@
 // The Caption tab: a caption word by word with its attention, the n best, how sure the model is, settings.
-import {make, groupColour, wantsCalm} from "./dom.js";
-import {CaptionView, captionList, confidenceBar} from "./caption_view.js";
+import {make, groupColour, wantsCalm} from "./views/dom.js";
+import {CaptionView, captionList, confidenceBar} from "./views/caption_view.js";
 import {Tab} from "./tab.js";
 import {SearchOptions} from "./search_options.js";
 import {postForm} from "./api.js";

@@ -1,5 +1,5 @@
 // The page: tabs, the picture they share, the address, and saving.
-import {make, arrowKeys} from "./dom.js";
+import {make, arrowKeys} from "./views/dom.js";
 import {getJson} from "./api.js";
 import {readAddress, writeAddress, onAddress} from "./state.js";
 import {PictureInput} from "./picture_input.js";

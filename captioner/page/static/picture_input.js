@@ -1,6 +1,6 @@
 // The picture that all tabs share: examples, drop, paste, file, webcam.
-import {make, arrowKeys} from "./dom.js";
-import {AttentionView} from "./attention_view.js";
+import {make, arrowKeys} from "./views/dom.js";
+import {AttentionView} from "./views/attention_view.js";
 import {postForm} from "./api.js";
 
 export class PictureInput {

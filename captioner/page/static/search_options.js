@@ -1,5 +1,5 @@
 // The settings of a search, made from what the server lists: the method, its options, the constraints.
-import {make} from "./dom.js";
+import {make} from "./views/dom.js";
 
 const NAMES = {beam: "Beam search", beam_mbr: "Beam search, minimum Bayes risk", diverse: "Diverse beam search", exact: "Exact search",
   greedy: "Greedy search", mbr: "Minimum Bayes risk of samples", sample: "Sampling"};

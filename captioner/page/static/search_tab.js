@@ -1,8 +1,8 @@
 // The Search tab: the tree grows while the search runs; words are forced and banned in it.
-import {make, dot, groupColour} from "./dom.js";
-import {SearchTree} from "./search_tree.js";
-import {StepPlayer} from "./step_player.js";
-import {captionList} from "./caption_view.js";
+import {make, dot, groupColour} from "./views/dom.js";
+import {SearchTree} from "./views/search_tree.js";
+import {StepPlayer} from "./views/step_player.js";
+import {captionList} from "./views/caption_view.js";
 import {Tab} from "./tab.js";
 import {SearchOptions} from "./search_options.js";
 import {ApiError, postForm, jsonEvents, forget} from "./api.js";

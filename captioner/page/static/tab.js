@@ -1,5 +1,5 @@
 // What the tabs have in common: one request at a time, and a sentence where something went wrong.
-import {make} from "./dom.js";
+import {make} from "./views/dom.js";
 
 export class Tab {
   // Take the tab's place. `page` has picture, catalog, model(tab), own(tab), changed().

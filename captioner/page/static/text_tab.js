@@ -1,6 +1,6 @@
 // The Text tab: one types, every character gets its colour; the model writes on.
-import {make} from "./dom.js";
-import {ColouredText, alignSymbols, unpackValues, characterView, textLegend, UnitGrid} from "./text_view.js";
+import {make} from "./views/dom.js";
+import {ColouredText, alignSymbols, unpackValues, characterView, textLegend, UnitGrid} from "./views/text_view.js";
 import {Tab} from "./tab.js";
 import {SearchOptions} from "./search_options.js";
 import {ApiError, postForm, formEvents} from "./api.js";

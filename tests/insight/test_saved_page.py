@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from captioner.page.saved_page import MODULES, STATIC, saved_page
+from captioner.insight.saved_page import MODULES, VIEWS, saved_page
 
 DATA = {"captions": [{"text": "</script><script>alert(1)</script> & 'a'", "words": ["\u2028", "é"]}]}
 
@@ -26,7 +26,7 @@ def test_nothing_is_imported_or_fetched():
 
 def test_each_module_imports_only_modules_before_it():
     for number, name in enumerate(MODULES):
-        imported = re.findall(r'from "\./([\w.]+)"', (STATIC / name).read_text())
+        imported = re.findall(r'from "\./([\w.]+)"', (VIEWS / name).read_text())
         assert set(imported) <= set(MODULES[:number])
 
 

@@ -1,4 +1,4 @@
-"""Write what the page shows as one HTML file that works without a network."""
+"""Write captions, a search, answers or a text as one HTML file that works without a network."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ from PIL import Image
 
 from captioner.insight.pages import jpeg_data_uri, render_page
 
-STATIC = Path(__file__).with_name("static")
+VIEWS = Path(__file__).with_name("views")
+"""Modules and styles that show what was found, in the page of `captioner serve` and in files."""
 MODULES = (
     *("dom.js", "attention_view.js", "caption_view.js", "tree_layout.js"),
     *("search_tree.js", "step_player.js", "answers_view.js", "text_view.js", "saved_view.js"),
@@ -34,12 +35,29 @@ def saved_page(title: str, view: str, data: Mapping[str, Any], image: Image.Imag
         The page, with the modules that draw it as one script: their import lines are left out, since all
         names are there.
     """
-    modules = (_IMPORT.sub("", (STATIC / name).read_text(encoding="utf-8")) for name in MODULES)
+    modules = (_IMPORT.sub("", (VIEWS / name).read_text(encoding="utf-8")) for name in MODULES)
     picture = jpeg_data_uri(image, LONGER_SIDE) if image else ""
     return render_page(
         "saved.html",
         title=title or "captioner",
-        style=Markup((STATIC / STYLE).read_text(encoding="utf-8")),
+        style=Markup((VIEWS / STYLE).read_text(encoding="utf-8")),
         modules=Markup("\n".join(modules)),
         shown={"view": view, "data": data, "picture": picture},
     )
+
+
+def write_saved_page(
+    file: Path, title: str, view: str, data: Mapping[str, Any], image: Image.Image | None
+) -> None:
+    """Write the page into a file, and make the file's folder.
+
+    Args:
+        file: the page to write.
+        title: of the page.
+        view: what is shown.
+        data: of the view.
+        image: the picture that they are about.
+    """
+    html = saved_page(title, view, data, image)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(html, encoding="utf-8", errors="replace")  # a file's name may be no valid Unicode

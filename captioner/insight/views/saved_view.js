@@ -45,6 +45,8 @@ function showSearch(panel, data, attend, picture) {
   const forced = node => (data.interventions || []).some(one => one.kind === "force" && one.time === node.time && one.token === node.token && one.beam === node.beam);
   const player = new StepPlayer(at => tree.draw(data.steps, at, {few: 8, groups: data.groups, pinned: forced}));
   const list = captionList(data.captions, -1, one => groupColour(one.group, data.groups), () => player.go(player.length), one => tree.markPath(one && {depth: 1, path: one.words}));
+  if (data.title) panel.append(make("h1", {text: data.title}));
+  if (data.left_out) panel.append(make("p", {class: "hint", text: `${data.left_out} later steps are not shown.`}));
   panel.append(player.element, tree.element, make("h2", {text: "What the search found"}), list, settingsLine(data.settings));
   if (picture) tree.setPicture(picture);
   player.extend(data.steps.length, false);
