@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from captioner.errors import UserError
 from captioner.insight.saved_page import VIEWS
+from captioner.page.cancellation import stops_with_client
 from captioner.page.endpoints.ask import ask
 from captioner.page.endpoints.caption import caption
 from captioner.page.endpoints.models import list_models, show_model
@@ -76,13 +77,13 @@ API = [
     Route("/api/models/{model}", show_model),
     Route("/api/pictures", add_picture, methods=["POST"]),
     Route("/api/pictures/{picture}", show_picture),
-    Route("/api/caption", caption, methods=["POST"]),
-    Route("/api/search", start_search, methods=["POST"]),
+    Route("/api/caption", stops_with_client(caption), methods=["POST"]),
+    Route("/api/search", stops_with_client(start_search), methods=["POST"]),
     Route("/api/search/{session}/run", run_search, methods=["POST"]),
     Route("/api/search/{session}", remove_search, methods=["DELETE"]),
-    Route("/api/ask", ask, methods=["POST"]),
-    Route("/api/read", read, methods=["POST"]),
-    Route("/api/sample", sample, methods=["POST"]),
+    Route("/api/ask", stops_with_client(ask), methods=["POST"]),
+    Route("/api/read", stops_with_client(read), methods=["POST"]),
+    Route("/api/sample", stops_with_client(sample), methods=["POST"]),
     Route("/api/save", save, methods=["POST"]),
 ]
 

@@ -64,6 +64,11 @@ class ModelThread:
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
+    @property
+    def num_waiting(self) -> int:
+        """Jobs that wait."""
+        return len(self._waiting)
+
     async def call(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call a function in the model thread.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 
 import httpx2
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 import captioner
 from captioner.images import load_image
+from captioner.inference.caption import Captioner
 
 
 @pytest.fixture
@@ -128,3 +130,47 @@ def test_requests_at_once_get_the_answers_of_requests_one_by_one(page_app, page_
         found = answer.json()["captions"]
         assert [one["words"] for one in found] == [one["words"] for one in alone[name]]
         assert found[0]["log_prob"] == pytest.approx(alone[name][0]["log_prob"], abs=1e-4)
+
+
+def test_a_client_that_goes_away_is_not_captioned(page_app, page_client, monkeypatch):
+    """Its request waits behind another job when it goes."""
+    captioned = []
+    real = Captioner.caption_batch
+
+    def noted(captioner, batch, trace=None):
+        captioned.append(len(batch))
+        return real(captioner, batch, trace)
+
+    monkeypatch.setattr(Captioner, "caption_batch", noted)
+    thread = page_app.state.page.thread
+    gone = asyncio.Event()
+    messages = [{"type": "http.request", "body": b"picture=gull"}]
+
+    async def receive():
+        if messages:
+            return messages.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "path": "/api/caption", "headers": headers}
+    scope |= {"scheme": "http", "query_string": b"", "root_path": ""}
+
+    async def ask():
+        held, release = threading.Event(), threading.Event()
+        first = asyncio.ensure_future(thread.call(lambda: held.set() or release.wait()))
+        await asyncio.to_thread(held.wait)
+        asked = asyncio.ensure_future(page_app(scope, receive, send))
+        while not thread.num_waiting:
+            await asyncio.sleep(0.001)
+        gone.set()
+        await asyncio.wait_for(asked, 60)
+        release.set()
+        await first
+        await thread.call(int)
+
+    asyncio.run(ask())
+    assert captioned == []
