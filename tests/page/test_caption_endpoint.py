@@ -164,11 +164,13 @@ def test_a_client_that_goes_away_is_not_captioned(page_app, page_client, monkeyp
         first = asyncio.ensure_future(thread.call(lambda: held.set() or release.wait()))
         await asyncio.to_thread(held.wait)
         asked = asyncio.ensure_future(page_app(scope, receive, send))
-        while not thread.num_waiting:
-            await asyncio.sleep(0.001)
-        gone.set()
-        await asyncio.wait_for(asked, 60)
-        release.set()
+        try:
+            while not thread.num_waiting:
+                await asyncio.sleep(0.001)
+            gone.set()
+            await asyncio.wait_for(asked, 60)
+        finally:
+            release.set()
         await first
         await thread.call(int)
 
