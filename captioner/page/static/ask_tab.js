@@ -1,16 +1,15 @@
 // The Ask tab: a question about the picture, with choices where the model chooses.
 import {make} from "./dom.js";
 import {answersView} from "./answers_view.js";
+import {Tab} from "./tab.js";
 import {postForm} from "./api.js";
 
 const CHOICES = 4, TOP = 6;
 
-export class AskTab {
-  // Build the tab. `page` has picture, catalog, model(tab), changed().
+export class AskTab extends Tab {
+  // Build the tab.
   constructor(place, page) {
-    this.page = page;
-    place.classList.add("ask-tab");
-    this.place = place;
+    super(place, page, "ask");
     if (!page.catalog.default.ask) { place.append(emptyState()); this.empty = true; return; }
     this.question = make("input", {type: "text", id: "question", maxlength: 300, placeholder: "What is in the picture?", autocomplete: "off"});
     this.choices = Array.from({length: CHOICES}, (_, at) => make("input", {type: "text", maxlength: 100, "aria-label": `Choice ${at + 1}`, placeholder: `choice ${at + 1}`, autocomplete: "off"}));
@@ -18,7 +17,6 @@ export class AskTab {
     this.boxes = make("p", {class: "hint", text: "Choices are parts of the picture: left,top,width,height in pixels.", hidden: true});
     this.suggestions = make("div", {class: "suggestions"});
     this.answers = make("div", {class: "answers-place", "aria-live": "polite"});
-    this.message = make("p", {class: "message", role: "alert", hidden: true});
     const form = make("form", {class: "question", onsubmit: event => { event.preventDefault(); this.refresh(); }},
       make("label", {for: "question", text: "A question about the picture"}), make("div", {class: "question-row"}, this.question, make("button", {type: "submit", class: "main", text: "Ask"})), this.choiceRow, this.boxes);
     place.append(form, this.suggestions, this.message, this.answers);
@@ -40,7 +38,7 @@ export class AskTab {
     this.choiceRow.hidden = task === "vqa";
     this.boxes.hidden = task !== "visual7w_pointing";
     const questions = example?.questions || [];
-    this.suggestions.replaceChildren(...questions.map(text => make("button", {type: "button", class: "suggestion", text, onclick: () => { this.question.value = text; this.refresh(); }})));
+    this.suggestions.replaceChildren(...questions.map(text => make("button", {class: "suggestion", text, onclick: () => { this.question.value = text; this.refresh(); }})));
   }
 
   // Return the fields of the address.
@@ -56,31 +54,20 @@ export class AskTab {
   async refresh() {
     if (this.empty) return;
     this.arrange();
-    this.page.picture.view.show(null);
+    this.attention.show(null);
     const question = this.question.value.trim(), picture = this.page.picture.id;
     this.page.changed();
     if (!question) { this.result = null; this.answers.replaceChildren(); return; }
-    this.request?.abort();
-    const request = this.request = new AbortController();
-    this.place.setAttribute("aria-busy", "true");
-    try {
-      const result = await postForm("/api/ask", {picture, model: this.page.model("ask"), question, choice: this.given(), top: TOP}, {signal: request.signal, onWait: text => this.say(text)});
-      this.say("");
-      this.result = result;
-      this.show();
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.answers.replaceChildren();
-      this.say(error.message);
-    } finally {
-      if (request === this.request) this.place.removeAttribute("aria-busy");
-    }
+    const fields = {picture, model: this.page.model("ask"), question, choice: this.given(), top: TOP};
+    this.result = await this.newest(options => postForm("/api/ask", fields, options));
+    if (this.result) this.show();
+    else this.answers.replaceChildren();
   }
 
   // Show the answers.
   show() {
-    if (this.page.tab === "ask") this.page.picture.view.setGrid(this.result.grid, this.result.view_box);
-    this.answers.replaceChildren(answersView(this.result, weights => this.page.picture.view.show(weights)));
+    this.setGrid(this.result);
+    this.answers.replaceChildren(answersView(this.result, weights => this.attention.show(weights)));
   }
 
   // The tab comes to the front.
@@ -88,25 +75,22 @@ export class AskTab {
     if (this.empty) return;
     if (!this.result || this.result.picture !== this.page.picture.id) return this.refresh();
     this.arrange();
-    this.page.picture.view.setGrid(this.result.grid, this.result.view_box);
+    this.setGrid(this.result);
   }
 
   // The tab goes to the back.
-  hidden() { this.page.picture.view.show(null); }
+  hidden() { this.attention.show(null); }
 
   // Return what a saved page shows.
   saved() {
     if (!this.result) return null;
     return {title: this.result.question, view: "ask", picture: this.result.picture, data: this.result};
   }
-
-  // Write a sentence where something went wrong; "" takes it away.
-  say(text) { this.message.textContent = text; this.message.hidden = !text; }
 }
 
 // Return what is shown where no model answers questions.
 function emptyState() {
   return make("div", {class: "empty"}, make("h2", {text: "No model here answers questions yet"}),
-    make("p", {text: "Train one on VQA or on Visual7W; it appears here when captioner serve is started again."}),
+    make("p", {text: "Train one on VQA or on Visual7W; it appears here when this page is loaded again."}),
     make("pre", {}, make("code", {text: "python scripts/train.py --task vqa\npython scripts/train.py --task visual7w"})));
 }

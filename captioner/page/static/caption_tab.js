@@ -1,28 +1,27 @@
 // The Caption tab: a caption word by word with its attention, the n best, how sure the model is, settings.
 import {make, groupColour, wantsCalm} from "./dom.js";
 import {CaptionView, captionList, confidenceBar} from "./caption_view.js";
+import {Tab} from "./tab.js";
 import {SearchOptions} from "./search_options.js";
 import {postForm} from "./api.js";
 
 const PACE = 430, N_BEST = 3;      // milliseconds a word; captions that are asked for where nobody says
 
-export class CaptionTab {
-  // Build the tab. `page` has picture, catalog, model(tab), changed().
+export class CaptionTab extends Tab {
+  // Build the tab.
   constructor(place, page) {
-    this.page = page;
-    this.view = new CaptionView(attention => page.picture.view.show(attention), () => page.changed());
+    super(place, page, "caption");
+    this.view = new CaptionView(attention => this.attention.show(attention), () => page.changed());
     this.sure = make("div", {class: "sure-place"});
     this.spoken = make("p", {class: "unseen", "aria-live": "polite"});
-    this.again = make("button", {type: "button", class: "quiet", title: "Play the caption word by word", text: "▷ Play again", onclick: () => this.again.dataset.draw ? this.refresh() : this.play()});
+    this.again = make("button", {class: "quiet", title: "Play the caption word by word", text: "▷ Play again", onclick: () => this.again.dataset.draw ? this.refresh() : this.play()});
     this.list = make("div", {class: "list-place"});
-    this.message = make("p", {class: "message", role: "alert", hidden: true});
     this.settings = new SearchOptions(page.catalog, {isUsable: () => true, withNBest: true, onChange: () => { page.changed(); this.refresh(); }});
     this.settings.nBest = N_BEST;
     this.hint = make("p", {class: "hint", text: "Point at a word to see where the model looks while it writes it."});
     place.append(this.view.element, make("div", {class: "under-caption"}, this.sure, this.again), this.message, this.hint,
       make("h2", {text: "The best captions"}), this.list, this.settings.element, this.spoken);
-    place.classList.add("caption-tab", "nothing-yet");
-    this.place = place;
+    place.classList.add("nothing-yet");
   }
 
   // Take the fields of the address.
@@ -39,28 +38,18 @@ export class CaptionTab {
   // Caption the picture, and play the caption.
   async refresh() {
     this.stop();
-    this.request?.abort();
-    const request = this.request = new AbortController(), picture = this.page.picture.id;
-    this.place.setAttribute("aria-busy", "true");
-    try {
-      const given = this.settings.given(), greedy = this.settings.search() === "greedy";
-      const result = await postForm("/api/caption", {picture, model: this.page.model("caption"), ...(greedy ? {} : {n_best: N_BEST}), ...given},
-        {signal: request.signal, onWait: text => this.say(text)});
-      if (request !== this.request) return;
-      this.say("");
-      this.result = result;
-      this.place.classList.remove("nothing-yet");
-      if (this.page.tab === "caption") this.page.picture.view.setGrid(result.grid, result.view_box);
-      this.settings.setUsed(result.settings);
-      this.choose(Math.min(this.wanted || 0, result.captions.length - 1), this.wantedWord === null);
-      if (this.wantedWord !== null && this.wantedWord < result.captions[this.chosen].words.length) this.view.pin(this.wantedWord);
-      this.wanted = 0;
-      this.wantedWord = null;
-    } catch (error) {
-      if (error.name !== "AbortError") this.say(error.message);
-    } finally {
-      if (request === this.request) this.place.removeAttribute("aria-busy");
-    }
+    const given = this.settings.given(), greedy = this.settings.search() === "greedy";
+    const fields = {picture: this.page.picture.id, model: this.page.model("caption"), ...(greedy ? {} : {n_best: N_BEST}), ...given};
+    const result = await this.newest(options => postForm("/api/caption", fields, options));
+    if (!result) return;
+    this.result = result;
+    this.place.classList.remove("nothing-yet");
+    this.setGrid(result);
+    this.settings.setUsed(result.settings);
+    this.choose(Math.min(this.wanted || 0, result.captions.length - 1), this.wantedWord === null);
+    if (this.wantedWord !== null && this.wantedWord < result.captions[this.chosen].words.length) this.view.pin(this.wantedWord);
+    this.wanted = 0;
+    this.wantedWord = null;
   }
 
   // Show one of the captions.
@@ -110,18 +99,15 @@ export class CaptionTab {
   // The tab comes to the front: lay the grid over the picture again.
   shown() {
     if (!this.result || this.result.picture !== this.page.picture.id) return this.refresh();
-    this.page.picture.view.setGrid(this.result.grid, this.result.view_box);
+    this.setGrid(this.result);
   }
 
   // The tab goes to the back.
-  hidden() { this.stop(); this.page.picture.view.show(null); }
+  hidden() { this.stop(); this.attention.show(null); }
 
   // Return what a saved page shows.
   saved() {
     if (!this.result) return null;
     return {title: this.result.captions[this.chosen].text, view: "caption", picture: this.result.picture, data: {...this.result, chosen: this.chosen}};
   }
-
-  // Write a sentence where something went wrong; "" takes it away.
-  say(text) { this.message.textContent = text; this.message.hidden = !text; }
 }

@@ -1,5 +1,5 @@
 // A caption as words that can be pointed at, with what is known of each; and how sure the model is.
-import {make, percent, signed, arrowKeys} from "./dom.js";
+import {make, bar, dot, percent, signed, arrowKeys} from "./dom.js";
 
 export class CaptionView {
   // Build the view; `onPoint(attention or null)` is called when a word is pointed at or left, `onPin` when one is kept.
@@ -31,7 +31,7 @@ export class CaptionView {
   // Return the button of a word; the line under it is as strong as the word is probable.
   wordButton(word, at) {
     const probability = Math.exp(this.caption.word_log_probs[at]);
-    const button = make("button", {type: "button", class: "word", text: word, tabindex: at ? -1 : 0, "aria-label": `${word}, ${percent(probability)}`,
+    const button = make("button", {class: "word", text: word, tabindex: at ? -1 : 0, "aria-label": `${word}, ${percent(probability)}`,
       onmouseenter: () => this.point(at), onfocus: () => this.point(at), onclick: () => this.pin(at)});
     button.style.setProperty("--p", probability.toFixed(3));
     return button;
@@ -74,11 +74,9 @@ export class CaptionView {
 // Return how sure the model is of a caption: words and a bar. Nothing where it has no calibration.
 export function confidenceBar(confidence, unsure) {
   if (confidence === null || confidence === undefined) return make("div", {class: "sure none"});
-  const fill = make("i");
-  fill.style.width = `${100 * confidence}%`;
   return make("div", {class: unsure ? "sure unsure" : "sure",
     title: "Estimated on photographs that the model never saw: the probability that this is a good caption"},
-    make("span", {class: "bar", "aria-hidden": "true"}, fill),
+    bar(confidence),
     make("span", {text: `${Math.round(100 * confidence)} % sure`}),
     unsure ? make("em", {text: "better look yourself"}) : null);
 }
@@ -87,11 +85,10 @@ export function confidenceBar(confidence, unsure) {
 export function captionList(captions, chosen, colourOf, onChoose, onPoint = () => {}) {
   const sum = {none: "log-probability of the sentence", score: "what this search ranks by"};
   return make("ol", {class: "captions"}, ...captions.map((caption, at) => {
-    const differs = Math.abs(caption.score - caption.log_prob) > 5e-3, colour = colourOf(caption), dot = colour && make("i", {class: "dot"});
-    if (dot) dot.style.setProperty("--group", colour);
-    return make("li", {}, make("button", {type: "button", "aria-pressed": String(at === chosen), onclick: () => onChoose(at),
+    const differs = Math.abs(caption.score - caption.log_prob) > 5e-3, colour = colourOf(caption);
+    return make("li", {}, make("button", {"aria-pressed": String(at === chosen), onclick: () => onChoose(at),
       onmouseenter: () => onPoint(caption), onmouseleave: () => onPoint(null), onfocus: () => onPoint(caption), onblur: () => onPoint(null)},
-      dot, make("span", {class: "sentence", text: caption.text + (caption.finished ? "" : " …")}),
+      colour && dot("dot", colour), make("span", {class: "sentence", text: caption.text + (caption.finished ? "" : " …")}),
       make("span", {class: "figures"},
         make("span", {title: sum.none, text: `log p ${signed(caption.log_prob)}`}),
         differs ? make("span", {title: sum.score, text: `score ${signed(caption.score)}`}) : null,

@@ -4,7 +4,9 @@ const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
 // Return a new HTML element. `text` is its content, `onclick` and the like are listeners, null is left out.
 export function make(tag, attributes = {}, ...children) {
-  return setUp(document.createElement(tag), attributes, children);
+  const element = document.createElement(tag);
+  if (tag === "button") element.type = "button";
+  return setUp(element, attributes, children);
 }
 
 // Return a new SVG element.
@@ -22,6 +24,20 @@ function setUp(element, attributes, children) {
   }
   element.append(...children.filter(child => child !== null && child !== undefined));
   return element;
+}
+
+// Return a bar that is filled to a share; the number stands beside it for those who do not see it.
+export function bar(share) {
+  const fill = make("i");
+  fill.style.width = `${100 * share}%`;
+  return make("span", {class: "bar", "aria-hidden": "true"}, fill);
+}
+
+// Return a dot in the colour of a group.
+export function dot(kind, colour) {
+  const made = make("i", {class: kind});
+  made.style.setProperty("--group", colour);
+  return made;
 }
 
 // Return a probability as a percentage that keeps two digits where it is small.

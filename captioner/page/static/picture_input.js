@@ -14,8 +14,8 @@ export class PictureInput {
       onchange: () => { if (this.file.files[0]) this.take(this.file.files[0]); this.file.value = ""; }});
     this.progress = make("p", {class: "progress", role: "status"});
     place.append(this.progress, this.strip, make("div", {class: "ways"},
-      make("button", {type: "button", text: "Your picture…", title: "Choose a file; or drop or paste a picture anywhere", onclick: () => this.file.click()}),
-      make("button", {type: "button", text: "Webcam…", title: "Take a picture with the camera", onclick: () => this.openCamera()}),
+      make("button", {text: "Your picture…", title: "Choose a file; or drop or paste a picture anywhere", onclick: () => this.file.click()}),
+      make("button", {text: "Webcam…", title: "Take a picture with the camera", onclick: () => this.openCamera()}),
       make("span", {class: "hint", text: "or drop or paste one"})), this.file);
     for (const one of catalog.examples) this.strip.append(this.thumbnail(one.id, one.url, one.title));
     arrowKeys(this.strip, "button");
@@ -24,7 +24,7 @@ export class PictureInput {
 
   // Return the button of a picture.
   thumbnail(id, url, title) {
-    return make("button", {type: "button", class: "thumbnail", "data-id": id, title, "aria-label": title, "aria-pressed": "false", tabindex: "-1",
+    return make("button", {class: "thumbnail", "data-id": id, title, "aria-label": title, "aria-pressed": "false", tabindex: "-1",
       onclick: () => this.onPicture(id)}, make("img", {src: url, alt: "", loading: "lazy", draggable: "false"}));
   }
 
@@ -99,7 +99,7 @@ export class PictureInput {
       return this.onMessage(why[error.name] || "The camera cannot be used.");
     }
     const video = make("video", {autoplay: true, playsinline: true, muted: true, "aria-label": "What the camera sees"});
-    const take = make("button", {type: "button", class: "main", text: "Take the picture"}), cancel = make("button", {type: "button", text: "Cancel"});
+    const take = make("button", {class: "main", text: "Take the picture"}), cancel = make("button", {text: "Cancel"});
     const dialog = make("dialog", {class: "camera", "aria-label": "Webcam"}, video, make("div", {class: "ways"}, take, cancel));
     dialog.addEventListener("close", () => { for (const track of stream.getTracks()) track.stop(); dialog.remove(); });
     cancel.onclick = () => dialog.close();

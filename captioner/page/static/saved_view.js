@@ -1,5 +1,5 @@
 // What a saved page shows: one view of the live page, without a server.
-// A saved page needs, in this order: dom, attention_view, caption_view, search_tree, step_player, answers_view, text_view, saved_view.
+// A saved page needs, in this order: dom, attention_view, caption_view, tree_layout, search_tree, step_player, answers_view, text_view, saved_view.
 import {make, groupColour} from "./dom.js";
 import {AttentionView} from "./attention_view.js";
 import {CaptionView, captionList, confidenceBar} from "./caption_view.js";
@@ -85,5 +85,5 @@ function showText(panel, data) {
 // Return the settings as a line of small print.
 function settingsLine(settings) {
   const known = Object.entries(settings || {}).filter(([, value]) => value !== null && !(Array.isArray(value) && !value.length));
-  return make("p", {class: "hint", text: known.map(([name, value]) => `${name} ${value}`).join(" · ")});
+  return make("p", {class: "hint settings-line", text: known.map(([name, value]) => `${name} ${value}`).join(" · ")});
 }

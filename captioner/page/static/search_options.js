@@ -26,7 +26,7 @@ export class SearchOptions {
     this.single = make("div", {class: "fields"});
     this.shared = make("div", {class: "fields"});
     this.summary = make("span", {class: "chosen"});
-    this.reset = make("button", {type: "button", class: "quiet", text: "Reset", title: "Back to the model's own settings", onclick: () => { this.values = {}; this.draw(); this.changed(); }});
+    this.reset = make("button", {class: "quiet", text: "Reset", title: "Back to the model's own settings", onclick: () => { this.values = {}; this.draw(); this.changed(); }});
     this.element = make("details", {class: "settings"},
       make("summary", {}, make("span", {text: title}), this.summary),
       make("form", {autocomplete: "off", onsubmit: event => event.preventDefault()},

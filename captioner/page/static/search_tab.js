@@ -1,8 +1,9 @@
 // The Search tab: the tree grows while the search runs; words are forced and banned in it.
-import {make, groupColour} from "./dom.js";
+import {make, dot, groupColour} from "./dom.js";
 import {SearchTree} from "./search_tree.js";
 import {StepPlayer} from "./step_player.js";
 import {captionList} from "./caption_view.js";
+import {Tab} from "./tab.js";
 import {SearchOptions} from "./search_options.js";
 import {ApiError, postForm, jsonEvents, forget} from "./api.js";
 import {interventionsOf, interventionsText} from "./state.js";
@@ -11,10 +12,10 @@ const FEW = 10;
 // The model's own search may be wide; a narrow beam is easier to follow, and is shown as a setting.
 const START = {search: "beam", beam_size: "4"};
 
-export class SearchTab {
-  // Build the tab. `page` has picture, catalog, model(tab), changed().
+export class SearchTab extends Tab {
+  // Build the tab.
   constructor(place, page) {
-    this.page = page;
+    super(place, page, "search");
     this.steps = [];
     this.interventions = [];
     this.groups = 1;
@@ -26,15 +27,12 @@ export class SearchTab {
     this.chips = make("div", {class: "chips", role: "group", "aria-label": "Words forced and banned"});
     this.legend = make("div", {class: "legend"});
     this.results = make("div", {class: "list-place"});
-    this.message = make("p", {class: "message", role: "alert", hidden: true});
     this.spoken = make("p", {class: "unseen", "aria-live": "polite"});
     this.settings = new SearchOptions(page.catalog, {isUsable: one => one.steps, withNBest: true, onChange: () => { this.interventions = []; this.player.go(0); page.changed(); this.refresh(); }});
     const look = make("div", {class: "look"}, this.dropped, make("label", {}, this.pruned, " hide pruned branches"));
     this.player.element.append(look);
     place.append(this.player.element, this.chips, this.message, this.tree.element, this.legend,
       make("h2", {text: "What the search found"}), this.results, this.settings.element, this.spoken);
-    place.classList.add("search-tab");
-    this.place = place;
     new ResizeObserver(() => { if (this.page.tab === "search") this.draw(); }).observe(this.tree.stage);
   }
 
@@ -79,7 +77,7 @@ export class SearchTab {
     const session = await postForm("/api/search", fields, options);
     this.groups = session.groups || 1;
     this.settings.setUsed(session.settings);
-    if (this.page.tab === "search") this.page.picture.view.setGrid(session.grid, session.view_box);
+    this.setGrid(session);
     return this.session = session;
   }
 
@@ -162,7 +160,7 @@ export class SearchTab {
 
   // Draw what the colours and the marks mean.
   drawLegend() {
-    const entry = (kind, text, group) => { const dot = make("i", {class: kind}); dot.style.setProperty("--group", group); return make("span", {}, dot, text); };
+    const entry = (kind, text, colour) => make("span", {}, dot(kind, colour), text);
     const groups = this.groups > 1 ? Array.from({length: this.groups}, (_, at) => entry("kept", `group ${at + 1}`, groupColour(at, this.groups))) : [entry("kept", "kept", groupColour(0, 1))];
     this.legend.replaceChildren(...groups, entry("end", "finished", "currentColor"), entry("pruned", "pruned later", groupColour(0, 1)), entry("dropped", "dropped", "currentColor"), entry("pinned", "forced", groupColour(0, 1)),
       make("span", {text: "thick line: probable word"}));
@@ -172,7 +170,7 @@ export class SearchTab {
   drawChips() {
     if (!this.interventions.length) return this.chips.replaceChildren(lead());
     this.chips.replaceChildren(...this.interventions.map(one => make("span", {class: `chip ${one.kind}`}, `word ${one.time}: `, make("b", {text: one.word}), one.kind === "force" ? " forced" : " banned",
-      make("button", {type: "button", text: "✕", "aria-label": `Take back: ${one.word} ${one.kind === "force" ? "forced" : "banned"} at word ${one.time}`, title: "Take this and later changes back", onclick: () => this.remove(one)}))));
+      make("button", {text: "✕", "aria-label": `Take back: ${one.word} ${one.kind === "force" ? "forced" : "banned"} at word ${one.time}`, title: "Take this and later changes back", onclick: () => this.remove(one)}))));
   }
 
   // Draw the captions that were found; pointing at one shows its path.
@@ -185,7 +183,7 @@ export class SearchTab {
   // Lay the attention of a node's word over the picture, where a caption that was found has it.
   showAttention(node) {
     const found = node?.path.length && this.result?.find(one => one.attention && node.path.every((word, at) => one.words[at] === word));
-    this.page.picture.view.show(found ? found.attention[node.path.length - 1] : null);
+    this.attention.show(found ? found.attention[node.path.length - 1] : null);
   }
 
   // Handle a key that nothing else wants.
@@ -194,12 +192,12 @@ export class SearchTab {
   // The tab comes to the front.
   shown() {
     if (!this.session || this.session.picture !== this.page.picture.id) return this.refresh();
-    this.page.picture.view.setGrid(this.session.grid, this.session.view_box);
+    this.setGrid(this.session);
     this.draw();
   }
 
   // The tab goes to the back.
-  hidden() { this.player.stop(); this.page.picture.view.show(null); }
+  hidden() { this.player.stop(); this.attention.show(null); }
 
   // Give the server's search up.
   leave() {
@@ -215,9 +213,6 @@ export class SearchTab {
     const {grid, view_box, picture, settings} = this.session || {};
     return {title: this.result?.[0]?.text || "A search", view: "search", picture, data: {steps: this.steps, groups: this.groups, captions: this.result || [], interventions: this.interventions, grid, view_box, settings}};
   }
-
-  // Write a sentence where something went wrong; "" takes it away.
-  say(text) { this.message.textContent = text; this.message.hidden = !text; }
 }
 
 // Return what is written where nothing is forced or banned.

@@ -10,7 +10,7 @@ export class StepPlayer {
     this.at = this.length = 0;
     this.open = false;           // whether more steps may come
     this.timer = null;
-    const button = (text, label, act) => make("button", {type: "button", text, title: label, "aria-label": label, onclick: act});
+    const button = (text, label, act) => make("button", {text, title: label, "aria-label": label, onclick: act});
     this.back = button("◀", "One word back (arrow left)", () => { this.stop(); this.go(this.at - 1); });
     this.toggle = button("▶ Play", "Play or pause (space)", () => this.playOrStop());
     this.on = button("▶", "One word on (arrow right)", () => { this.stop(); this.go(this.at + 1); });

@@ -1,17 +1,16 @@
 // The Text tab: one types, every character gets its colour; the model writes on.
 import {make} from "./dom.js";
 import {ColouredText, alignSymbols, unpackValues, characterView, textLegend, UnitGrid} from "./text_view.js";
+import {Tab} from "./tab.js";
 import {SearchOptions} from "./search_options.js";
 import {ApiError, postForm, formEvents} from "./api.js";
 
 const OPENING = "The ", LENGTH = 240, READ_AFTER = 160;     // characters to write; milliseconds after a key
 
-export class TextTab {
-  // Build the tab. `page` has catalog, model(tab), own(tab), changed().
+export class TextTab extends Tab {
+  // Build the tab.
   constructor(place, page) {
-    this.page = page;
-    this.place = place;
-    place.classList.add("text-tab");
+    super(place, page, "text");
     if (!page.catalog.default.text) { place.append(emptyState()); this.empty = true; return; }
     this.limit = page.catalog.limits.text;
     this.text = new ColouredText();
@@ -23,7 +22,7 @@ export class TextTab {
     this.number = make("input", {type: "number", min: 0, value: 0, "aria-label": "Number of the unit", oninput: () => { this.by.value = "unit"; this.recolour(); }});
     this.legend = make("span", {class: "legend-place"});
     this.bits = make("span", {class: "hint"});
-    this.go = make("button", {type: "button", class: "main", text: "Continue writing", title: "Let the model write on from the end of the text", onclick: () => this.writing ? this.stop() : this.write()});
+    this.go = make("button", {class: "main", text: "Continue writing", title: "Let the model write on from the end of the text", onclick: () => this.writing ? this.stop() : this.write()});
     this.clamp = make("input", {type: "checkbox", onchange: () => page.changed()});
     this.held = make("input", {type: "range", min: -1, max: 1, step: .05, value: 1, "aria-label": "Value at which the unit is held", oninput: () => { this.clamp.checked = true; this.nameUnit(); page.changed(); }});
     this.clampName = make("span");
@@ -31,7 +30,6 @@ export class TextTab {
     this.character = make("div");
     this.unitHint = make("p", {class: "hint"});
     this.detail = make("aside", {class: "detail", "aria-label": "The character that is pointed at", hidden: true}, this.character, this.unitHint, this.units.element);
-    this.message = make("p", {class: "message", role: "alert", hidden: true});
     this.settings = new SearchOptions(page.catalog, {isUsable: one => one.text, withNBest: false, word: "character", leaveOut: ["prefix", "attention", "attention_seed"], title: "How to write", onChange: () => page.changed()});
     const bar = make("div", {class: "text-bar"}, make("label", {}, "Colour by ", this.by), make("span", {class: "unit-picker"}, make("label", {}, "layer ", this.layer), make("label", {}, "unit ", this.number)), this.legend);
     const below = make("div", {class: "text-bar"}, this.go, make("label", {class: "clamp", title: "Hold the memory of the chosen unit at a value while the model writes"}, this.clamp, this.clampName), this.held, this.bits);
@@ -113,20 +111,16 @@ export class TextTab {
   // Ask the model what it makes of the text.
   async read() {
     const text = this.area.value;
-    this.request?.abort();
     if (!text) { this.reading = null; this.bits.textContent = ""; this.detail.hidden = true; return; }
-    const request = this.request = new AbortController();
-    try {
-      const found = await postForm("/api/read", {model: this.page.model("text"), text, layer: this.layer.value}, {signal: request.signal, onWait: sentence => this.say(sentence)});
-      this.say("");
-      this.reading = {text, places: alignSymbols(text, found.symbols, found.nats), guesses: found.guesses, packed: found.values, values: unpackValues(found.values), width: found.layers[found.layer - 1], layer: found.layer};
-      this.number.max = this.reading.width - 1;
-      this.recolour(false);
-      this.sumUp();
-      if (!this.writing) this.point(this.caret());
-    } catch (error) {
-      if (error.name !== "AbortError") this.say(error.message);
-    }
+    const fields = {model: this.page.model("text"), text, layer: this.layer.value};
+    const found = await this.newest(options => postForm("/api/read", fields, options));
+    if (!found) return;
+    this.reading = {text, places: alignSymbols(text, found.symbols, found.nats), guesses: found.guesses, packed: found.values,
+      values: unpackValues(found.values), width: found.layers[found.layer - 1], layer: found.layer};
+    this.number.max = this.reading.width - 1;
+    this.recolour(false);
+    this.sumUp();
+    if (!this.writing) this.point(this.caret());
   }
 
   // Write how surprising the text is on average.
@@ -210,9 +204,6 @@ export class TextTab {
     const {text, places, guesses, width, layer} = this.reading;
     return {title: Array.from(text).slice(0, 60).join(""), view: "text", picture: null, data: {text, places, guesses, values: this.reading.packed, width, layer, unit: this.unit()}};
   }
-
-  // Write a sentence where something went wrong; "" takes it away.
-  say(text) { this.message.textContent = text; this.message.hidden = !text; }
 }
 
 // Return a prompt and what was written after it; what comes may begin with the prompt.
@@ -223,6 +214,6 @@ function joined(prompt, heard) {
 // Return what is shown where no model writes text.
 function emptyState() {
   return make("div", {class: "empty"}, make("h2", {text: "No model here writes text yet"}),
-    make("p", {text: "Train a character language model; it appears here when captioner serve is started again."}),
+    make("p", {text: "Train a character language model; it appears here when this page is loaded again."}),
     make("pre", {}, make("code", {text: "python scripts/train.py --task char-lm"})));
 }

@@ -1,5 +1,5 @@
 // Text whose characters are coloured by their surprise or by a unit of the model.
-import {make, makeSvg, percent, signed} from "./dom.js";
+import {make, makeSvg, bar, percent, signed} from "./dom.js";
 
 const LOW = "64 132 196", HIGH = "226 126 38";     // told apart by colour-blind readers
 const MOST_BITS = 8;
@@ -94,11 +94,8 @@ export function characterView(character, place, guesses) {
   const surprise = place.nats === null ? "nothing is predicted before it" : `surprise ${signed(place.nats * NATS_TO_BITS, 1)} bits (probability ${percent(Math.exp(-place.nats))})`;
   return make("div", {class: "character"}, make("p", {}, make("b", {class: "glyph", text: visible(character)}), ` ${surprise}`),
     make("p", {class: "hint", text: "likeliest after it"}),
-    make("ol", {class: "answers small"}, ...guesses.map(([symbol, probability]) => {
-      const fill = make("i");
-      fill.style.width = `${100 * probability}%`;
-      return make("li", {}, make("span", {class: "glyph", text: visible(symbol)}), make("span", {class: "bar", "aria-hidden": "true"}, fill), make("span", {class: "share", text: percent(probability)}));
-    })));
+    make("ol", {class: "answers small"}, ...guesses.map(([symbol, probability]) =>
+      make("li", {}, make("span", {class: "glyph", text: visible(symbol)}), bar(probability), make("span", {class: "share", text: percent(probability)})))));
 }
 
 // Return the legend of the colours.
