@@ -69,7 +69,7 @@ class RequestGuard:
             await refused.response()(scope, receive, send)
             return
         if body is not None:  # else the client has gone
-            await self._app(scope, replay(body, receive), send)
+            await self._app(_without_ranges(scope), replay(body, receive), send)
 
     def _check(self, scope: Scope) -> Response | None:
         """Refuse by the head of the request; return a response where that is the whole answer."""
@@ -110,6 +110,12 @@ def parse_token(query: bytes) -> str | None:
     except ValueError:
         return None
     return values[0] if len(values) == 1 else None
+
+
+def _without_ranges(scope: Scope) -> Scope:
+    """Return a request for a whole file: its files are small, and parts of them cost more than they save."""
+    headers = [(name, value) for name, value in scope["headers"] if name not in (b"range", b"if-range")]
+    return {**scope, "headers": headers}
 
 
 def _with_headers(send: Send, path: str) -> Send:

@@ -47,7 +47,7 @@ def exchange(app, headers=(), messages=(), **scope):
         "scheme": "http",
         "path": "/api/models",
         "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in headers],
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
         **scope,
     }
     asyncio.run(app(whole, receive, send))

@@ -30,7 +30,7 @@ def test_a_length_beyond_all_numbers_is_refused(length):
     assert status(post([], ("content-length", length))) == 413
 
 
-@pytest.mark.parametrize("lengths", [["-1"], ["1.0"], ["0x1"], [""], ["+5"], ["5", "5"], ["1e3"], ["٣"]])
+@pytest.mark.parametrize("lengths", [["-1"], ["1.0"], ["0x1"], [""], ["+5"], ["5", "5"], ["1e3"], ["²"]])
 def test_a_length_that_is_no_number_is_refused(lengths):
     assert status(post([part(b"hello")], *[("content-length", length) for length in lengths])) == 400
 

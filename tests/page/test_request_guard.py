@@ -4,8 +4,11 @@ import socket
 
 import pytest
 from guarded_app import EVERY_METHOD, assert_refused, client, exchange, guarded, part, status
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
 
-from captioner.page.request_guard import METHODS, SECURITY_HEADERS
+from captioner.page.request_guard import METHODS, SECURITY_HEADERS, RequestGuard
+from captioner.page.settings import PageSettings
 
 TOKEN = "a-secret-of-32-characters-or-more"
 LOCAL = ["localhost", "LOCALHOST:1", "127.0.0.1:8000", "127.8.9.1", "[::1]:8000", "page.localhost:80"]
@@ -109,6 +112,12 @@ def test_pages_of_other_sites_change_nothing(method, headers, code):
         assert_refused(response, 403, "another site")
 
 
+@pytest.mark.parametrize(("origin", "code"), [("https://localhost", 200), ("http://localhost", 403)])
+def test_the_origin_has_the_scheme_of_the_server(origin, code):
+    headers = [("host", "localhost"), ("origin", origin)]
+    assert status(exchange(guarded(), headers, [part()], method="POST", scheme="https")) == code
+
+
 @pytest.mark.parametrize("name", ["origin", "sec-fetch-site"])
 def test_a_header_of_the_browser_is_not_sent_twice(name):
     value = "http://localhost" if name == "origin" else "same-origin"
@@ -206,6 +215,14 @@ def test_the_address_with_the_token_sets_a_cookie():
     assert network.get("/api/models").status_code == 200  # the client has the cookie now
 
 
+def test_servers_on_two_ports_have_two_cookies():
+    """Browsers send the cookies of a host to all of its ports."""
+    network = client("192.168.1.7:9000", host="0.0.0.0", port=9000, token=TOKEN)
+    network.get(f"/?token={TOKEN}")
+    assert [*network.cookies] == ["captioner_token_9000"]
+    assert network.get("/api/models").status_code == 200
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -230,6 +247,16 @@ def test_without_a_token_none_is_needed():
     response = client().get("/?token=old")
     assert response.status_code == 200
     assert "set-cookie" not in response.headers
+
+
+@pytest.mark.parametrize("value", ["bytes=0-0", "x", "bytes=0-0," * 1000])
+def test_files_are_sent_whole(tmp_path, value):
+    (tmp_path / "page.css").write_text("body {}")
+    guard = RequestGuard(StaticFiles(directory=tmp_path), PageSettings())
+    for name in ("Range", "range"):
+        headers = {name: value, "If-Range": "x"}
+        response = TestClient(guard, base_url="http://localhost").get("/page.css", headers=headers)
+        assert (response.status_code, response.text) == (200, "body {}")
 
 
 def test_a_websocket_is_closed_and_a_lifespan_passes():
