@@ -6,11 +6,13 @@ import pytest
 
 from browser.visitor import NO_MOTION, address, best_captions, expect, state, wait_for_state
 
+SHORT = {"search": "beam", "beam_size": "3", "max_length": "6"}
+
 
 @pytest.fixture
 def search(open_page):
     """The Search tab, once its search has ended."""
-    page = open_page(address(tab="search"), **NO_MOTION)
+    page = open_page(address(tab="search", **SHORT), **NO_MOTION)
     wait_for_end(page)
     return page
 
@@ -51,7 +53,7 @@ def test_the_tree_grows_while_the_search_runs(open_page):
     page.add_init_script("""window.shownSteps = [];
         new MutationObserver(() => shownSteps.push(document.querySelector("output")?.textContent))
             .observe(document, {subtree: true, childList: true});""")
-    page.goto(f"/{address(tab='search')}")
+    page.goto(f"/{address(tab='search', **SHORT)}")
     wait_for_end(page)
     shown = page.evaluate("[...new Set(shownSteps)]")
     numbers = [int(text.split()[1]) for text in shown if text and text.startswith("word")]
@@ -69,7 +71,7 @@ def test_the_tree_goes_back_and_forth(search):
     search.keyboard.press("ArrowRight")
     expect(search.get_by_text(f"word 1 of {length}")).to_be_visible()
     first = nodes(search).count()
-    assert first >= 4
+    assert 0 < first < last
     step(search, length)
     assert nodes(search).count() == last
     search.keyboard.press("ArrowLeft")
@@ -81,14 +83,15 @@ def test_the_tree_goes_back_and_forth(search):
 
 def test_a_dropped_word_is_forced_and_taken_back(search):
     before = found(search)
-    step(search, 1)
-    dropped = nodes(search, "dropped").first
+    step(search, 2)
+    dropped = nodes(search, "dropped").last
     word = word_of(dropped)
-    assert word not in {sentence[0] for sentence in before}
     dropped.click()
-    taken_back = search.get_by_role("button", name=f"Take back: {word} forced at word 1")
+    taken_back = search.get_by_role("button", name=f"Take back: {word} forced at word 2")
     expect(taken_back).to_be_visible()
-    assert {sentence[0] for sentence in found(search)} == {word}
+    after = found(search)
+    assert {sentence[1] for sentence in after} == {word}
+    assert after != before
     taken_back.click()
     expect(taken_back).to_have_count(0)
     assert found(search) == before
@@ -105,15 +108,6 @@ def test_a_kept_word_is_banned(search):
     after = found(search)
     assert after
     assert word not in {sentence[0] for sentence in after}
-
-
-def test_a_word_in_the_middle_is_forced(search):
-    step(search, 3)
-    dropped = nodes(search, "dropped").last
-    word = word_of(dropped)
-    dropped.click()
-    expect(search.get_by_role("button", name=f"Take back: {word} forced at word 3")).to_be_visible()
-    assert {sentence[2] for sentence in found(search)} == {word}
 
 
 def test_pointing_at_a_word_says_what_is_known_of_it(search):
@@ -138,11 +132,11 @@ def test_groups_have_colours_and_a_legend(open_page):
 
 
 def test_the_address_brings_forced_words_back(search, open_page):
-    step(search, 1)
-    nodes(search, "dropped").first.click()
+    step(search, 2)
+    nodes(search, "dropped").last.click()
     forced = found(search)
     fields = state(search)
-    assert fields["do"].startswith("force:1:")
+    assert fields["do"].startswith("force:2:")
     search.reload()
     assert found(search) == forced
     other = open_page(address(**fields), **NO_MOTION)
