@@ -1,5 +1,6 @@
 # make demo: train the captioner on pictures it draws itself, evaluate it, look inside; then caption the example
 # photographs with the model that comes with the package.   make test: the tests.
+# make page: caption, search, ask and write in a browser.
 # make lint: ruff, pydoclint and mypy.   make test-processors: the tests that depend on the processor, on each kind.
 # make fuzz: the property-based tests with new inputs, for FUZZ_MINUTES.   make test-oldest: the tests with the oldest
 # packages that pyproject.toml allows, in an environment of its own.
@@ -16,7 +17,10 @@ NUMERIC := tests/cells tests/decoders tests/heads tests/search tests/encoders te
 
 FUZZ_MINUTES ?= 20
 
-.PHONY: demo test test-processors test-oldest fuzz lint bench clean
+.PHONY: demo page test test-processors test-oldest fuzz lint bench clean
+
+page: .venv/installed
+	$(BIN)/python scripts/serve.py
 
 demo: .venv/installed
 	@started=$$(date +%s); set -ex; \

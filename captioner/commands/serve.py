@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
             log_level="warning",
             server_header=False,
             ws="none",
+            proxy_headers=False,
             timeout_graceful_shutdown=3,
         )
         try:

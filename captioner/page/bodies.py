@@ -6,17 +6,48 @@ from collections import deque
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
-from captioner.page.refusals import Refused
+from captioner.page.refusals import BUSY, RETRY_SECONDS, Refused
 from captioner.page.settings import PageSettings
 
 
-async def read_body(scope: Scope, receive: Receive, settings: PageSettings) -> list[bytes] | None:
+class BodyBudget:
+    """The bytes of all bodies that are in memory, bounded.
+
+    Args:
+        most: bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, size: int) -> None:
+        """Count bytes.
+
+        Args:
+            size: their number.
+
+        Raises:
+            Refused: there is no room for them now.
+        """
+        if size > self._left:
+            raise Refused(503, BUSY, {"Retry-After": str(RETRY_SECONDS)})
+        self._left -= size
+
+    def give_back(self, size: int) -> None:
+        """Count bytes no longer."""
+        self._left += size
+
+
+async def read_body(
+    scope: Scope, receive: Receive, settings: PageSettings, budget: BodyBudget
+) -> list[bytes] | None:
     """Read the body of a request.
 
     Args:
         scope: of the request.
         receive: brings the parts of the body.
         settings: the limits.
+        budget: the bytes of the body are taken from it, unless there is no body in the end.
 
     Returns:
         The parts of the body; None: the client has gone before all of them came.
@@ -27,24 +58,30 @@ async def read_body(scope: Scope, receive: Receive, settings: PageSettings) -> l
     _check_length(scope["method"], Headers(scope=scope), settings.max_body)
     try:
         async with asyncio.timeout(settings.body_seconds):
-            return await _parts(scope["method"], receive, settings.max_body)
+            return await _parts(scope["method"], receive, settings.max_body, budget)
     except TimeoutError:
         sentence = f"The request did not arrive within {settings.body_seconds:g} seconds."
         raise Refused(408, sentence, {"Connection": "close"}) from None
 
 
-async def _parts(method: str, receive: Receive, max_body: int) -> list[bytes] | None:
+async def _parts(method: str, receive: Receive, max_body: int, budget: BodyBudget) -> list[bytes] | None:
     parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        size += len(message.get("body", b""))
-        _check_size(method, size, max_body)
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return parts
+    size, whole = 0, False
+    try:
+        while not whole:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            part = message.get("body", b"")
+            _check_size(method, size + len(part), max_body)
+            budget.take(len(part))
+            size += len(part)
+            parts.append(part)
+            whole = not message.get("more_body", False)
+        return parts
+    finally:
+        if not whole:
+            budget.give_back(size)
 
 
 def _check_length(method: str, headers: Headers, max_body: int) -> None:

@@ -134,9 +134,7 @@ def read_number(name: str, text: str, annotation: Any) -> Any:
     """
     kind = (*get_args(annotation), annotation)[0]
     value: Any = text
-    if (
-        text.isascii() and len(text) <= 30
-    ):  # Python also reads digits of other scripts, and any number of them
+    if text.isascii():  # Python also reads digits of other scripts
         with suppress(ValueError):
             value = kind(text)
     check_type(name, value, annotation)

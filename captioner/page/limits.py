@@ -9,7 +9,10 @@ N_BEST = 20
 TEXT = 2000
 """Characters of a text that is read."""
 LIMITS = {
-    "caption": {"beam_size": 50, "samples": 100, "groups": 50, "max_length": 60},
+    "caption": {
+        **{"beam_size": 50, "samples": 100, "groups": 50, "max_length": 60},
+        **{"max_steps": 20_000, "max_open": 100_000},
+    },
     "text": {"beam_size": 20, "samples": 20, "groups": 20, "max_length": 2000},
 }
 """The greatest values of options of a search, by tab."""

@@ -1,5 +1,6 @@
 """Parse multipart/form-data, the form in which browsers send files."""
 
+import logging
 from typing import Any
 
 from python_multipart import MultipartParser
@@ -8,6 +9,7 @@ from python_multipart.multipart import parse_options_header
 
 from captioner.errors import UserError
 
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each broken body
 BROKEN = "The request is not well-formed multipart/form-data."
 Parsed = tuple[list[tuple[str, str]], dict[str, bytes]]
 

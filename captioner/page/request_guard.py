@@ -9,7 +9,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from captioner.page.bodies import read_body, replay
+from captioner.page.bodies import BodyBudget, read_body, replay
 from captioner.page.hosts import HostRules
 from captioner.page.refusals import Refused
 from captioner.page.settings import PageSettings
@@ -48,6 +48,7 @@ class RequestGuard:
         self._app = app
         self._settings = settings
         self._hosts = HostRules(settings.host)
+        self._budget = BodyBudget(settings.max_bodies)
         self._cookie = f"captioner_token_{settings.port}"  # browsers share cookies among the ports of a host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,12 +65,17 @@ class RequestGuard:
             if redirect := self._check(scope):
                 await redirect(scope, receive, send)
                 return
-            body = await read_body(scope, receive, self._settings)
+            body = await read_body(scope, receive, self._settings, self._budget)
         except Refused as refused:
             await refused.response()(scope, receive, send)
             return
-        if body is not None:  # else the client has gone
+        if body is None:  # the client has gone
+            return
+        size = sum(map(len, body))
+        try:
             await self._app(_without_ranges(scope), replay(body, receive), send)
+        finally:
+            self._budget.give_back(size)
 
     def _check(self, scope: Scope) -> Response | None:
         """Refuse by the head of the request; return a response where that is the whole answer."""

@@ -12,8 +12,8 @@ from captioner.insight.pages import jpeg_data_uri, render_page
 
 STATIC = Path(__file__).with_name("static")
 MODULES = (
-    *("dom.js", "attention_view.js", "caption_view.js", "search_tree.js", "step_player.js"),
-    *("answers_view.js", "text_view.js", "saved_view.js"),
+    *("dom.js", "attention_view.js", "caption_view.js", "tree_layout.js"),
+    *("search_tree.js", "step_player.js", "answers_view.js", "text_view.js", "saved_view.js"),
 )
 """Modules that draw what was found; they import from one another alone, those before."""
 STYLE = "page.css"

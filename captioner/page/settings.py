@@ -16,6 +16,7 @@ class PageSettings:
         models: names or folders of models beside those that are found; the first of a task is its default.
         runs: the folder whose trained models are offered.
         max_body: bytes of a request.
+        max_bodies: bytes of all requests that are under way.
         body_seconds: in which the body of a request must arrive.
         max_pixels: of a picture.
         max_seconds: that one search, or one text, may take.
@@ -28,6 +29,7 @@ class PageSettings:
     models: tuple[str, ...] = ()
     runs: Path = Path("runs")
     max_body: int = 20_000_000
+    max_bodies: int = 400_000_000
     body_seconds: float = 30.0
     max_pixels: int = 50_000_000
     max_seconds: float = 20.0

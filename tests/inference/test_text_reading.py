@@ -123,7 +123,6 @@ def test_a_changed_writer_writes_as_a_new_one(writer, options):
     ("options", "says"),
     [
         ({"search": {"temperature": 0.0}}, "temperature"),
-        ({"search": {"name": "beam", "beam_size": 2}, "n_best": 3}, "beam of 3"),
         ({"search": {"required_words": ["9"]}}, "no meaning for a text"),
         ({"clamped": {(3, 0): 0.5}}, "no unit 3.0: the layers are 1 to 2"),
         ({"clamped": {(1, 9): 0.5}}, "no unit 1.9: the layers are 1 to 2, the units of each 0 to 8"),
@@ -132,7 +131,13 @@ def test_a_changed_writer_writes_as_a_new_one(writer, options):
 def test_a_changed_writer_refuses_what_a_new_one_refuses(writer, options, says):
     for make in (writer.changed, lambda **given: Writer(writer.folder, **given)):
         with pytest.raises(UserError, match=says):
-            make(**options).write("7")
+            make(**options)
+
+
+def test_a_beam_is_as_wide_as_the_texts_that_are_wanted(writer):
+    assert writer.changed({"name": "beam"}, 7).search.beam_size == 7
+    with pytest.raises(UserError, match="beam of 3"):
+        writer.changed({"name": "beam", "beam_size": 2}, 3).write("7")
 
 
 def test_a_prompt_is_checked_before_a_text_is_written(writer):

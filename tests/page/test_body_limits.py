@@ -5,7 +5,11 @@ import asyncio
 import pytest
 from guarded_app import assert_refused, client, exchange, guarded, part, status
 
+from captioner.page.request_guard import RequestGuard
+from captioner.page.settings import PageSettings
+
 HOST = ("host", "localhost")
+SCOPE = {"type": "http", "method": "POST", "scheme": "http", "path": "/api/caption", "query_string": b""}
 
 
 class Untouched:
@@ -140,3 +144,41 @@ def test_what_is_refused_does_not_reach_the_application(method, headers):
     guard = guarded()
     guard._app = Untouched()
     assert status(exchange(guard, headers, [part()], method=method)) >= 400
+
+
+def test_bodies_under_way_are_bounded_together():
+    """Two of 6 bytes do not fit into 10; a third one does once the first is answered."""
+    release = asyncio.Event()
+    answered = []
+
+    async def slow(scope, receive, send):
+        await release.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    guard = RequestGuard(slow, PageSettings(max_bodies=10))
+
+    async def ask():
+        messages = [part(b"abc", more=True), part(b"def")]
+
+        async def receive():
+            return messages.pop(0)
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                answered.append(message["status"])
+
+        headers = [(name.encode(), value.encode()) for name, value in (HOST,)]
+        await guard({**SCOPE, "headers": headers}, receive, send)
+
+    async def ask_all():
+        first = asyncio.ensure_future(ask())
+        await asyncio.sleep(0)
+        await ask()
+        assert answered == [503]
+        release.set()
+        await first
+        await ask()
+
+    asyncio.run(ask_all())
+    assert answered == [503, 200, 200]

@@ -51,7 +51,7 @@ class WritingRequest(NamedTuple):
 
 async def read(request: Request) -> JSONResponse:
     """Read a text: the surprise of each symbol, guesses of the next one, the memory of a layer."""
-    from captioner.inference.text_reading import layer_sizes, read_text
+    from captioner.inference.text_reading import layer_sizes
 
     page, form = page_of(request), await read_form(request)
     form.refuse_unknown(READ_FIELDS)
@@ -59,9 +59,9 @@ async def read(request: Request) -> JSONResponse:
     entry = page.catalog.entry(form.text("model"), "text")
     writer = await page.predictor(entry)
     _check_length(writer, text, "text")
-    found, seconds = await page.thread.call(_timed, partial(read_text, writer.model, text, layer))
+    found, seconds = await page.thread.call(_timed, partial(_read, writer.model, text, layer))
     about = {"model": entry.id, "layers": layer_sizes(writer.model), "seconds": seconds}
-    return JSONResponse(about | _reading_to_json(found))
+    return JSONResponse(about | found)
 
 
 async def sample(request: Request) -> Response:
@@ -132,11 +132,17 @@ def _check_length(writer: Any, text: str, name: str) -> None:
         raise UserError(f"The {name} has {length:,} symbols: the page takes {TEXT:,} at most.")
 
 
-def _reading_to_json(found: Any) -> dict[str, Any]:
-    """A `TextReading` as JSON has it."""
+def _read(model: Any, text: str, layer: int | None) -> dict[str, Any]:
+    """Read a text in the model thread."""
     import numpy as np
 
-    bytes_TH = np.rint(np.clip(np.nan_to_num(found.values_TH), -1, 1) * FULL).astype(np.int8)
+    from captioner.inference.text_reading import read_text
+    from captioner.insight.interpretable_cells.suggestions import MEASURE, suggest_units
+
+    found = read_text(model, text, layer)
+    values_TH = np.nan_to_num(found.values_TH)
+    characters = text.encode().decode("latin-1") if model.alphabet.unit == "bytes" else text
+    bytes_TH = np.rint(values_TH.clip(-1, 1) * FULL).astype(np.int8)
     return {
         "symbols": found.symbols,
         "nats": _rounded(found.nats_T.tolist()),
@@ -144,6 +150,16 @@ def _reading_to_json(found: Any) -> dict[str, Any]:
         "layer": found.signal.layer,
         "signal": found.signal.kind,
         "values": base64.b64encode(bytes_TH.tobytes()).decode("ascii"),
+        "suggestions": [
+            {
+                "unit": one.unit,
+                "label": one.label,
+                "score": round(abs(one.correlation), DIGITS),
+                "correlation": round(one.correlation, DIGITS),
+            }
+            for one in suggest_units(values_TH, characters)
+        ],
+        "measure": MEASURE,
     }
 
 

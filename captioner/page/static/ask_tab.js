@@ -4,7 +4,7 @@ import {answersView} from "./answers_view.js";
 import {Tab} from "./tab.js";
 import {postForm} from "./api.js";
 
-const CHOICES = 4, TOP = 6;
+const CHOICES = 4, TOP = 6, SUGGESTED = 4;
 
 export class AskTab extends Tab {
   // Build the tab.
@@ -37,7 +37,7 @@ export class AskTab extends Tab {
     const task = this.page.modelEntry("ask")?.task, example = this.page.catalog.examples.find(one => one.id === this.page.picture.id);
     this.choiceRow.hidden = task === "vqa";
     this.boxes.hidden = task !== "visual7w_pointing";
-    const questions = example?.questions || [];
+    const questions = (example?.questions || []).slice(0, SUGGESTED);
     this.suggestions.replaceChildren(...questions.map(text => make("button", {class: "suggestion", text, onclick: () => { this.question.value = text; this.refresh(); }})));
   }
 

@@ -60,9 +60,10 @@ export class AttentionView {
   async setPicture(url, description) {
     this.show(null);
     this.grid = null;
-    const image = new Image();
+    const image = this.coming = new Image();
     image.src = url;
     await image.decode();
+    if (image !== this.coming) return;
     this.image.src = url;
     this.image.alt = description;
     this.source = image;

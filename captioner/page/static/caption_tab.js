@@ -18,7 +18,7 @@ export class CaptionTab extends Tab {
     this.list = make("div", {class: "list-place"});
     this.settings = new SearchOptions(page.catalog, {isUsable: () => true, withNBest: true, onChange: () => { page.changed(); this.refresh(); }});
     this.settings.nBest = N_BEST;
-    this.hint = make("p", {class: "hint", text: "Point at a word to see where the model looks while it writes it."});
+    this.hint = make("p", {class: "hint", text: "Point at a word to see where the model looks when it writes it."});
     place.append(this.view.element, make("div", {class: "under-caption"}, this.sure, this.again), this.message, this.hint,
       make("h2", {text: "The best captions"}), this.list, this.settings.element, this.spoken);
     place.classList.add("nothing-yet");
@@ -66,7 +66,7 @@ export class CaptionTab extends Tab {
     this.hint.hidden = !caption.attention;
     this.view.set(caption);
     this.page.changed();
-    if (play) this.play();
+    if (play && !this.place.hidden) this.play();
   }
 
   // Let the words come one by one, each with its attention.

@@ -61,7 +61,7 @@ export class CaptionView {
   // Return what is written under the caption while a word is pointed at.
   wordLine(at) {
     const probability = Math.exp(this.caption.word_log_probs[at]);
-    return [make("b", {text: percent(probability)}), ` probability of “${this.caption.words[at]}” after the words before it`];
+    return [make("b", {text: percent(probability)}), ` probability of “${this.caption.words[at]}”`];
   }
 
   // Return what is written under the caption otherwise.

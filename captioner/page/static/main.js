@@ -104,11 +104,12 @@ class Page {
 
   // Use another model in a tab, and in the others of its kind.
   async chooseModel(tab, id) {
-    const fields = this.views[tab].fields();
+    const given = view => Object.fromEntries(Object.entries(view.fields()).filter(([, value]) => value !== ""));
     this.models[this.kind(tab)] = id;
     for (const [name, view] of Object.entries(this.views)) if (this.kind(name) === this.kind(tab)) {
       view.stale = true;
-      this.stored[name] = name === tab ? {...fields, do: "", unit: ""} : view.fields();
+      const {do: changes, unit, ...fields} = given(view);      // words and units of the other model
+      this.stored[name] = fields;
       const picker = element(`model-${name}`);
       if (picker) { picker.value = id; picker.parentElement.querySelector(".hint").textContent = this.modelEntry(tab)?.summary || ""; }
     }

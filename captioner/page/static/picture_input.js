@@ -16,7 +16,7 @@ export class PictureInput {
     place.append(this.progress, this.strip, make("div", {class: "ways"},
       make("button", {text: "Your picture…", title: "Choose a file; or drop or paste a picture anywhere", onclick: () => this.file.click()}),
       make("button", {text: "Webcam…", title: "Take a picture with the camera", onclick: () => this.openCamera()}),
-      make("span", {class: "hint", text: "or drop or paste one"})), this.file);
+      make("span", {class: "hint for-pointer", text: "or drop or paste one"})), this.file);
     for (const one of catalog.examples) this.strip.append(this.thumbnail(one.id, one.url, one.title));
     arrowKeys(this.strip, "button");
     this.listen();

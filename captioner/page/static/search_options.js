@@ -8,6 +8,9 @@ const LABELS = {beam_size: "Beam size", n_best: "Sentences", groups: "Groups", d
   seed: "Seed", samples: "Samples", replacement: "With replacement", max_length: "Longest", min_length: "Shortest", prefix: "Starts with",
   required_words: "Must contain", banned_words: "Must not contain", allow_unknown: "Allow <unk>", allow_repeat: "Allow a word twice in a row",
   no_repeat_ngram: "No n-gram twice", bad_endings: "Must not end with", attention: "Attention", attention_seed: "Attention seed"};
+const ABOUT = {beam: "Keeps the best partial sentences at every word. A beam of 1 is greedy.", beam_mbr: "Of the sentences that a beam finds, the one that agrees most with the others.",
+  diverse: "A beam in groups; each is penalised for words of the groups before it.", exact: "The most probable sentence of all, by branch and bound, and whether that is proven.",
+  greedy: "The most probable word at every step.", mbr: "Draws many sentences; the one that agrees most with the others.", sample: "Draws sentences at random, as probable as the model makes them."};
 // The server's help of these is that of a flag which says the opposite.
 const HELP = {replacement: "the same sentence may be drawn twice", allow_unknown: "for a word that the model does not know",
   allow_repeat: "as in “a a dog”", attention_seed: "another draw where attention is sampled", n_best: "how many to show"};
@@ -75,7 +78,7 @@ export class SearchOptions {
   draw() {
     this.method.replaceChildren(...this.searches.map(one => make("option", {value: one.name, text: (NAMES[one.name] || one.name) + (one.name === this.own.search ? "  (the model's own)" : "")})));
     this.method.value = this.search();
-    this.about.textContent = (this.searches.find(one => one.name === this.search())?.about || "").replaceAll("`", "");
+    this.about.textContent = this.named(ABOUT[this.search()] || this.searches.find(one => one.name === this.search())?.about || "");
     const visible = this.visible();
     this.single.replaceChildren(...visible.filter(one => !one.shared).map(one => this.field(one)));
     this.shared.replaceChildren(...visible.filter(one => one.shared).map(one => this.field(one)));
@@ -94,8 +97,8 @@ export class SearchOptions {
     else control = make("input", {type: "number", min: 0, step: option.type === "int" ? 1 : "any", inputmode: "decimal", oninput: () => set(control)});
     control.value = value;
     control.name = option.key;
-    return make("label", {class: `field ${option.type}`}, make("span", {class: "name", text: LABELS[option.key] || option.key.replaceAll("_", " ")}), control,
-      make("small", {text: this.help(option)}));
+    return make("label", {class: `field ${option.type}`}, make("span", {class: "name", text: this.named(LABELS[option.key] || option.key.replaceAll("_", " "))}), control,
+      make("small", {text: this.named(this.help(option))}));
   }
 
   // Return the help of an option for the method in use: it may list several, "beam: ...; sample: ...".
@@ -105,8 +108,11 @@ export class SearchOptions {
     const listed = parts.every((part, at) => part || at) && parts[0];
     const mine = parts.find(part => part && part[1].split(", ").includes(this.search()));
     const text = listed && mine ? option.help.slice(option.help.indexOf(mine[0]) + mine[1].length + 2).split(/; [a-z_, ]+: /)[0] : option.help;
-    return text.replaceAll("{word}", this.word);
+    return text;
   }
+
+  // Return a sentence with what a token is called here: word, or character.
+  named(text) { return text.replaceAll("`", "").replace(/\bword(s?)\b/gi, `${this.word}$1`).replace(/\bsentence/g, this.word === "word" ? "sentence" : "text"); }
 
   // Write what an empty field stands for.
   placeholders() {

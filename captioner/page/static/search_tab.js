@@ -29,7 +29,7 @@ export class SearchTab extends Tab {
     this.results = make("div", {class: "list-place"});
     this.spoken = make("p", {class: "unseen", "aria-live": "polite"});
     this.settings = new SearchOptions(page.catalog, {isUsable: one => one.steps, withNBest: true, onChange: () => { this.interventions = []; this.player.go(0); page.changed(); this.refresh(); }});
-    const look = make("div", {class: "look"}, this.dropped, make("label", {}, this.pruned, " hide pruned branches"));
+    const look = make("div", {class: "look"}, this.dropped, make("label", {}, this.pruned, " hide pruned"));
     this.player.element.append(look);
     place.append(this.player.element, this.chips, this.message, this.tree.element, this.legend,
       make("h2", {text: "What the search found"}), this.results, this.settings.element, this.spoken);
@@ -217,5 +217,8 @@ export class SearchTab extends Tab {
 
 // Return what is written where nothing is forced or banned.
 function lead() {
-  return make("p", {class: "hint lead"}, make("b", {text: "Click a word"}), " to force it there and search on; ", make("b", {text: "alt-click"}), " to ban it. ", make("span", {class: "keys", text: "Arrow keys step back and forth."}));
+  return make("p", {class: "hint lead"},
+    make("span", {class: "for-pointer"}, make("b", {text: "Click a word"}), " to force it there and search on; ", make("b", {text: "alt-click"}), " to ban it. ",
+      make("span", {class: "keys", text: "Arrow keys step back and forth."})),
+    make("span", {class: "for-fingers"}, make("b", {text: "Tap a word"}), " to force it there and search on, or to ban it."));
 }

@@ -39,8 +39,8 @@ export class SearchTree {
   // Draw the first `count` steps; nodes glide to their new places. `pinned(node)` tells forced words.
   draw(steps, count, {few = 8, hidePruned = false, groups = 1, pinned = () => false} = {}) {
     this.groups = groups;
-    const {nodes, width, height} = placeNodes(treeAfter(steps, count, few), hidePruned, this.stage.clientWidth);
-    const keys = new Set(nodes.map(node => node.key)), before = this.shown;
+    const {nodes, width, fits, height} = placeNodes(treeAfter(steps, count, few), hidePruned, this.stage.clientWidth);
+    const keys = new Set(nodes.map(node => node.key)), before = this.shown, hadFocus = this.svg.contains(document.activeElement);
     this.hideTip();
     for (const [key, one] of before) if (!keys.has(key)) { one.mark.remove(); one.edge?.remove(); }
     this.shown = new Map(nodes.map(node => [node.key, this.place(node, before, pinned)]));
@@ -48,9 +48,9 @@ export class SearchTree {
     this.lift = Math.max(0, (this.stage.clientHeight - 4 - height) / 2);
     for (const [name, value] of [["width", Math.max(width, 10)], ["height", fit]]) this.svg.setAttribute(name, value);
     this.glide();
-    this.follow(nodes, width);
+    this.follow(nodes, fits ? 0 : width);
     this.markPath(this.marked);
-    this.keepFocus(nodes);
+    this.keepFocus(nodes, hadFocus);
   }
 
   // Return what is drawn of a node: what was there, or new elements that start at the parent.
@@ -92,7 +92,8 @@ export class SearchTree {
     mark.onpointerenter = event => { if (event.pointerType === "mouse") this.showTip(node, mark); };
     mark.onpointerleave = event => { if (event.pointerType === "mouse") this.hideTip(); };
     mark.onfocus = () => { this.focused = node; if (mark.matches(":focus-visible")) this.showTip(node, mark); };
-    mark.onblur = () => this.hideTip();
+    // A tip with buttons stays while they are pressed.
+    mark.onblur = () => { if (!this.tip.classList.contains("held")) this.hideTip(); };
     mark.onclick = event => {
       if (event.altKey) this.does.ban?.(node);
       else if (event.pointerType === "touch" || event.pointerType === "pen") this.showTip(node, mark, true);
@@ -102,8 +103,8 @@ export class SearchTree {
 
   // Return what is known of a node, line by line.
   lines(node) {
-    const state = !node.kept ? "dropped" : !node.active ? "kept, later pruned" : node.end ? "a finished sentence" : "kept";
-    return [`${node.end ? "end of the sentence" : node.word}: ${state}`,
+    const state = !node.kept ? "dropped" : !node.active ? "kept, later pruned" : node.end ? "finished" : "kept";
+    return [`${node.label}: ${state}`,
       `probability ${percent(Math.exp(node.logProb))}  (log ${signed(node.logProb, 3)})`,
       `log-probability so far ${signed(node.total, 3)}`,
       node.penalty ? `penalty for words of other groups ${signed(node.penalty, 3)}` : "",
@@ -119,11 +120,11 @@ export class SearchTree {
     else if (force) this.tip.append(make("small", {text: mark === document.activeElement ? "Enter forces it, B bans it" : "click: force · alt-click: ban"}));
     this.tip.hidden = false;
     this.tip.classList.toggle("held", withButtons);
-    const box = mark.getBoundingClientRect(), {offsetWidth, offsetHeight} = this.tip;
+    const box = mark.getBoundingClientRect(), {offsetWidth, offsetHeight} = this.tip, {clientWidth} = document.documentElement;
     // Beside the word, where it hides no other candidate; below or above it where there is no room.
-    const beside = box.right + 12 + offsetWidth < innerWidth, below = box.bottom + 8 + offsetHeight < innerHeight;
+    const beside = box.right + 12 + offsetWidth < clientWidth, below = box.bottom + 8 + offsetHeight < innerHeight;
     const top = beside ? Math.min(box.top - 6, innerHeight - offsetHeight - 8) : below ? box.bottom + 6 : box.top - offsetHeight - 6;
-    this.tip.style.left = `${beside ? box.right + 10 : Math.max(8, innerWidth - offsetWidth - 8)}px`;
+    this.tip.style.left = `${beside ? box.right + 10 : Math.max(8, clientWidth - offsetWidth - 8)}px`;
     this.tip.style.top = `${top}px`;
     this.markPath(node);
     this.does.point?.(node);
@@ -171,29 +172,29 @@ export class SearchTree {
     return `M${x0.toFixed(1)},${y0.toFixed(1)} C${(x0 + bend).toFixed(1)},${y0.toFixed(1)} ${(x1 - bend).toFixed(1)},${y1.toFixed(1)} ${x1.toFixed(1)},${y1.toFixed(1)}`;
   }
 
-  // Scroll so that the words of the last step are seen.
+  // Scroll so that the words of the last step are seen, and the picture too as long as the tree fits.
   follow(nodes, width) {
     const fresh = nodes.filter(node => node.fresh), {clientWidth, clientHeight} = this.stage;
     const behavior = wantsCalm() ? "auto" : "smooth";
     const middle = fresh.length ? (Math.min(...fresh.map(n => n.y)) + Math.max(...fresh.map(n => n.y))) / 2 : 0;
-    const right = fresh.length ? Math.max(...fresh.map(n => n.x + n.width)) + 40 : 0;
-    this.stage.scrollTo({left: Math.max(0, Math.min(right, width) - clientWidth), top: Math.max(0, middle - clientHeight / 2), behavior});
+    this.stage.scrollTo({left: fresh.length ? Math.max(0, width - clientWidth) : 0, top: Math.max(0, middle - clientHeight / 2), behavior});
   }
 
   // Keep one node reachable by Tab, and the focus where it was, or on the same path.
-  keepFocus(nodes) {
-    const had = this.svg.contains(document.activeElement), old = this.focused;
+  keepFocus(nodes, hadFocus) {
+    const old = this.focused;
     const fresh = nodes.filter(node => node.fresh);
     const next = (old && fresh.find(n => n.path.join(" ") === old.path.join(" "))) || (old && fresh.find(n => n.parent.key === old.key)) ||
       (old && fresh.find(n => n.path.every((w, at) => w === old.path[at]))) || fresh[0] || nodes.at(-1);
     if (next.id !== 0) this.shown.get(next.key).mark.setAttribute("tabindex", "0");
     this.focused = next;
-    if (had && next.id !== 0) this.shown.get(next.key).mark.focus({preventScroll: true});
+    if (hadFocus && next.id !== 0) this.shown.get(next.key).mark.focus({preventScroll: true});
   }
 
   // Up and down go through the words of a step; Enter forces, B bans.
   key(event) {
     const node = this.focused;
+    if (event.key === "Escape") return this.hideTip();
     if (!node || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "ArrowUp" || event.key === "ArrowDown") {
       const column = [...this.shown.values()].filter(one => one.node.depth === node.depth).sort((a, b) => a.node.y - b.node.y);

@@ -86,11 +86,8 @@ export class TextTab extends Tab {
   // Nothing depends on the picture.
   refresh() { return this.shown(); }
 
-  // Show the text and give the editor its height.
-  showText() {
-    this.text.set(this.area.value);
-    if (this.reading) this.text.colour(this.valid(), this.unit());
-  }
+  // Show the text; what was coloured stays so until the model has read it again.
+  showText() { this.text.set(this.area.value); }
 
   // Return the reading with the characters that are still as they were when it was made.
   valid() {

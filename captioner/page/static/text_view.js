@@ -38,26 +38,23 @@ export function surpriseColour(nats) {
 export class ColouredText {
   // Build the text; `element` holds one span for each character.
   constructor() {
-    this.element = make("pre", {class: "coloured", "aria-hidden": "true"});
+    // A line feed at the end takes a row of a textarea; here it needs something after it.
+    this.first = make("i");
+    this.element = make("pre", {class: "coloured", "aria-hidden": "true"}, this.first, make("i", {text: "\u200b"}));
     this.spans = [];
     this.text = "";
   }
 
-  // Show a text; characters up to the first change keep their colours.
+  // Show a text; characters before and after what changed keep their colours.
   set(text) {
-    const before = Array.from(this.text), after = Array.from(text);
-    let same = 0;
-    while (same < before.length && same < after.length && before[same] === after[same]) same++;
-    for (const span of this.spans.splice(same)) span.remove();
-    for (const character of after.slice(same)) {
-      const span = make("span", {text: character});
-      this.spans.push(span);
-      this.element.append(span);
-    }
+    const before = Array.from(this.text), after = Array.from(text), shorter = Math.min(before.length, after.length);
+    let head = 0, tail = 0;
+    while (head < shorter && before[head] === after[head]) head++;
+    while (tail < shorter - head && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++;
+    const fresh = after.slice(head, after.length - tail).map(character => make("span", {text: character}));
+    for (const span of this.spans.splice(head, before.length - head - tail, ...fresh)) span.remove();
+    (this.spans[head - 1] || this.first).after(...fresh);
     this.text = text;
-    // A line feed at the end takes a row of a textarea; here it needs something after it.
-    this.last ||= make("i", {text: "​"});
-    this.element.append(this.last);
   }
 
   // Colour the characters: `unit` is a number, or null for the surprise.
@@ -65,8 +62,8 @@ export class ColouredText {
     const {places, values, width} = reading;
     this.spans.forEach((span, at) => {
       const place = places[at];
-      if (!place) { span.style.backgroundColor = ""; return; }
-      span.style.backgroundColor = unit === null ? surpriseColour(place.nats) : valueColour(values[place.last * width + unit] / 127);
+      const colour = !place ? "" : unit === null ? surpriseColour(place.nats) : valueColour(values[place.last * width + unit] / 127);
+      if (span.colour !== colour) span.style.backgroundColor = span.colour = colour;
     });
   }
 

@@ -2,7 +2,7 @@
 import {percent} from "./dom.js";
 
 export const ROOT_SIZE = 44;
-const KEPT_ROW = 25, DROPPED_ROW = 17, FIRST_COLUMN = 34, LEAST_GAP = 30, MOST_GAP = 46;
+const KEPT_ROW = 25, DROPPED_ROW = 17, FIRST_COLUMN = 34, LEAST_GAP = 30, MOST_GAP = 46, MARGIN = 30, WIDE = 760, WIDE_MARGIN = 200;
 const textMeasure = document.createElement("canvas").getContext("2d");
 
 // Return the root of the tree after the first `count` steps; `few` dropped words of the last one are in it.
@@ -53,9 +53,12 @@ export function placeNodes(root, hidePruned, room) {
   };
   visit(root);
   // Columns move together before the tree is wider than its box.
-  const words = widths.reduce((sum, width) => sum + width, 0), spare = (room - FIRST_COLUMN - 30 - words) / Math.max(1, widths.length - 1);
+  // On the right of a wide box there is room for what is told of a word.
+  const margin = room > WIDE ? WIDE_MARGIN : MARGIN, words = widths.reduce((sum, width) => sum + width, 0);
+  const spare = (room - FIRST_COLUMN - margin - words) / Math.max(1, widths.length - 1);
   const gap = Math.max(LEAST_GAP, Math.min(MOST_GAP, spare)), lefts = [FIRST_COLUMN];
   for (let depth = 1; depth < widths.length; depth++) lefts[depth] = lefts[depth - 1] + widths[depth - 1] + gap;
   for (const node of nodes) node.x = lefts[node.depth];
-  return {nodes, width: lefts.at(-1) + widths.at(-1) + 30, height: Math.max(y + 10, ROOT_SIZE + 20)};
+  const end = lefts.at(-1) + widths.at(-1);
+  return {nodes, width: end + margin, fits: end + MARGIN <= room, height: Math.max(y + 10, ROOT_SIZE + 20)};
 }
