@@ -10,7 +10,7 @@ addEventListener("securitypolicyviolation", event => console.error(`policy: ${ev
 
 
 class Watch:
-    """The mistakes of the pages that it follows.
+    """The mistakes of the pages that it follows, in `found`.
 
     Args:
         origin: the only server that they may ask.
@@ -18,14 +18,14 @@ class Watch:
 
     def __init__(self, origin):
         self._origin = origin
-        self._found = []
+        self.found = []
         self._expected = []
 
     def follow(self, page):
         """Note the mistakes of a page from now on."""
         page.add_init_script(TELL_BREACHES)
         page.on("console", self._note_message)
-        page.on("pageerror", lambda error: self._found.append(f"error: {error}"))
+        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
         page.on("request", self._note_request)
 
     def expect(self, pattern):
@@ -34,12 +34,12 @@ class Watch:
 
     def unexpected(self):
         """Return the mistakes that no test provoked."""
-        return [one for one in self._found if not any(re.search(known, one) for known in self._expected)]
+        return [one for one in self.found if not any(re.search(known, one) for known in self._expected)]
 
     def _note_message(self, message):
         if message.type in ("error", "warning"):
-            self._found.append(f"{message.type}: {message.text} ({message.location['url']})")
+            self.found.append(f"{message.type}: {message.text} ({message.location['url']})")
 
     def _note_request(self, request):
         if not request.url.startswith((f"{self._origin}/", *LOCAL)):
-            self._found.append(f"request: {request.url}")
+            self.found.append(f"request: {request.url}")
