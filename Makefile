@@ -1,6 +1,7 @@
 # make demo: train the captioner on pictures it draws itself, evaluate it, look inside; then caption the example
 # photographs with the model that comes with the package.   make test: the tests.
 # make page: caption, search, ask and write in a browser.
+# make test-page: the tests of the page, in a browser; they say why where they are skipped.
 # make lint: ruff, pydoclint and mypy.   make test-processors: the tests that depend on the processor, on each kind.
 # make fuzz: the property-based tests with new inputs, for FUZZ_MINUTES.   make test-oldest: the tests with the oldest
 # packages that pyproject.toml allows, in an environment of its own.
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for python in $(NEWER); do $$python $(IS_NEW) && echo $$python
 BIN := .venv/bin
 SCENES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/captioner/scenes-*
 # A process a core, each with one thread: together they are faster than one process with all of them.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --ignore=tests/browser
 # Folders whose results pass through kernels that differ from processor to processor.
 NUMERIC := tests/cells tests/decoders tests/heads tests/search tests/encoders tests/insight tests/test_attention.py
 
@@ -34,6 +35,9 @@ demo: .venv/installed
 test: .venv/installed
 	$(PYTEST)
 
+test-page: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -q -rs
+
 test-processors: .venv/installed
 	ATEN_CPU_CAPABILITY=default $(PYTEST) $(NUMERIC)
 	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) $(NUMERIC)
@@ -47,7 +51,7 @@ test-oldest: .venv/installed
 	.venv-oldest/bin/python -m pip install --quiet uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct \
 		--editable '.[dev]'
-	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n auto --dist loadfile -W default
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n auto --dist loadfile -W default --ignore=tests/browser
 
 fuzz: .venv/installed
 	@end=$$(( $$(date +%s) + 60 * $(FUZZ_MINUTES) )); set -e; \

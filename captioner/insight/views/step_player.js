@@ -14,7 +14,7 @@ export class StepPlayer {
     this.back = button("◀", "One word back (arrow left)", () => { this.stop(); this.go(this.at - 1); });
     this.toggle = button("▶ Play", "Play or pause (space)", () => this.playOrStop());
     this.on = button("▶", "One word on (arrow right)", () => { this.stop(); this.go(this.at + 1); });
-    this.slider = make("input", {type: "range", min: 0, max: 0, value: 0, "aria-label": "Step of the search", oninput: () => { this.stop(); this.go(Number(this.slider.value)); }});
+    this.slider = make("input", {type: "range", min: 0, max: 0, value: 0, "aria-label": "Step of the search", oninput: () => { const to = Number(this.slider.value); this.stop(); this.go(to); }});
     this.status = make("output", {class: "step"});
     this.element = make("div", {class: "player"}, this.back, this.toggle, this.on, this.slider, this.status);
     this.update();

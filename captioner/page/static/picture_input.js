@@ -37,13 +37,29 @@ export class PictureInput {
   // Show a picture; returns whether the server has it.
   async show(id) {
     this.id = id;
+    this.mark();
+    try { await this.view.setPicture(this.url(id), this.title(id)); } catch { return this.id !== id; }
+    if (this.id === id) this.offer(id);
+    return true;
+  }
+
+  // Mark the thumbnail of the picture that is shown.
+  mark() {
     for (const one of this.strip.children) {
-      const chosen = one.dataset.id === id;
+      const chosen = one.dataset.id === this.id;
       one.setAttribute("aria-pressed", String(chosen));
       one.tabIndex = chosen ? 0 : -1;
     }
     if (!this.strip.querySelector("[tabindex='0']")) this.strip.firstElementChild?.setAttribute("tabindex", "0");
-    try { await this.view.setPicture(this.url(id), this.title(id)); return true; } catch { return this.id !== id; }
+  }
+
+  // Put the reader's own picture before the examples, also where it came with the address.
+  offer(id) {
+    if (this.strip.querySelector(`[data-id="${CSS.escape(id)}"]`)) return;
+    const own = this.thumbnail(id, this.url(id), "your picture");
+    this.strip.prepend(own);
+    this.mark();
+    own.scrollIntoView({block: "nearest", inline: "nearest"});
   }
 
   // Send a file to the server, and go on with it.
@@ -54,12 +70,7 @@ export class PictureInput {
     this.onMessage("");
     this.progress.textContent = "Sending the picture …";
     try {
-      const {picture, url} = await postForm("/api/pictures", {image: file}, {onWait: text => { this.progress.textContent = text; }});
-      if (!this.strip.querySelector(`[data-id="${CSS.escape(picture)}"]`)) {
-        const own = this.thumbnail(picture, url, "your picture");
-        this.strip.prepend(own);
-        own.scrollIntoView({block: "nearest", inline: "nearest"});
-      }
+      const {picture} = await postForm("/api/pictures", {image: file}, {onWait: text => { this.progress.textContent = text; }});
       this.onPicture(picture);
     } catch (error) {
       this.onMessage(error.message);
