@@ -11,9 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from captioner.errors import UserError
 from captioner.page.refusals import Refused
 from captioner.search.interventions import Ban, Force, Intervention
+from captioner.search.trace import TraceEvent
 
 SESSIONS = 32
 MAX_INTERVENTIONS = 200
+ALTERNATIVES = 8
+"""Words after each sentence that one may choose from."""
 KEPT_NUMBERS = 8_000_000
 """Scores of words that the states of a session hold together: 32 MB."""
 
@@ -71,6 +74,26 @@ class SearchSession:
             state = self.captioner.search.advance(before, now)
         self._keep(key, state)
         return state
+
+    def events(self, time: int, interventions: Sequence[TimedIntervention]) -> list[TraceEvent]:
+        """Return the choice of a word, with likely words beside those that the search looked at.
+
+        A beam looks at as many words as it keeps, so that at the first word there would be none to force.
+
+        Args:
+            time: of the word, from 1; the search goes so far.
+            interventions: of the whole search.
+
+        Returns:
+            One event for each group.
+        """
+        from captioner.search.stepping.alternatives import with_alternatives
+
+        before = self.state(time - 1, interventions)
+        after = self.state(time, interventions)
+        assert before is not None
+        assert after is not None
+        return [with_alternatives(before, event, ALTERNATIVES) for event in after.events]
 
     def finish(self, state: Any) -> list[Any]:
         """Return the captions of a state; called in the model thread."""

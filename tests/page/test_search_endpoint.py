@@ -152,3 +152,21 @@ def test_a_search_that_was_removed_is_not_there(page_client, started):
     answer = page_client.post(f"/api/search/{session}/run", json={})
     assert answer.status_code == 404
     assert "start it again" in answer.json()["error"]
+
+
+def test_words_that_the_beam_did_not_look_at_can_be_forced(page_client, started, tiny_model, picture):
+    """At the first word too: its dropped candidates are the next ones of the model."""
+    session = started(**OPTIONS["beam"])["session"]
+    (_, first), *_ = run(page_client, session)
+    dropped = [one for one in first["groups"][0]["candidates"] if one[1] is None]
+    model = captioner.load(tiny_model("caption"))
+    features_BLF = model.model.encode_images([model.prepare(load_image(picture)).pixels[0]])
+    state = SEARCHES.build({"name": "greedy"}).start(model.model.decoder, features_BLF)
+    log_probs_V = state.next_word.logits_NV[0] - state.next_word.normaliser_N1[0]
+    top = log_probs_V.topk(8)
+    assert [one[2] for one in dropped] == top.indices[3:].tolist()
+    assert [one[4] for one in dropped] == pytest.approx(top.values[3:].tolist(), abs=1e-4)
+    *_, (_, result) = run(
+        page_client, session, [{"time": 1, "kind": "force", "beam": 0, "token": dropped[-1][2]}]
+    )
+    assert result["captions"][0]["words"][:1] == [dropped[-1][3]]

@@ -56,7 +56,8 @@ async def _steps(
     state = await page.thread.call(session.state, 0, interventions)
     while (later := await page.thread.call(session.state, number + 1, interventions)) is not None:
         number, state = number + 1, later
-        (step,) = search_steps(state.events, words)
+        events = await page.thread.call(session.events, number, interventions)
+        (step,) = search_steps(events, words)
         yield "step", step
         if time.monotonic() > deadline:
             raise Stopped
