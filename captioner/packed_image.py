@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from captioner.files.file_system import open_folder
-
 
 class PackedImage(NamedTuple):
     """An encoded image inside a larger file.
@@ -36,6 +34,9 @@ class PackedImage(NamedTuple):
         Raises:
             OSError: the file is not there or has become shorter.
         """
+        # Imported here: only shards need it, and images are at the root of everything.
+        from captioner.files.file_system import open_folder
+
         file_system, path = open_folder(self.folder)
         end = self.offset + self.size
         content: bytes = file_system.cat_file(f"{path}/{self.file}", start=self.offset, end=end)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 MIXED_WINDOWS = 4
-"""Windows whose samples are mixed: neighbours in a shard, which may be alike, are spread over many batches."""
+"""Windows whose samples are mixed: neighbours in a shard, which may be alike, are spread over batches."""
 
 
 def shuffled(count: int, window: int | None, generator: torch.Generator) -> Tensor:
@@ -23,8 +23,9 @@ def shuffled(count: int, window: int | None, generator: torch.Generator) -> Tens
     if window is None:
         return torch.randperm(count, generator=generator)
     parts = []
-    for windows in torch.randperm(-(-count // window), generator=generator).split(MIXED_WINDOWS):
-        firsts = [number * window for number in windows.tolist()]
+    windows = torch.randperm(-(-count // window), generator=generator).tolist()
+    for place in range(0, len(windows), MIXED_WINDOWS):
+        firsts = [number * window for number in windows[place : place + MIXED_WINDOWS]]
         numbers = torch.cat([torch.arange(first, min(first + window, count)) for first in firsts])
         parts.append(numbers[torch.randperm(len(numbers), generator=generator)])
     return torch.cat(parts) if parts else torch.arange(0)

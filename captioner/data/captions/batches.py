@@ -119,7 +119,7 @@ def with_captions(rows: "Dataset", split: str) -> "Dataset":
         part["captions"].combine_chunks().value_lengths().to_numpy()
         for part in rows.with_format("arrow").iter(READ_AT_ONCE)
     ]
-    kept = np.flatnonzero(np.concatenate(counts)) if counts else []
+    kept = np.flatnonzero(np.concatenate(counts or [[]]))
     if not len(kept):
         raise UserError(f"No picture of the split {split} has a caption.")
     if len(kept) < len(rows):
@@ -134,9 +134,7 @@ class CaptionData(ImageData[CaptionBatch]):
 
     def training_loader(self) -> ResumableLoader[CaptionBatch]:
         """Return training batches, in a new order every epoch."""
-        return self.make_loader(
-            self.train, self.training, self.seed, shuffle=True, window=self.source.window
-        )
+        return self.make_loader(self.train, self.training, self.seed, shuffle=True, window=self.source.window)
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
         """Return the words of the training captions.
