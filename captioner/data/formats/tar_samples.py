@@ -46,16 +46,18 @@ def read_tar(stream: BinaryIO, size: int) -> TarContent:
         The samples whose members are whole.
     """
     parts: dict[str, dict[str, tarfile.TarInfo]] = {}
+    repeated: dict[str, None] = {}
     problems: list[str] = []
     try:
         for member in _members(stream, size):
             key, ending = _split_name(member.name)
             own = parts.setdefault(key, {})
             if ending in own:
-                problems.append(f"{quotation(member.name)} is there twice; the first is taken")
+                repeated[key] = None
             own.setdefault(ending, member)
     except UserError as problem:
         problems.append(str(problem))
+    problems += [f"{quotation(key)} is there twice; the first is taken" for key in repeated]
     samples = []
     for key, own in parts.items():
         try:
