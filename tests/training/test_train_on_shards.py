@@ -32,18 +32,21 @@ def losses(run: Path) -> list[str]:
     return [row["train/loss_step"] for row in rows(run) if row["train/loss_step"]]
 
 
+@pytest.mark.parametrize("frozen", [False, True], ids=["read every epoch", "stored features"])
 def test_the_losses_are_those_of_the_source_that_was_written(
-    tiny: Config, sharded: Config, tmp_path: Path
+    tiny: Config, sharded: Config, tmp_path: Path, frozen: bool
 ) -> None:
     sharded.data["window"] = None  # in the order of other sources
+    for config in (tiny, sharded):
+        config.encoder["fine_tune_from"] = None if frozen else "conv1_1"
     training.train(tiny, tmp_path / "files")
     result = training.train(sharded, tmp_path / "tars")
     assert losses(tmp_path / "files") == losses(tmp_path / "tars")
     assert len(losses(tmp_path / "tars")) == 12
     one, other = (newest(tmp_path / name)["state_dict"] for name in ("files", "tars"))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    figures = evaluate(result.model, tmp_path / "a").columns["test"]
-    expected = evaluate(result.model, tmp_path / "b", data=tiny.data).columns["test"]
+    figures = evaluate(result.model, tmp_path / "a").figures["test"]
+    expected = evaluate(result.model, tmp_path / "b", data=tiny.data).figures["test"]
     assert figures == {name: expected[name] for name in figures}
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -83,11 +82,12 @@ def read_indexes(shards: list[Shard]) -> list[ShardIndex]:
     Returns:
         An index each, in order; without rows for one that cannot be read or has no sample.
     """
-    cached = {file.name for file in _cache().glob("*.arrow")}
-    new = [shard for shard in shards if _cache_file(shard).name not in cached]
     with ThreadPoolExecutor(NUM_THREADS) as pool:
-        found = pool.map(_index, shards)
-        return list(progress_bar(found, total=len(shards), desc="shards", disable=len(new) < MANY))
+        stored = list(pool.map(_stored_index, shards))
+        new = [shard for shard, index in zip(shards, stored, strict=True) if index is None]
+        made = pool.map(_new_index, new)
+        made = iter(progress_bar(made, total=len(new), desc="shards", disable=len(new) < MANY))
+        return [index or next(made) for index in stored]
 
 
 def write_index(content: TarContent, shard: Shard, file: Path) -> None:
@@ -148,34 +148,31 @@ def reason(problem: Exception) -> str:
     return str(said).rstrip(".")
 
 
-def _index(shard: Shard) -> ShardIndex:
-    try:
-        return _beside(shard) or _cached(shard)
-    except UserError as problem:
-        return ShardIndex(None, [f"{shard.name}: {problem}"])
-
-
-def _beside(shard: Shard) -> ShardIndex | None:
-    """Return the index beside a shard; one at an address is copied into the cache."""
+def _stored_index(shard: Shard) -> ShardIndex | None:
+    """Return the index in the cache, or beside the shard; one at an address is copied into the cache."""
+    cached = _cache_file(shard)
+    if found := read_index(cached, shard):
+        return found
     file_system, path = open_folder(shard.folder)
     beside = f"{path}/{shard.index_name}"
     if "://" not in shard.folder:
         return read_index(Path(beside), shard)
-    if (found := read_index(_cache_file(shard), shard)) is None:
-        with suppress(Exception):  # where there is none, the shard is read itself
-            content = file_system.cat_file(beside)
-            with atomic_file(_cache_file(shard)) as stream:
-                stream.write(content)
-            found = read_index(_cache_file(shard), shard)
-    return found
+    try:
+        content = file_system.cat_file(beside)
+    except Exception:  # there is none: each kind of store has exceptions of its own
+        return None
+    with atomic_file(cached) as stream:
+        stream.write(content)
+    return read_index(cached, shard)
 
 
-def _cached(shard: Shard) -> ShardIndex:
+def _new_index(shard: Shard) -> ShardIndex:
     file = _cache_file(shard)
-    found = read_index(file, shard)
-    if found is None:
+    try:
         write_index(scan(shard), shard, file)
-        found = read_index(file, shard)
+    except UserError as problem:
+        return ShardIndex(None, [f"{shard.name}: {problem}"])
+    found = read_index(file, shard)
     assert found is not None
     return found
 

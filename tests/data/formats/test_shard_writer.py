@@ -90,6 +90,22 @@ def test_the_source_of_shards_has_the_samples_of_the_source_that_was_written(
     assert not (tmp_path / "cache").exists(), "the indexes beside the shards are used"
 
 
+def test_what_a_kill_leaves_of_a_shard_is_not_read_and_is_written_again(
+    source: CaptionedFolder, tmp_path: Path
+) -> None:
+    write_shards(source, tmp_path / "whole", 4)
+    write_shards(source, tmp_path / "parts", 4)
+    half, index = tmp_path / "parts/train-000001.tar", tmp_path / "parts/train-000001.arrow"
+    index.unlink()
+    half.rename(half.with_name(half.name + ".partial"))
+    with half.with_name(half.name + ".partial").open("r+b") as file:
+        file.truncate(1700)
+    first = CaptionedShards(str(tmp_path / "parts")).tables()["train"]
+    assert first["image_id"][:] == [0, 1, 3, 5, 15, 16]
+    write_shards(source, tmp_path / "parts", 4)
+    assert written(tmp_path / "parts") == written(tmp_path / "whole")
+
+
 class KilledError(BaseException):
     pass
 
@@ -150,7 +166,7 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(
     ]
     main("data", words)
     assert "train: 9 pictures in 4 shards" in capsys.readouterr().out
-    assert len(list(out.glob("*.tar"))) == len(list(out.glob("*.arrow"))) == 7
+    assert len(list(out.glob("*.tar"))) == len(list(out.glob("*.arrow"))) == 6
 
 
 def test_shards_of_other_data_are_not_gone_on_with(source: CaptionedFolder, tmp_path: Path) -> None:
@@ -172,7 +188,7 @@ def test_no_picture_at_all_is_a_mistake(source: CaptionedFolder, tmp_path: Path)
         file.unlink()
     for file in source.folder.glob("*.JPG"):
         file.unlink()
-    with pytest.raises(UserError, match="No picture of the data set can be read: .*there is no such file"):
+    with pytest.raises(UserError, match=r"No picture of the data set can be read: .*there is no such file"):
         write_shards(source, tmp_path / "out", 4)
 
 

@@ -6,9 +6,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from shard_files import cc3m_members, jpeg, write_tar
 
 from captioner.data.formats.tar_samples import TarContent, read_tar
-from shard_files import cc3m_members, jpeg, write_tar
 
 IMAGE = jpeg(3)
 
