@@ -89,6 +89,17 @@ def test_a_damaged_index_in_the_cache_is_made_again(folder: Path, cache: Path) -
     assert ids(folder) == before
 
 
+def test_an_index_beside_a_shard_of_another_size_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for shard in shard_index.list_shards(str(folder)):
+        shard_index.write_index(shard_index.scan(shard), shard, folder / shard.index_name)
+    write_tar(folder / "cc3m-train-0002.tar", cc3m_members(range(50, 59)))
+    scans = counted_scans(monkeypatch)
+    assert ids(folder)["train"] == [*range(10), *range(50, 59)]
+    assert scans == ["cc3m-train-0002.tar"]
+
+
 @pytest.fixture
 def in_memory(folder: Path) -> Iterator[str]:
     """The address of the same files in fsspec's memory."""
@@ -169,8 +180,8 @@ def test_shards_and_samples_that_cannot_be_used_are_named_counted_and_left_out(
 def test_a_key_that_is_in_two_shards_of_a_split_is_left_out_of_the_second(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_tar(folder / "cc3m-train-0003.tar", cc3m_members([2, 11, 9]))
-    assert ids(folder) == {"train": [*range(11), 11], "val": [11, 12, 13]}
+    write_tar(folder / "cc3m-train-0003.tar", cc3m_members([2, 30, 9, 20]))
+    assert ids(folder) == {"train": [*range(11), 30, 20], "val": [11, 12, 13]}
     assert capsys.readouterr().err.splitlines() == [
         f"{folder}: 2 samples or shards are left out, the first of them:",
         "  cc3m-train-0003.tar/000000002.jpg: its key is there already",

@@ -68,6 +68,18 @@ def test_cut_off_at_every_block_the_whole_samples_are_read_and_the_cut_is_said(t
     assert whole > 1
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["picture first", "text first"])
+def test_a_text_that_is_cut_off_is_no_caption(tmp_path: Path, order: int) -> None:
+    members = [("a.jpg", IMAGE), ("a.txt", b"words " * 250)][::order]
+    content = packed(tmp_path, *members)
+    with tarfile.open(tmp_path / "made.tar") as archive:
+        end = max(member.offset_data + member.size for member in archive.getmembers())
+    for cut in range(512, len(content), 512):
+        samples, problems = read(content[:cut])
+        assert [sample.captions for sample in samples] == ([["words " * 249 + "words"]] if cut >= end else [])
+        assert samples or any("cut off" in one for one in problems)
+
+
 def test_a_damaged_header_in_the_middle_is_said(tmp_path: Path) -> None:
     content = bytearray(write_tar(tmp_path / "one.tar", cc3m_members([7, 1])))
     with tarfile.open(tmp_path / "one.tar") as archive:
