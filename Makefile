@@ -67,6 +67,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/shards.py
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/cell_speed.py

@@ -11,7 +11,7 @@ LAYERS = [
     {"errors", "registry", "config", "paths", "option_types", "ranges", "files", "progress"},
     {"cells", "attention", "attention_kernels", "attention_mode", "attention_selection"}
     | {"vocabulary", "images", "image_reader", "tree", "device"}
-    | {"image_formats", "pillow", "scenes", "pairs", "regions"},
+    | {"image_formats", "packed_image", "pillow", "scenes", "pairs", "regions"},
     {"decoders", "encoders", "heads"},
     {"metrics"},
     {"data", "search"},

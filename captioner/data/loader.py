@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypedDict, TypeVar
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
+
+from captioner.data.sample_order import share_of, shuffled
 
 Batch = TypeVar("Batch")
 BatchOut = TypeVar("BatchOut", covariant=True)
-Item = TypeVar("Item")
 
 
 class SampleIndex(NamedTuple):
@@ -29,6 +31,29 @@ class Batches(Protocol[BatchOut]):
     def __len__(self) -> int: ...
 
     def __getitems__(self, indices: list[SampleIndex]) -> BatchOut: ...
+
+
+class BatchIndices:
+    """The samples of each batch of an epoch, made when they are asked for; every iteration gives the same.
+
+    Args:
+        epoch: number of the pass.
+        numbers_N: numbers of the samples in their order.
+        batch_size: samples of a batch; the last one may have fewer.
+    """
+
+    def __init__(self, epoch: int, numbers_N: Tensor, batch_size: int) -> None:
+        self.epoch = epoch
+        self.numbers_N = numbers_N
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.numbers_N) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[SampleIndex]]:
+        for first in range(0, len(self.numbers_N), self.batch_size):
+            chosen = self.numbers_N[first : first + self.batch_size].tolist()
+            yield [SampleIndex(self.epoch, number) for number in chosen]
 
 
 class Position(TypedDict):
@@ -64,6 +89,7 @@ class ResumableLoader(Generic[Batch]):
             every pass is a whole one.
         length_buckets: the length of every sample; batches then hold samples of one length, which need no
             padding, and processes take turns at batches.
+        window: how samples are shuffled, see `sample_order.shuffled`; not with `length_buckets`.
         seed: seed of the order.
         num_workers: processes that make batches; 0 for the main process.
         rank: number of this process.
@@ -82,6 +108,7 @@ class ResumableLoader(Generic[Batch]):
         shuffle: bool,
         resumes: bool | None = None,
         length_buckets: Sequence[int] | None = None,
+        window: int | None = None,
         seed: int = 0,
         num_workers: int = 0,
         rank: int = 0,
@@ -93,6 +120,7 @@ class ResumableLoader(Generic[Batch]):
         self.shuffle = shuffle
         self.resumes = shuffle if resumes is None else resumes
         self.length_buckets = length_buckets
+        self.window = window
         self.seed = seed
         self.num_workers = num_workers
         self.rank = rank
@@ -139,29 +167,27 @@ class ResumableLoader(Generic[Batch]):
             self._samples += len(indices)
             yield batch
 
-    def _pending_batches(self) -> list[list[SampleIndex]]:
+    def _pending_batches(self) -> BatchIndices | list[list[SampleIndex]]:
         epoch = 0 if self.repeats else self.epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        order = [SampleIndex(epoch, number) for number in self._order(len(self.items), generator)]
+        order_N = self._order(len(self.items), generator, self.window)
         if self.length_buckets is None:
-            return _cut(self._mine(order)[self._samples :], self.batch_size)
-        grouped: dict[int, list[SampleIndex]] = {}
-        for index in order:
-            grouped.setdefault(self.length_buckets[index.number], []).append(index)
-        batches = [batch for own in grouped.values() for batch in _cut(own, self.batch_size)]
-        return self._mine([batches[number] for number in self._order(len(batches), generator)])[
-            self._batches :
+            mine_N = share_of(order_N, self.rank, self.num_replicas)
+            # A copy: else the whole order stays in memory for the rest of the pass.
+            return BatchIndices(epoch, mine_N[self._samples :].clone(), self.batch_size)
+        grouped: dict[int, list[int]] = {}
+        for number in order_N.tolist():
+            grouped.setdefault(self.length_buckets[number], []).append(number)
+        batches = [
+            batch
+            for own in grouped.values()
+            for batch in BatchIndices(epoch, torch.tensor(own), self.batch_size)
         ]
+        mine_N = share_of(self._order(len(batches), generator), self.rank, self.num_replicas)
+        return [batches[number] for number in mine_N[self._batches :].tolist()]
 
-    def _order(self, count: int, generator: torch.Generator) -> list[int]:
-        order: list[int] = torch.randperm(count, generator=generator).tolist()
-        return order if self.shuffle else list(range(count))
-
-    def _mine(self, listed: list[Item]) -> list[Item]:
-        """Return every `num_replicas`-th, filled up from the start so that all processes have as many."""
-        share = -(-len(listed) // self.num_replicas)
-        ranks = range(self.rank, share * self.num_replicas, self.num_replicas)
-        return [listed[i % len(listed)] for i in ranks]
+    def _order(self, count: int, generator: torch.Generator, window: int | None = None) -> Tensor:
+        return shuffled(count, window, generator) if self.shuffle else torch.arange(count)
 
     def position(self, ended: bool = False) -> Position:
         """Return the position, with whether the pass has ended."""
@@ -173,10 +199,6 @@ class ResumableLoader(Generic[Batch]):
         self.epoch, self._batches = position["epoch"], position["batches"]
         self._samples = position["samples"] // self.num_replicas
         self._goes_on = not position["ended"]
-
-
-def _cut(indices: list[SampleIndex], size: int) -> list[list[SampleIndex]]:
-    return [indices[i : i + size] for i in range(0, len(indices), size)]
 
 
 def _identity(batch: Batch) -> Batch:

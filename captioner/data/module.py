@@ -54,6 +54,7 @@ class TrainingData(ABC, Generic[Batch]):
         *,
         shuffle: bool,
         length_buckets: Sequence[int] | None = None,
+        window: int | None = None,
     ) -> ResumableLoader[Batch]:
         """Return a loader over this process's share of the items.
 
@@ -63,6 +64,7 @@ class TrainingData(ABC, Generic[Batch]):
             seed: seed of the order.
             shuffle: whether every epoch has an order of its own.
             length_buckets: the length of each item; batches hold items of one length.
+            window: how items are shuffled, see `sample_order.shuffled`.
 
         Returns:
             The loader, at its start.
@@ -72,6 +74,7 @@ class TrainingData(ABC, Generic[Batch]):
             training.batch_size,
             shuffle=shuffle,
             length_buckets=length_buckets,
+            window=window,
             seed=seed,
             num_workers=training.num_workers,
             rank=self.rank,
@@ -161,14 +164,15 @@ class ImageData(TrainingData[Batch]):
         """
         if self.encoder is None:
             return rows, NoImages()
-        training, paths = self.training, rows["path"][:]
+        training = self.training
         if training.views is None and (training.augment or not self.encoder.is_frozen):
             augment = train and training.augment
-            self._check_readable(split, paths)
+            self._check_readable(split, rows["path"])
             return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment, training.flip)
         # Imported here: only the features of frozen layers are stored.
         from captioner.encoders.store_builder import open_store
 
+        paths = rows["path"][:]
         numbers = range(training.views or 1) if train else [0]
         views = [
             view_of(path, self.source.image(split, path), number, training.flip)
@@ -181,15 +185,19 @@ class ImageData(TrainingData[Batch]):
             self._check_readable(split, paths)
         return rows.select(readable), FromStore(store, len(numbers), training.flip)
 
-    def _check_readable(self, split: str, paths: Sequence[str]) -> None:
+    def _check_readable(self, split: str, paths: Iterable[str]) -> None:
         """Refuse a split of which no image can be read; the first one that can be is the last one tried."""
         problem = UserError(f"The split {split} has no picture.")
-        for number, path in enumerate(dict.fromkeys(paths), start=1):
+        tried: set[str] = set()
+        for path in paths:
+            if path in tried:
+                continue
             try:
                 load_image(self.source.image(split, path))
             except UnreadableImage as reason:
-                if number == 1:
+                if not tried:
                     problem = UserError(f"No picture of the split {split} can be read; the first: {reason}")
+                tried.add(path)
             else:
                 return
         raise problem

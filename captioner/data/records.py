@@ -84,7 +84,7 @@ def read_each(file: Path, what: str, given: Iterable[Given], read: Callable[[Giv
     return good
 
 
-def report_left_out(file: Path, what: str, problems: Sequence[str]) -> None:
+def report_left_out(file: Path | str, what: str, problems: Sequence[str]) -> None:
     """Print how many records are left out, and the first of them; nothing where there are none.
 
     Args:

@@ -17,6 +17,7 @@ from captioner.encoders.feature_store import FeatureStore
 from captioner.encoders.views import View
 from captioner.errors import UserError
 from captioner.images import ImageSource
+from captioner.packed_image import PackedImage
 from captioner.progress import progress_bar
 
 NAMED = 5  # unreadable images that are printed one by one; the store lists them all
@@ -121,8 +122,8 @@ def _build(
 
 def _stamp(source: ImageSource) -> str:
     """Return a mark that differs for a later file of the same name; empty for a file that is not there."""
-    if isinstance(source, bytes):
-        return f"{len(source)} bytes"
+    if isinstance(source, bytes | PackedImage):
+        return f"{source.size if isinstance(source, PackedImage) else len(source)} bytes"
     path = str(source)
     found = os.stat(path) if os.path.isfile(path) else None
     return f"{found.st_size} {found.st_mtime_ns}" if found else ""

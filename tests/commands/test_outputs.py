@@ -32,6 +32,7 @@ WRITING = {
     "score_answers --output": ["score_answers", "{home}/none.json", TEXT, "--output", BLOCKED],
     "export DIR": ["export", "{caption}", BLOCKED],
     "average DIR": ["average", "{caption}", "{caption}", BLOCKED],
+    "data --output": ["data", "shard", "name=folder", "folder={home}", "--output", BLOCKED],
     "train --output": ["train", "--task", "caption", *TINY, "data.folder={home}/drawn", "--output", BLOCKED],
 }
 

@@ -24,7 +24,12 @@ class CaptionSource(ABC):
     """Captioned images on disk. Subclasses are final and write `tables`.
 
     Nothing is read in the constructor, so that a wrong option is refused before any data is read.
+
+    Attributes:
+        window: how the rows are shuffled for training, see `sample_order.shuffled`.
     """
+
+    window: int | None = None
 
     @abstractmethod
     def tables(self) -> "Mapping[str, Dataset]":
@@ -38,7 +43,7 @@ class CaptionSource(ABC):
         """
 
     def image(self, split: str, path: str) -> Any:
-        """Return what `load_image` reads for a row: its path, or the bytes that the data set holds."""
+        """Return what `load_image` reads for a row: its path, or the image that the data set holds."""
         return Path(path)
 
 

@@ -3,14 +3,17 @@
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from captioner.config import TrainingConfig
+from captioner.data.captions.base import CaptionSource
 from captioner.data.images import ImageInput
-from captioner.data.loader import SampleIndex
+from captioner.data.loader import ResumableLoader, SampleIndex
 from captioner.data.module import ImageData
 from captioner.data.padding import pad
+from captioner.data.splits import READ_AT_ONCE, each_row
 from captioner.encoders.base import Encoder
 from captioner.errors import UserError
 from captioner.metrics.tokenization.ptb import tokenize
@@ -18,6 +21,9 @@ from captioner.vocabulary import BOS, EOS, Vocabulary
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+MAX_ENCODED = 200_000  # images whose encoded captions are kept in memory: all of COCO's
 
 
 class CaptionBatch(NamedTuple):
@@ -30,6 +36,8 @@ class CaptionBatch(NamedTuple):
 
 class CaptionItems:
     """The samples of a split: an item is an image with its captions.
+
+    Rows are read from their table when a batch needs them, so that a table on disk may be of any length.
 
     Args:
         rows: rows of a caption source.
@@ -50,33 +58,43 @@ class CaptionItems:
         max_words: int,
         seed: int,
     ) -> None:
-        self.image_ids: list[int] = rows["image_id"][:]
-        self.paths: list[str] = rows["path"][:]
-        self.captions = [[self._encode(c, vocabulary, max_words) for c in own] for own in rows["captions"][:]]
+        self.rows = rows
         self.pictures = pictures
+        self.vocabulary = vocabulary
         self.captions_per_image = captions_per_image
+        self.max_words = max_words
         self.seed = seed
+        self._encoded: dict[int, list[list[int]]] = {}
 
-    @staticmethod
-    def _encode(caption: str, vocabulary: Vocabulary, max_words: int) -> list[int]:
-        token_ids = vocabulary.encode(tokenize(caption))
-        return [BOS, *token_ids, EOS] if len(token_ids) <= max_words else [BOS, *token_ids[:max_words]]
+    def _encode(self, caption: str) -> list[int]:
+        token_ids = self.vocabulary.encode(tokenize(caption))
+        cut = self.max_words
+        return [BOS, *token_ids, EOS] if len(token_ids) <= cut else [BOS, *token_ids[:cut]]
+
+    def _captions(self, number: int, texts: list[str]) -> list[list[int]]:
+        found = self._encoded.get(number)
+        if found is None:
+            found = [self._encode(text) for text in texts]
+            if len(self._encoded) < MAX_ENCODED:
+                self._encoded[number] = found
+        return found
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.rows)
 
     def __getitems__(self, indices: list[SampleIndex]) -> CaptionBatch:
-        chosen = [self._choose(index) for index in indices]
+        rows = self.rows[[index.number for index in indices]]
+        chosen = [self._choose(*one) for one in zip(indices, rows["captions"], strict=True)]
         by_length = sorted(range(len(indices)), key=lambda i: -max(len(caption) for caption in chosen[i]))
-        paths = [self.paths[indices[i].number] for i in by_length]
+        paths = [rows["path"][i] for i in by_length]
         good, pictures = self.pictures.read(paths, [indices[i].rng_seed(self.seed) for i in by_length])
         kept = [by_length[i] for i in good]
-        ids = torch.tensor([self.image_ids[indices[i].number] for i in kept], dtype=torch.long)
+        ids = torch.tensor([rows["image_id"][i] for i in kept], dtype=torch.long)
         return CaptionBatch(ids, pictures, pad([chosen[i] for i in kept], self.captions_per_image))
 
-    def _choose(self, index: SampleIndex) -> list[list[int]]:
+    def _choose(self, index: SampleIndex, texts: list[str]) -> list[list[int]]:
         """Return K captions of an image; an empty one where it has none."""
-        own = self.captions[index.number] or [[BOS]]
+        own = self._captions(index.number, texts) or [[BOS]]
         count = self.captions_per_image
         if len(own) > count:
             generator = torch.Generator().manual_seed(index.rng_seed(self.seed))
@@ -97,8 +115,12 @@ def with_captions(rows: "Dataset", split: str) -> "Dataset":
     Raises:
         UserError: no row has one.
     """
-    kept = [i for i, own in enumerate(rows["captions"][:]) if own]
-    if not kept:
+    counts = [
+        part["captions"].combine_chunks().value_lengths().to_numpy()
+        for part in rows.with_format("arrow").iter(READ_AT_ONCE)
+    ]
+    kept = np.flatnonzero(np.concatenate(counts or [[]]))
+    if not len(kept):
         raise UserError(f"No picture of the split {split} has a caption.")
     if len(kept) < len(rows):
         print(f"{split}: {len(rows) - len(kept)} pictures without a caption left out", file=sys.stderr)
@@ -107,6 +129,12 @@ def with_captions(rows: "Dataset", split: str) -> "Dataset":
 
 class CaptionData(ImageData[CaptionBatch]):
     """Captioned images for training and evaluation."""
+
+    source: CaptionSource
+
+    def training_loader(self) -> ResumableLoader[CaptionBatch]:
+        """Return training batches, in a new order every epoch."""
+        return self.make_loader(self.train, self.training, self.seed, shuffle=True, window=self.source.window)
 
     def vocabulary(self, min_count: int, max_size: int | None) -> Vocabulary:
         """Return the words of the training captions.
@@ -118,7 +146,7 @@ class CaptionData(ImageData[CaptionBatch]):
         Returns:
             The vocabulary, the most frequent words first.
         """
-        captions = (caption for own in self.table("train")["captions"][:] for caption in own)
+        captions = (caption for row in each_row(self.table("train")) for caption in row["captions"])
         return Vocabulary.from_texts(map(tokenize, captions), min_count, max_size)
 
     def references(self, split: str) -> dict[int, list[str]]:

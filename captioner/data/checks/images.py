@@ -10,6 +10,7 @@ from captioner.data.checks.report import listed
 from captioner.data.images import ImageSourceOfSplit
 from captioner.image_reader import read_batches
 from captioner.images import ImageSource
+from captioner.packed_image import PackedImage, encoded_bytes
 from captioner.progress import progress_bar
 
 BATCH_SIZE = 64
@@ -109,6 +110,5 @@ def _entry(path: str, source: ImageSource, digest: str | None, problem: str | No
 
 
 def _digest(source: ImageSource) -> str:
-    content = source.read_bytes() if isinstance(source, Path) else source
-    assert isinstance(content, bytes)
-    return hashlib.sha256(content).hexdigest()
+    assert isinstance(source, Path | bytes | PackedImage)
+    return hashlib.sha256(encoded_bytes(source)).hexdigest()
