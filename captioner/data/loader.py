@@ -31,13 +31,20 @@ class Batches(Protocol[BatchOut]):
     def __getitems__(self, indices: list[SampleIndex]) -> BatchOut: ...
 
 
+class NoSamples(NamedTuple):
+    """In place of a batch, where a process has no samples left while another one has its last batch."""
+
+
+NO_SAMPLES = NoSamples()
+
+
 class Position(TypedDict):
     """Where a loader is: a value to save.
 
     Attributes:
         epoch: number of the pass.
-        batches: batches of it that this process gave out.
-        samples: samples of it that all processes gave out.
+        batches: batches of it that all processes gave out together.
+        samples: samples of it that all processes gave out together.
         ended: whether the pass has ended, though samples may be left (`trainer.limit_train_batches`).
     """
 
@@ -53,8 +60,8 @@ class ResumableLoader(Generic[Batch]):
     The position counts samples: a run goes on with the right ones though the batch size, or the number of
     processes, is another one. Batches of one length are counted as such, since both make other batches.
 
-    Each of `num_replicas` processes sees every `num_replicas`-th sample; the last batches are filled up
-    with samples from the start of the order, so that all processes have the same number.
+    Each of `num_replicas` processes sees every `num_replicas`-th sample, and in a pass all see each sample
+    once. All give out the same number of batches, the last of which may be smaller or `NO_SAMPLES` in some.
 
     Args:
         items: the samples.
@@ -99,84 +106,81 @@ class ResumableLoader(Generic[Batch]):
         self.num_replicas = num_replicas
         self.repeats = repeats
         self.epoch = 0
-        self._batches = self._samples = 0  # of this pass and process, given out
+        self._batches = self._samples = 0  # of this pass, given out by all processes
         self._goes_on = True  # whether the next pass is the rest of this one
 
     def __len__(self) -> int:
         if self.length_buckets is not None:
-            batches = sum(-(-size // self.batch_size) for size in Counter(self.length_buckets).values())
-            return -(-batches // self.num_replicas)
-        return -(-self._share() // self.batch_size)
+            return -(-self._num_buckets_batches() // self.num_replicas)
+        return -(-len(self.items) // (self.batch_size * self.num_replicas))
 
-    def _share(self) -> int:
-        """Samples of each process."""
-        return -(-len(self.items) // self.num_replicas)
+    def _num_buckets_batches(self) -> int:
+        """Batches of one length each, of all processes together."""
+        return sum(-(-size // self.batch_size) for size in Counter(self.length_buckets).values())
 
     @property
     def pending(self) -> int:
         """Batches that the current pass still has."""
         if self.length_buckets is not None:
-            return len(self) - self._batches
-        return -(-(self._share() - self._samples) // self.batch_size)
+            return -(-(self._num_buckets_batches() - self._batches) // self.num_replicas)
+        return -(-(len(self.items) - self._samples) // (self.batch_size * self.num_replicas))
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | NoSamples]:
         if not self.resumes:
             self.epoch = self._batches = self._samples = 0
         elif not self._goes_on or self.pending <= 0:
             self.epoch, self._batches, self._samples = self.epoch + 1, 0, 0
         self._goes_on = False
-        pending = self._pending_batches()
+        rounds = self._pending_rounds()
+        own = [batches[self.rank] for batches in rounds if self.rank < len(batches)]
         loader: DataLoader[Any] = DataLoader(
             self.items,  # type: ignore[arg-type]
-            batch_sampler=pending,
+            batch_sampler=own,
             collate_fn=_identity,
             num_workers=self.num_workers,
             generator=torch.Generator(),  # else it draws from the one that dropout draws from
             pin_memory=torch.cuda.is_available(),
         )
-        for indices, batch in zip(pending, loader, strict=True):
-            self._batches += 1
-            self._samples += len(indices)
+        loaded = iter(loader)
+        for batches in rounds:
+            batch: Batch | NoSamples = next(loaded, NO_SAMPLES)
+            self._batches += len(batches)
+            self._samples += sum(map(len, batches))
             yield batch
 
-    def _pending_batches(self) -> list[list[SampleIndex]]:
+    def _pending_rounds(self) -> list[list[list[SampleIndex]]]:
+        """Return what is left, by rounds: a batch for each process, in the last one perhaps not for all."""
         epoch = 0 if self.repeats else self.epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         order = [SampleIndex(epoch, number) for number in self._order(len(self.items), generator)]
         if self.length_buckets is None:
-            return _cut(self._mine(order)[self._samples :], self.batch_size)
+            together = _cut(order[self._samples :], self.batch_size * self.num_replicas)
+            ranks = range(self.num_replicas)
+            return [[own for rank in ranks if (own := one[rank :: self.num_replicas])] for one in together]
         grouped: dict[int, list[SampleIndex]] = {}
         for index in order:
             grouped.setdefault(self.length_buckets[index.number], []).append(index)
         batches = [batch for own in grouped.values() for batch in _cut(own, self.batch_size)]
-        return self._mine([batches[number] for number in self._order(len(batches), generator)])[
-            self._batches :
-        ]
+        shuffled = [batches[number] for number in self._order(len(batches), generator)]
+        return _cut(shuffled[self._batches :], self.num_replicas)
 
     def _order(self, count: int, generator: torch.Generator) -> list[int]:
         order: list[int] = torch.randperm(count, generator=generator).tolist()
         return order if self.shuffle else list(range(count))
 
-    def _mine(self, listed: list[Item]) -> list[Item]:
-        """Return every `num_replicas`-th, filled up from the start so that all processes have as many."""
-        share = -(-len(listed) // self.num_replicas)
-        ranks = range(self.rank, share * self.num_replicas, self.num_replicas)
-        return [listed[i % len(listed)] for i in ranks]
-
     def position(self, ended: bool = False) -> Position:
         """Return the position, with whether the pass has ended."""
-        samples = self._samples * self.num_replicas
-        return Position(epoch=self.epoch, batches=self._batches, samples=samples, ended=ended)
+        return Position(epoch=self.epoch, batches=self._batches, samples=self._samples, ended=ended)
 
     def go_on_from(self, position: Position) -> None:
         """Set the position at which iteration starts."""
-        self.epoch, self._batches = position["epoch"], position["batches"]
-        self._samples = position["samples"] // self.num_replicas
+        self.epoch = position["epoch"]
+        self._batches, self._samples = position["batches"], position["samples"]
         self._goes_on = not position["ended"]
 
 
-def _cut(indices: list[SampleIndex], size: int) -> list[list[SampleIndex]]:
-    return [indices[i : i + size] for i in range(0, len(indices), size)]
+def _cut(listed: list[Item], size: int) -> list[list[Item]]:
+    return [listed[i : i + size] for i in range(0, len(listed), size)]
 
 
 def _identity(batch: Batch) -> Batch:
