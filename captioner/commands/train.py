@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 CHANGED_BY_RESUME = (
     *("trainer.max_epochs", "trainer.max_steps", "trainer.max_time", "trainer.enable_progress_bar"),
-    *("trainer.log_every_n_steps", "trainer.accelerator", "trainer.devices", "logger"),
+    *("trainer.log_every_n_steps", "trainer.accelerator", "trainer.devices", "trainer.num_nodes"),
+    *("trainer.strategy", "logger"),
     *("training.batch_size", "training.num_workers", "training.patience", "training.save_every_minutes"),
 )
 """Options that a run may be resumed with: none of them changes what was trained before."""

@@ -196,7 +196,8 @@ def _describe(task: Task[Any], data: TrainingData[Any], folder: Path) -> None:
 
 def _quiet() -> None:
     """Silence advice of Lightning's that does not apply, and notes on its own insides."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.distributed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for text in (
         "does not have many workers",
         "Checkpoint directory",

@@ -68,6 +68,10 @@ def check_trainer(options: Mapping[str, Any], num_workers: int = 0) -> None:
     for name in ("max_epochs", "max_steps", "limit_train_batches"):
         if options.get(name) == 0:
             raise UserError(f"trainer.{name}=0 trains nothing.")
+    if options.get("sync_batchnorm"):
+        raise UserError(
+            "trainer.sync_batchnorm=true would wait for ever where a process has no picture left: leave it out."
+        )
     devices = options.get("devices")
     if isinstance(devices, str) and devices.isdecimal():  # Lightning takes it for a number
         check_type("trainer: devices", int(devices[:9]), NumDevices)
