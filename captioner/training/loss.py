@@ -1,7 +1,7 @@
 """Hold a loss and what is logged with it, and weigh it against those of other processes."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,15 +24,16 @@ class UnionLoss(NamedTuple):
     mean: Tensor  # its value, without a gradient
 
 
-def union_loss(own: Loss | None, parameters: Iterable[nn.Parameter]) -> UnionLoss | None:
+def union_loss(own: Loss | None, parameters: Sequence[nn.Parameter]) -> UnionLoss | None:
     r"""Weigh the loss of a batch, so that training minimises the mean over the words of all processes.
 
     DDP takes the mean of the gradients of P processes, whose batches have different numbers of words n_p:
 
         mean over p of grad(P n_p / n loss_p) = sum over p of n_p / n grad(loss_p),    n = sum over p of n_p
 
-    which is the gradient of one process on the union of the batches. A process whose batch has nothing to
-    learn from adds a gradient of zeros to every parameter, for which the others wait.
+    which is the gradient of one process on the union of the batches. DDP waits for a gradient of every
+    parameter in every process: where a process has none, because its batch has nothing to learn from or the
+    model does not use the parameter, that is zero.
 
     Args:
         own: the loss of this process, the mean over its `size` words; None where it has none.
@@ -44,15 +45,25 @@ def union_loss(own: Loss | None, parameters: Iterable[nn.Parameter]) -> UnionLos
     processes = num_processes()
     if processes == 1:
         return None if own is None else UnionLoss(own.loss, own.loss.detach())
-    trained = list(parameters)
-    device = trained[0].device
-    value, size = (torch.zeros((), device=device), 0) if own is None else (own.loss.detach(), own.size)
-    sums = torch.stack([value.double() * size, torch.full_like(value, size, dtype=torch.double)])
+    loss, size = (parameters[0].new_zeros(()), 0) if own is None else (own.loss, own.size)
+    value = loss.detach().double()
+    sums = torch.stack([value * size, torch.full_like(value, size)])
     torch.distributed.all_reduce(sums)
     total = int(sums[1])
     if not total:
         return None
-    if own is None:
-        nothing = torch.stack([weight.sum() for weight in trained]).sum() * 0.0
-        return UnionLoss(nothing, (sums[0] / total).float())
-    return UnionLoss(own.loss * (processes * size / total), (sums[0] / total).float())
+    reached = _ReachAll.apply(loss * (processes * size / total), *parameters)
+    return UnionLoss(reached, (sums[0] / total).float())
+
+
+class _ReachAll(torch.autograd.Function):
+    """A loss as it is, from which backpropagation reaches every parameter, though it adds no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, *parameters: Tensor) -> Tensor:
+        ctx.count = len(parameters)
+        return loss.view_as(loss)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return (*gradients, *[None] * ctx.count)

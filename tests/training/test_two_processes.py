@@ -26,11 +26,12 @@ CHANGES = {
     "visual7w": ("decoder.dropout=0", *IMAGES),
     "visual7w_pointing": ("decoder.dropout=0", *IMAGES),
     "char_lm": (
-        "decoder.dropout=0", "decoder.cell.dropout=0", "task.prompt_state=carried", "task.report_zero_state=true",
+        *("decoder.dropout=0", "decoder.cell.dropout=0"),
+        *("task.prompt_state=carried", "task.report_zero_state=true"),
     ),
-    "translate": ("optimizer.lr=1e-12",),  # a process of two has batches of one length each: no batch is their union
+    "translate": ("optimizer.lr=1e-12",),  # sources of a batch have one length: no batch is a union of two
     "memory": (),
-}  # fmt: skip
+}
 
 DRIVER = """
 import json, os, sys
@@ -45,7 +46,8 @@ from captioner.training.train import train
 
 folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
 built, seen, current = [], [], []
-real_build, real_items, real_end = store_builder._build, CaptionItems.__getitems__, StopOnRequest.on_train_batch_end
+real_build, real_items = store_builder._build, CaptionItems.__getitems__
+real_end = StopOnRequest.on_train_batch_end
 
 def build(encoder, pictures, *rest):
     built.append([current[-1], len(pictures)])
@@ -149,7 +151,9 @@ def test_figures_of_two_processes_are_those_of_one(together, task):
     assert len(one) == len(two)
     for expected, found in zip(one, two, strict=True):
         names = {
-            name for name in expected if task != "translate" or "_step" not in name and "norm" not in name
+            name
+            for name in expected
+            if task != "translate" or not any(part in name for part in ("_step", "norm"))
         }
         for name in names - {"step"}:
             assert bool(found[name]) == bool(expected[name]), name
@@ -220,7 +224,7 @@ def test_two_processes_go_on_with_the_samples_that_one_has_left(together, task):
 
 
 def assert_ends_as_one(folder, run):
-    """Weights, and the states of all streams in their order, as of a run of one process that was not stopped."""
+    """Weights, and the states of all streams in order, as of a run of one process that was not stopped."""
     one, found = newest(folder / "one/char_lm"), newest(run)
     for expected, leaf in zip(one["carried"], found["carried"], strict=True):
         torch.testing.assert_close(leaf, expected, rtol=1e-4, atol=1e-5)

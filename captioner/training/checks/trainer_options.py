@@ -70,7 +70,8 @@ def check_trainer(options: Mapping[str, Any], num_workers: int = 0) -> None:
             raise UserError(f"trainer.{name}=0 trains nothing.")
     if options.get("sync_batchnorm"):
         raise UserError(
-            "trainer.sync_batchnorm=true would wait for ever where a process has no picture left: leave it out."
+            "trainer.sync_batchnorm=true would wait for ever where a process has no picture left: leave it "
+            "out."
         )
     devices = options.get("devices")
     if isinstance(devices, str) and devices.isdecimal():  # Lightning takes it for a number
