@@ -14,6 +14,7 @@ from runs import newest, rows, stop_after
 from tiny_models import TASK_NAMES, tiny_config
 
 from captioner.config import load
+from captioner.training.caption import CaptionTask
 from captioner.training.train import train
 
 TIMEOUT = 600
@@ -39,31 +40,30 @@ from pathlib import Path
 
 from captioner.commands import main
 from captioner.config import load
-from captioner.data.captions.batches import CaptionItems
 from captioner.encoders import store_builder
 from captioner.training.callbacks import StopOnRequest
-from captioner.training.train import train
+from captioner.training.caption import CaptionTask
 
 folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
 built, seen, current = [], [], []
-real_build, real_items = store_builder._build, CaptionItems.__getitems__
+real_build, real_step = store_builder._build, CaptionTask.training_step
 real_end = StopOnRequest.on_train_batch_end
 
 def build(encoder, pictures, *rest):
     built.append([current[-1], len(pictures)])
     real_build(encoder, pictures, *rest)
 
-def items(self, indices):
-    if len(self) == 21:
-        seen.append([current[-1], [list(index) for index in indices]])
-    return real_items(self, indices)
+def step(self, batch, number):
+    for image_id in getattr(batch, "image_ids_B", []):
+        seen.append([current[-1], self.current_epoch, int(image_id)])
+    return real_step(self, batch, number)
 
 def end(self, trainer, *rest):
     stops = current[-1].startswith("stopped") and rank == 1  # only this one is asked
     self.requested = stops and trainer.global_step == 4
     real_end(self, trainer, *rest)
 
-store_builder._build, CaptionItems.__getitems__, StopOnRequest.on_train_batch_end = build, items, end
+store_builder._build, CaptionTask.training_step, StopOnRequest.on_train_batch_end = build, step, end
 for file in sorted(folder.glob("*.yaml")):
     current.append(file.stem)
     words = ["--config", str(file), "--output", str(folder / "two" / file.stem)]
@@ -143,19 +143,17 @@ def test_an_update_of_two_processes_is_that_of_one_on_the_union_of_their_batches
 
 @pytest.mark.parametrize("task", TASK_NAMES)
 def test_figures_of_two_processes_are_those_of_one(together, task):
-    """Metrics and loss of validation, means of training over words, and norms of gradients."""
+    """Metrics and loss of validation, means of training over words, and norms of gradients.
+
+    Of single steps only the loss is that of both; other figures are those of the first process.
+    """
     folder = together[0]
     one, two = (rows(folder / number / task) for number in ("one", "two"))
+    names = {name for name in one[0] if not name.endswith("_step")} | {"train/loss_step"}
     if task == "translate":  # other batches
-        one, two = one[-1:], two[-1:]
-    assert len(one) == len(two)
+        one, two, names = one[-1:], two[-1:], names - {"step", "train/grad_norm", "train/loss_step"}
     for expected, found in zip(one, two, strict=True):
-        names = {
-            name
-            for name in expected
-            if task != "translate" or not any(part in name for part in ("_step", "norm"))
-        }
-        for name in names - {"step"}:
+        for name in names:
             assert bool(found[name]) == bool(expected[name]), name
             if expected[name]:
                 assert float(found[name]) == pytest.approx(float(expected[name]), rel=2e-4, abs=1e-5), name
@@ -183,44 +181,45 @@ def test_features_are_stored_by_one_process(together):
     assert second == []
 
 
-@pytest.mark.parametrize("task", ["caption", "char_lm"])
-def test_one_process_goes_on_with_the_samples_that_two_have_left(together, task, monkeypatch):
-    """Stopped in the second epoch, asked in the second process alone."""
+def trained_on(found, run):
+    """Epoch and image id of every picture that the two processes trained on in a run."""
+    return [(epoch, image_id) for one in found for name, epoch, image_id in one["seen"] if name == run]
+
+
+def test_one_process_goes_on_with_the_pictures_that_two_have_left(together, monkeypatch):
+    """Stopped after the first update of the second epoch, asked in the second process alone."""
     folder, _, found = together
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache-of-one"))
-    stopped = folder / "two" / f"stopped_{task}"
-    seen = [tuple(index) for one in found for run, own in one["seen"] if run == stopped.name for index in own]
-    from captioner.data.captions.batches import CaptionItems
+    seen = trained_on(found, "stopped_caption")
+    assert len(seen) == 21 + 10
+    real = CaptionTask.training_step
 
-    real = CaptionItems.__getitems__
+    def look(self, batch, number):
+        seen.extend((self.current_epoch, image_id) for image_id in batch.image_ids_B.tolist())
+        return real(self, batch, number)
 
-    def look(self, indices):
-        if len(self) == 21:
-            seen.extend(tuple(index) for index in indices)
-        return real(self, indices)
-
-    monkeypatch.setattr(CaptionItems, "__getitems__", look)
-    config = load(stopped / "config.yaml", ["trainer.devices=1", "trainer.strategy=auto"])
-    train(config, stopped, resume=True)
-    if task == "caption":
-        assert sorted(seen) == [(epoch, number) for epoch in range(2) for number in range(21)]
-    else:
-        assert_ends_as_one(folder, stopped)
+    monkeypatch.setattr(CaptionTask, "training_step", look)
+    resume_alone(folder / "two/stopped_caption")
+    image_ids = sorted({image_id for _, image_id in seen})
+    assert len(image_ids) == 21
+    assert sorted(seen) == [(epoch, image_id) for epoch in range(2) for image_id in image_ids]
 
 
-@pytest.mark.parametrize("task", ["caption", "char_lm"])
-def test_two_processes_go_on_with_the_samples_that_one_has_left(together, task):
-    """One process gave out 3 batches of 5: the two share the 6 samples that are left, then an epoch."""
-    folder, _, found = together
-    resumed = folder / "two" / f"resumed_{task}"
-    if task == "caption":
-        seen = [
-            tuple(index) for one in found for run, own in one["seen"] if run == resumed.name for index in own
-        ]
-        assert len(seen) == len(set(seen)) == 6 + 21
-        assert sorted(number for epoch, number in seen if epoch == 1) == list(range(21))
-    else:
-        assert_ends_as_one(folder, resumed)
+def test_two_processes_go_on_with_the_pictures_that_one_has_left(together):
+    """One process was given 3 batches of 5: the two share the 6 pictures that are left, then an epoch."""
+    seen = trained_on(together[2], "resumed_caption")
+    assert len(seen) == len(set(seen)) == 6 + 21
+    assert len([image_id for epoch, image_id in seen if epoch == 1]) == 21
+
+
+def test_streams_go_on_with_another_number_of_processes(together):
+    folder = together[0]
+    assert_ends_as_one(folder, folder / "two/resumed_char_lm")
+    resume_alone(folder / "two/stopped_char_lm")
+    assert_ends_as_one(folder, folder / "two/stopped_char_lm")
+
+
+def resume_alone(run):
+    train(load(run / "config.yaml", ["trainer.devices=1", "trainer.strategy=auto"]), run, resume=True)
 
 
 def assert_ends_as_one(folder, run):
