@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/processes.py
 
-A Show-Attend-Tell decoder on stored features of the drawn scenes, the same batch in each process, one thread
-each. Runs of 10 and of 60 updates are subtracted from each other, so that starting and storing features do not
-count. The gradient of the decoder is what two processes exchange at each update.
+A Show-Attend-Tell decoder on stored features of the drawn scenes, 8 pictures a process and update, one thread
+each. Runs of 10 and of 60 updates are subtracted from each other, so that starting and storing features count
+for nothing. The gradient of the decoder is what two processes exchange at each update.
 """
 
 import argparse

@@ -42,7 +42,10 @@ class TextData(TrainingData[TextBatch]):
         return str(self.about["sha256"])
 
     def training_loader(self) -> ResumableLoader[TextBatch]:
-        """Return the loader of training: chunks in their order.
+        """Return the loader of training.
+
+        Returns:
+            Chunks of this process's streams, in their order.
 
         Raises:
             UserError: there are more processes than streams.
