@@ -56,7 +56,7 @@ def tiny_config(task: str, data: Path, *changes: str) -> Config:
 
 def save_tiny(config: Config, folder: Path, seed: int = 8) -> Path:
     """Save the model of a config in `folder/model`, with weights so large that its outputs differ."""
-    from captioner.training.task import task_class
+    from captioner.training.task_class import task_class
 
     torch.manual_seed(seed)
     task, _ = task_class(config).prepare(config, folder / "cache")

@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.action == "shard":
         _shard(config, arguments.output, arguments.samples_per_shard)
         return
-    from captioner.training.task import task_class
+    from captioner.training.task_class import task_class
 
     print(task_class(config).check_data(config))
 

@@ -12,13 +12,18 @@ words.
 Any key of the config can be set by key=value; trainer.* goes to Lightning's Trainer. Ctrl-C or SIGTERM stops
 after the update under way and leaves a usable model; --resume continues exactly there, also with options that
 change only what is to come: --resume DIR trainer.max_epochs=20.
+
+trainer.devices=2 trains with two processes, each on a GPU of its own (docs/scale.md: more machines, torchrun,
+SLURM); the batch of an update is then twice training.batch_size.
 """
 
 import argparse
 import dataclasses
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from captioner.config import Config, load, model_options
 from captioner.errors import UserError, nearest
@@ -32,11 +37,16 @@ from captioner.paths import (
     new_run,
     task_name,
 )
+from captioner.processes import RUN_FOLDER, given_run_folder, is_first_process, is_started_with_others
+
+if TYPE_CHECKING:
+    from captioner.training.train import Trained
 
 RUNS = Path("runs")
 CHANGED_BY_RESUME = (
     *("trainer.max_epochs", "trainer.max_steps", "trainer.max_time", "trainer.enable_progress_bar"),
-    *("trainer.log_every_n_steps", "trainer.accelerator", "trainer.devices", "logger"),
+    *("trainer.log_every_n_steps", "trainer.accelerator", "trainer.devices", "trainer.num_nodes"),
+    *("trainer.strategy", "logger"),
     *("training.batch_size", "training.num_workers", "training.patience", "training.save_every_minutes"),
 )
 """Options that a run may be resumed with: none of them changes what was trained before."""
@@ -71,15 +81,35 @@ def run(arguments: argparse.Namespace) -> None:
     check_components(config)  # a mistake is answered before Lightning is imported
     if folder is not None:
         check_folder(folder, "--resume" if is_resumed else "--output")
-    if folder is None or not folder.is_dir():
-        folder = new_run(RUNS, str(config.task["name"]), folder)
+    folder = _run_folder(str(config.task["name"]), folder)
     from captioner.training.train import train
 
     try:
         result = train(dataclasses.replace(config), folder, resume=is_resumed)
     except (OSError, UserError):
-        _remove_empty(folder)
+        if is_first_process():
+            _remove_empty(folder)
         raise
+    if is_first_process():
+        _report(config, folder, result)
+        if result.interrupted == signal.SIGTERM:
+            sys.exit(128 + signal.SIGTERM)  # as who sent it expects
+
+
+def _run_folder(task: str, folder: Path | None) -> Path:
+    """Make the folder of the run, where there is none; the first process of a training does so for all."""
+    if folder is None and (is_started_with_others() or not is_first_process()):
+        raise UserError("Processes that are started together need one run folder: name it with --output.")
+    if folder is not None and (folder.is_dir() or not is_first_process()):
+        made = folder
+    else:
+        made = new_run(RUNS, task, folder)
+    if is_first_process():
+        os.environ[RUN_FOLDER] = str(made.absolute())
+    return made
+
+
+def _report(config: Config, folder: Path, result: "Trained") -> None:
     minutes = result.seconds / 60
     if result.interrupted is not None:
         print(f"\nStopped after {minutes:.1f} min. Continue with: --resume {folder}")
@@ -87,8 +117,6 @@ def run(arguments: argparse.Namespace) -> None:
         best = "" if result.best is None else f", best {config.training.monitor} {result.best:.3f}"
         print(f"\nTrained for {minutes:.1f} min{best}.")
     print(f"Model: {result.model}")
-    if result.interrupted == signal.SIGTERM:
-        sys.exit(128 + signal.SIGTERM)  # as who sent it expects
 
 
 def _remove_empty(folder: Path) -> None:
@@ -117,7 +145,8 @@ def _to_resume(arguments: argparse.Namespace) -> tuple[Config, Path]:
                 f"{nearest(key, CHANGED_BY_RESUME)}"
             )
     if folder == Path():
-        folder = last_run(RUNS, task_name(arguments.task or "caption"), "last.ckpt")
+        task = task_name(arguments.task or "caption")
+        folder = given_run_folder() or last_run(RUNS, task, "last.ckpt")
     return load(folder / "config.yaml", arguments.changes), folder
 
 
@@ -129,8 +158,9 @@ def _to_start(arguments: argparse.Namespace) -> tuple[Config, Path | None]:
     task = config.task.get("name", arguments.task)
     if arguments.task and task_name(arguments.task) != task:
         raise UserError(f"{arguments.config} is a config for the task {task}, not {arguments.task}.")
-    output: Path | None = arguments.output
-    if output is not None and holds_run(output) and not arguments.overwrite:
+    output: Path | None = given_run_folder() or arguments.output
+    replaces = is_first_process() and output is not None and holds_run(output)
+    if replaces and not arguments.overwrite:
         raise UserError(f"{output} holds a run already: choose another folder, or add --overwrite.")
     return config, output
 

@@ -1,17 +1,18 @@
 """Load batches; a loader can be stopped in the middle of an epoch and resumed exactly there."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypedDict, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from captioner.data.sample_order import share_of, shuffled
+from captioner.data.sample_order import shuffled
 
 Batch = TypeVar("Batch")
 BatchOut = TypeVar("BatchOut", covariant=True)
+Item = TypeVar("Item")
 
 
 class SampleIndex(NamedTuple):
@@ -33,27 +34,53 @@ class Batches(Protocol[BatchOut]):
     def __getitems__(self, indices: list[SampleIndex]) -> BatchOut: ...
 
 
-class BatchIndices:
-    """The samples of each batch of an epoch, made when they are asked for; every iteration gives the same.
+class Rounds:
+    """The batches of a pass, made when they are asked for; every iteration gives the same.
+
+    A round has a batch for each process, in the last one perhaps not for all.
 
     Args:
         epoch: number of the pass.
         numbers_N: numbers of the samples in their order.
-        batch_size: samples of a batch; the last one may have fewer.
+        batch_size: samples of a batch; the last ones may have fewer.
+        num_replicas: number of processes.
     """
 
-    def __init__(self, epoch: int, numbers_N: Tensor, batch_size: int) -> None:
+    def __init__(self, epoch: int, numbers_N: Tensor, batch_size: int, num_replicas: int) -> None:
         self.epoch = epoch
         self.numbers_N = numbers_N
-        self.batch_size = batch_size
+        self.together = batch_size * num_replicas
+        self.num_replicas = num_replicas
 
-    def __len__(self) -> int:
-        return -(-len(self.numbers_N) // self.batch_size)
+    def __iter__(self) -> Iterator[list[list[SampleIndex]]]:
+        for first in range(0, len(self.numbers_N), self.together):
+            numbers = self.numbers_N[first : first + self.together].tolist()
+            samples = [SampleIndex(self.epoch, number) for number in numbers]
+            ranks = range(self.num_replicas)
+            yield [own for rank in ranks if (own := samples[rank :: self.num_replicas])]
+
+
+class OwnBatches:
+    """The batches of one process.
+
+    Args:
+        rounds: the batches of all processes.
+        rank: number of the process.
+    """
+
+    def __init__(self, rounds: Iterable[list[list[SampleIndex]]], rank: int) -> None:
+        self.rounds = rounds
+        self.rank = rank
 
     def __iter__(self) -> Iterator[list[SampleIndex]]:
-        for first in range(0, len(self.numbers_N), self.batch_size):
-            chosen = self.numbers_N[first : first + self.batch_size].tolist()
-            yield [SampleIndex(self.epoch, number) for number in chosen]
+        return (batches[self.rank] for batches in self.rounds if self.rank < len(batches))
+
+
+class NoSamples(NamedTuple):
+    """In place of a batch, where a process has no samples left while another one has its last batch."""
+
+
+NO_SAMPLES = NoSamples()
 
 
 class Position(TypedDict):
@@ -61,8 +88,8 @@ class Position(TypedDict):
 
     Attributes:
         epoch: number of the pass.
-        batches: batches of it that this process gave out.
-        samples: samples of it that all processes gave out.
+        batches: batches of it that all processes gave out together.
+        samples: samples of it that all processes gave out together.
         ended: whether the pass has ended, though samples may be left (`trainer.limit_train_batches`).
     """
 
@@ -78,8 +105,8 @@ class ResumableLoader(Generic[Batch]):
     The position counts samples: a run goes on with the right ones though the batch size, or the number of
     processes, is another one. Batches of one length are counted as such, since both make other batches.
 
-    Each of `num_replicas` processes sees every `num_replicas`-th sample; the last batches are filled up
-    with samples from the start of the order, so that all processes have the same number.
+    Each of `num_replicas` processes sees every `num_replicas`-th sample, and in a pass all see each sample
+    once. All give out the same number of batches, the last of which may be smaller or `NO_SAMPLES` in some.
 
     Args:
         items: the samples.
@@ -127,78 +154,78 @@ class ResumableLoader(Generic[Batch]):
         self.num_replicas = num_replicas
         self.repeats = repeats
         self.epoch = 0
-        self._batches = self._samples = 0  # of this pass and process, given out
+        self._batches = self._samples = 0  # of this pass, given out by all processes
         self._goes_on = True  # whether the next pass is the rest of this one
 
     def __len__(self) -> int:
         if self.length_buckets is not None:
-            batches = sum(-(-size // self.batch_size) for size in Counter(self.length_buckets).values())
-            return -(-batches // self.num_replicas)
-        return -(-self._share() // self.batch_size)
+            return -(-self._num_buckets_batches() // self.num_replicas)
+        return -(-len(self.items) // (self.batch_size * self.num_replicas))
 
-    def _share(self) -> int:
-        """Samples of each process."""
-        return -(-len(self.items) // self.num_replicas)
+    def _num_buckets_batches(self) -> int:
+        """Batches of one length each, of all processes together."""
+        return sum(-(-size // self.batch_size) for size in Counter(self.length_buckets).values())
 
     @property
     def pending(self) -> int:
         """Batches that the current pass still has."""
         if self.length_buckets is not None:
-            return len(self) - self._batches
-        return -(-(self._share() - self._samples) // self.batch_size)
+            return -(-(self._num_buckets_batches() - self._batches) // self.num_replicas)
+        return -(-(len(self.items) - self._samples) // (self.batch_size * self.num_replicas))
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | NoSamples]:
         if not self.resumes:
             self.epoch = self._batches = self._samples = 0
         elif not self._goes_on or self.pending <= 0:
             self.epoch, self._batches, self._samples = self.epoch + 1, 0, 0
         self._goes_on = False
-        pending = self._pending_batches()
+        rounds = self._pending_rounds()
         loader: DataLoader[Any] = DataLoader(
             self.items,  # type: ignore[arg-type]
-            batch_sampler=pending,
+            batch_sampler=OwnBatches(rounds, self.rank),
             collate_fn=_identity,
             num_workers=self.num_workers,
             generator=torch.Generator(),  # else it draws from the one that dropout draws from
             pin_memory=torch.cuda.is_available(),
         )
-        for indices, batch in zip(pending, loader, strict=True):
-            self._batches += 1
-            self._samples += len(indices)
+        loaded = iter(loader)
+        for batches in rounds:
+            batch: Batch | NoSamples = next(loaded, NO_SAMPLES)
+            self._batches += len(batches)
+            self._samples += sum(map(len, batches))
             yield batch
 
-    def _pending_batches(self) -> BatchIndices | list[list[SampleIndex]]:
+    def _pending_rounds(self) -> Iterable[list[list[SampleIndex]]]:
+        """Return what is left, by rounds: a batch for each process, in the last one perhaps not for all."""
         epoch = 0 if self.repeats else self.epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         order_N = self._order(len(self.items), generator, self.window)
         if self.length_buckets is None:
-            mine_N = share_of(order_N, self.rank, self.num_replicas)
             # A copy: else the whole order stays in memory for the rest of the pass.
-            return BatchIndices(epoch, mine_N[self._samples :].clone(), self.batch_size)
-        grouped: dict[int, list[int]] = {}
+            return Rounds(epoch, order_N[self._samples :].clone(), self.batch_size, self.num_replicas)
+        grouped: dict[int, list[SampleIndex]] = {}
         for number in order_N.tolist():
-            grouped.setdefault(self.length_buckets[number], []).append(number)
-        batches = [
-            batch
-            for own in grouped.values()
-            for batch in BatchIndices(epoch, torch.tensor(own), self.batch_size)
-        ]
-        mine_N = share_of(self._order(len(batches), generator), self.rank, self.num_replicas)
-        return [batches[number] for number in mine_N[self._batches :].tolist()]
+            grouped.setdefault(self.length_buckets[number], []).append(SampleIndex(epoch, number))
+        batches = [batch for own in grouped.values() for batch in _cut(own, self.batch_size)]
+        mixed = [batches[number] for number in self._order(len(batches), generator).tolist()]
+        return _cut(mixed[self._batches :], self.num_replicas)
 
     def _order(self, count: int, generator: torch.Generator, window: int | None = None) -> Tensor:
         return shuffled(count, window, generator) if self.shuffle else torch.arange(count)
 
     def position(self, ended: bool = False) -> Position:
         """Return the position, with whether the pass has ended."""
-        samples = self._samples * self.num_replicas
-        return Position(epoch=self.epoch, batches=self._batches, samples=samples, ended=ended)
+        return Position(epoch=self.epoch, batches=self._batches, samples=self._samples, ended=ended)
 
     def go_on_from(self, position: Position) -> None:
         """Set the position at which iteration starts."""
-        self.epoch, self._batches = position["epoch"], position["batches"]
-        self._samples = position["samples"] // self.num_replicas
+        self.epoch = position["epoch"]
+        self._batches, self._samples = position["batches"], position["samples"]
         self._goes_on = not position["ended"]
+
+
+def _cut(listed: list[Item], size: int) -> list[list[Item]]:
+    return [listed[i : i + size] for i in range(0, len(listed), size)]
 
 
 def _identity(batch: Batch) -> Batch:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from captioner.config import TrainingConfig
 from captioner.data.images import FromDisk, FromStore, ImageInput, ImageSourceOfSplit, NoImages
-from captioner.data.loader import Batch, Batches, ResumableLoader
+from captioner.data.loader import Batch, Batches, NoSamples, ResumableLoader
 from captioner.data.splits import fingerprint_of, rows_of
 from captioner.device import best_device
 from captioner.encoders.base import Encoder
@@ -43,7 +43,7 @@ class TrainingData(ABC, Generic[Batch]):
         """Return the loader of training, at its start."""
 
     @abstractmethod
-    def validation_loader(self) -> Iterable[Batch]:
+    def validation_loader(self) -> Iterable[Batch | NoSamples]:
         """Return the loader of validation, always in the same order."""
 
     def make_loader(

@@ -29,19 +29,3 @@ def shuffled(count: int, window: int | None, generator: torch.Generator) -> Tens
         numbers = torch.cat([torch.arange(first, min(first + window, count)) for first in firsts])
         parts.append(numbers[torch.randperm(len(numbers), generator=generator)])
     return torch.cat(parts) if parts else torch.arange(0)
-
-
-def share_of(numbers_N: Tensor, rank: int, num_replicas: int) -> Tensor:
-    """Return every `num_replicas`-th number, filled up from the start so that all processes have as many.
-
-    Args:
-        numbers_N: numbers in their order.
-        rank: number of this process.
-        num_replicas: number of processes.
-
-    Returns:
-        The numbers of this process.
-    """
-    share = -(-len(numbers_N) // num_replicas)
-    places = torch.arange(rank, share * num_replicas, num_replicas)
-    return numbers_N[places % max(1, len(numbers_N))]

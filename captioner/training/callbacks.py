@@ -178,7 +178,7 @@ class StopOnRequest(AfterUpdate):
 
     def after_update(self, trainer: pl.Trainer) -> None:
         """Save if asked for; after the last update of an epoch, its validation comes first."""
-        if self.requested:
+        if self._is_requested(trainer):
             self._save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -202,8 +202,12 @@ class StopOnRequest(AfterUpdate):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """End training if asked for: the resume file was written at the end of the epoch before."""
-        if self.requested:
+        if self._is_requested(trainer):
             self._leave(trainer, pl_module)
+
+    def _is_requested(self, trainer: pl.Trainer) -> bool:
+        """Whether any process was asked: a signal may reach one of them alone, and all must end together."""
+        return bool(trainer.strategy.reduce_boolean_decision(self.requested, all=False))
 
     def _save(self, trainer: pl.Trainer) -> None:
         trainer.save_checkpoint(self.folder / RESUME_FILE, weights_only=False)

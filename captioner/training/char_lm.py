@@ -24,6 +24,7 @@ from captioner.models.prompt import PromptedLM, detach_state, next_token_nll, no
 from captioner.ranges import Count, CountOrZero
 from captioner.search.sample import Sample
 from captioner.training.checks.monitor import check_monitor
+from captioner.training.gather import gather_rows
 from captioner.training.loss import Loss
 from captioner.training.task import TASKS, Task
 from captioner.vocabulary import PAD
@@ -40,7 +41,8 @@ class CharLMTask(Task[CharLanguageModel]):
 
     An update is made from the next chunk of every stream. It starts from the state at the end of the chunk
     before, as a value: no gradient flows back over a chunk's start, nor further than `tbptt_steps`
-    characters. The state is zero where the text starts, and is part of a checkpoint.
+    characters. The state is zero where the text starts, and is part of a checkpoint. Several processes share
+    the streams: an update is that of one process with all of them.
 
     Validation reads the whole of val in the same way, so `val/loss` is in nats a character given all that
     comes before; `val/loss_low` and `val/loss_high` bound it in 95 % of bootstrap draws.
@@ -110,11 +112,6 @@ class CharLMTask(Task[CharLanguageModel]):
             f"{self.tbptt_steps or chunk}",
         ]
 
-    def setup(self, stage: str) -> None:
-        """Refuse several devices: a stream's state lives on one."""
-        if self.trainer.world_size > 1:
-            raise UserError("The task char_lm trains on one device: set trainer.devices=1.")
-
     def loss(self, batch: TextBatch) -> Loss:
         """Return nats a character of the streams' next chunk, and keep the state they end in."""
         targets_NT = batch.tokens_NT[:, 1:]
@@ -142,7 +139,7 @@ class CharLMTask(Task[CharLanguageModel]):
 
     def compute_metrics(self) -> dict[str, float]:
         """Return the interval of the loss, and the loss from a zero state."""
-        carried, zero_state = self._nats.values()
+        carried, zero_state = map(gather_rows, self._nats.values())
         self._nats = {"carried": [], "zero_state": []}
         if not carried:
             return {}
@@ -170,15 +167,16 @@ class CharLMTask(Task[CharLanguageModel]):
             self._write_sample()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the state of the streams."""
+        """Add the state of all streams."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["carried"] = [leaf.detach().cpu() for leaf in self._carried.get("train", ())]
+        checkpoint["carried"] = gather_rows([leaf.detach().cpu() for leaf in self._carried.get("train", ())])
         checkpoint["newest"] = int(self._newest)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the state of the streams."""
+        """Restore the state of this process's streams."""
         super().on_load_checkpoint(checkpoint)
-        self._carried["train"] = tuple(checkpoint["carried"])
+        rank, step = self.global_rank, self.trainer.world_size
+        self._carried["train"] = tuple(leaf[rank::step] for leaf in checkpoint["carried"])
         self._newest = torch.tensor(checkpoint["newest"])
 
     def _first_state(self, tokens_NT: Tensor) -> State:
@@ -206,7 +204,12 @@ class CharLMTask(Task[CharLanguageModel]):
         self._nats[kind].append(nats_NT.detach().masked_fill(targets_NT == PAD, torch.nan).cpu())
 
     def _write_sample(self) -> None:
-        """Write a sample of the model as it is; training's own RNG state is not touched."""
+        """Write a sample of the model as it is; training's own RNG state is not touched.
+
+        The first process writes it: it has the first stream.
+        """
+        if not self.trainer.is_global_zero:
+            return
         decoder = self.model.decoder
         was_training = decoder.training
         decoder.eval()

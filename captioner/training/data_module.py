@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 
 from captioner.data.loader import Position, ResumableLoader
 from captioner.data.module import TrainingData
+from captioner.processes import first_process_reports
 
 
 class DataModule(pl.LightningDataModule):
@@ -14,17 +15,25 @@ class DataModule(pl.LightningDataModule):
 
     _training: ResumableLoader[Any]
     _position: Position | None = None
+    _is_prepared = False
 
     def __init__(self, data: TrainingData[Any]) -> None:
         super().__init__()
         self.data = data
 
+    def prepare_data(self) -> None:
+        """Make the samples, and store features, in one process of each machine; the others wait."""
+        self.data.setup()
+        self._is_prepared = True
+
     def setup(self, stage: str) -> None:
-        """Make the samples of this process."""
+        """Make the samples in the other processes, from the features that are stored now."""
         if stage == "fit":
             if self.trainer is not None:
                 self.data.rank, self.data.num_replicas = self.trainer.global_rank, self.trainer.world_size
-            self.data.setup()
+            if not self._is_prepared:
+                with first_process_reports():
+                    self.data.setup()
 
     def train_dataloader(self) -> ResumableLoader[Any]:
         """Return training batches, from where a resumed run was stopped."""
@@ -34,11 +43,19 @@ class DataModule(pl.LightningDataModule):
             self._training.go_on_from(self._position)
         return self._training
 
-    def batches_done(self, position: Position) -> int:
-        """Return how many batches of their size now were given out up to a position."""
+    def recount(self, done: dict[str, int], position: Position) -> None:
+        """Set how many batches of an epoch are done to batches of their size, and their processes, now.
+
+        Args:
+            done: Lightning's counts.
+            position: up to which samples were given out.
+        """
+        if position["ended"]:
+            return
         loader = self.data.training_loader()
         loader.go_on_from(position)
-        return len(loader) - loader.pending
+        more = len(loader) - loader.pending - done["processed"]
+        done.update({key: count + more for key, count in done.items()})
 
     def val_dataloader(self) -> Any:
         """Return validation batches."""

@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 
 from captioner.config import Config
+from captioner.data.loader import NoSamples
 from captioner.data.module import TrainingData
-from captioner.models.base import Model, build_model, model_class
-from captioner.registry import Registry, check_options, signature_of
+from captioner.models.base import Model, build_model
+from captioner.registry import Registry, signature_of
 from captioner.training.checks.finite import FiniteCheck
 from captioner.training.logs.running_mean import RunningMean
-from captioner.training.loss import Loss
+from captioner.training.loss import Loss, union_loss
 from captioner.training.optimization.optimizers import OPTIMIZERS, parameter_groups
 from captioner.training.optimization.schedules import SCHEDULES
+from captioner.training.rng_states import rng_states, set_rng_state
 from captioner.vocabulary import Vocabulary
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -41,6 +43,7 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
         self.model = model
         self._finite = FiniteCheck()
         self._running_mean = RunningMean()
+        self._validation_mean = RunningMean()
 
     @property
     def config(self) -> Config:
@@ -125,26 +128,31 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
         """Return the metrics since the last call by name, and reset them."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
-        """Compute the loss of a batch, and log it.
+        """Compute the loss of a batch, with those of the other processes, and log it.
+
+        Figures beside the loss are those of the first process at each step; means over an epoch, like the
+        loss, are over all processes.
 
         Args:
-            batch: as the data make it.
+            batch: as the data make it; `NO_SAMPLES` where this process has none left.
             batch_idx: its number in the epoch.
 
         Returns:
-            The loss; None where the batch has nothing to learn from.
+            The loss as `union_loss` weighs it; None where there is nothing to learn from.
 
         Raises:
             UserError: it was not finite at one of the last `READ_EVERY` updates. Nothing was saved since.
         """
-        result = self.loss(self.encode(batch))
-        if result is None:
+        own = None if isinstance(batch, NoSamples) else self.loss(self.encode(batch))
+        union = union_loss(own, self._trained())
+        if own is not None:
+            self._running_mean.add({"loss": own.loss.detach(), **own.logs}, own.size)
+        if union is None:
             return None
-        figures = {"loss": result.loss.detach(), **result.logs}
+        figures = {"loss": union.mean, **(own.logs if own is not None else {})}
         self.log_dict({f"train/{name}_step": value for name, value in figures.items()})
-        self._running_mean.add(figures, result.size)
-        self._finite.add(self.global_step + 1, figures["loss"], self.current_epoch)
-        return result.loss
+        self._finite.add(self.global_step + 1, union.mean, self.current_epoch)
+        return union.to_minimise
 
     def on_train_epoch_end(self) -> None:
         """Log the means of the epoch, over a resumed one as a whole."""
@@ -158,26 +166,30 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
             UserError: a loss since the last call was not finite, or the weights are not.
         """
         self._finite.check_losses(self.current_epoch)
-        trained = [weight for weight in self.parameters() if weight.requires_grad]
-        self._finite.check_weights(trained, self.global_step, self.current_epoch)
+        self._finite.check_weights(self._trained(), self.global_step, self.current_epoch)
+
+    def _trained(self) -> list[torch.nn.Parameter]:
+        return [weight for weight in self.parameters() if weight.requires_grad]
 
     def on_validation_start(self) -> None:
         """Validate no model that is not finite."""
         self.check_finite()
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Log the loss of a batch and update the metrics."""
+        """Add the loss of a batch to the mean, and update the metrics."""
+        if isinstance(batch, NoSamples):
+            return
         encoded = self.encode(batch)
         if (result := self.loss(encoded)) is not None:
-            shared: dict[str, Any] = {"batch_size": result.size, "sync_dist": True}
-            self.log("val/loss", result.loss, prog_bar=True, **shared)
-            self.log_dict({f"val/{name}": value for name, value in result.logs.items()}, **shared)
+            self._validation_mean.add({"loss": result.loss.detach(), **result.logs}, result.size)
         self.update_metrics(encoded)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics."""
+        """Log the mean loss and the metrics, over all processes."""
+        for name, mean in self._validation_mean.compute_and_reset().items():
+            self.log(f"val/{name}", mean, prog_bar=name == "loss")
         figures = {f"val/{name}": value for name, value in self.compute_metrics().items()}
-        self.log_dict(figures, rank_zero_only=False, sync_dist=False)
+        self.log_dict(figures)
         if (monitored := self.config.training.monitor) in figures:
             self.log("score", figures[monitored], prog_bar=True, logger=False)
 
@@ -206,45 +218,21 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
         """Add the RNG state and the running means, so that a resumed run equals one that was not stopped."""
         self.check_finite()
         checkpoint["running_mean"] = self._running_mean.state_dict()
-        checkpoint["rng_state"] = {"cpu": torch.get_rng_state(), "gpu": torch.cuda.get_rng_state_all()}
+        checkpoint["rng_state"] = rng_states()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the running means, and keep the RNG state until training starts."""
-        self._running_mean.load_state_dict(checkpoint["running_mean"])
+        if self.global_rank == 0:
+            self._running_mean.load_state_dict(checkpoint["running_mean"])
         self._rng_state = checkpoint["rng_state"]
-        position = checkpoint["DataModule"]["position"]
-        if not position["ended"]:  # Lightning counts batches, of whatever size
-            done = self.trainer.datamodule.batches_done(position)  # type: ignore[attr-defined]
-            current = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
-            more = done - current["processed"]  # none, unless the size of batches is another one
-            current.update({key: count + more for key, count in current.items()})
+        current = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+        self.trainer.datamodule.recount(current, checkpoint["DataModule"]["position"])  # type: ignore[attr-defined]
 
     def on_train_start(self) -> None:
         """Restore the RNG state of the checkpoint."""
-        if (state := getattr(self, "_rng_state", None)) is not None:
-            torch.set_rng_state(state["cpu"].cpu())
-            if len(state["gpu"]) == torch.cuda.device_count():
-                torch.cuda.set_rng_state_all([one.cpu() for one in state["gpu"]])
+        seed = self.config.seed * 1_000_003 + self.global_step
+        set_rng_state(getattr(self, "_rng_state", None), self.global_rank, seed)
 
 
 TASKS: Registry[Task[Any]] = Registry("task", "captioner.training")
 """By the same names as `MODELS`."""
-
-
-def task_class(config: Config) -> type[Task[Any]]:
-    """Return the class of the task that a config names.
-
-    Args:
-        config: the run.
-
-    Returns:
-        A subclass of `Task`.
-
-    Raises:
-        UserError: there is no such task, or neither it nor its model has such an option.
-    """
-    found = TASKS.class_of(config.task)
-    options = {key: value for key, value in config.task.items() if key != "name"}
-    facts = ("config", "vocabulary", "card", "model")
-    check_options(f"task {config.task['name']}", found, options, facts, also=model_class(config))
-    return found

@@ -1,6 +1,7 @@
 """Train: from a config to a model folder."""
 
 import logging
+import signal
 import sys
 import time
 import warnings
@@ -15,9 +16,11 @@ from captioner.data.captions.batches import CaptionData
 from captioner.data.module import TrainingData
 from captioner.device import keep_memory
 from captioner.errors import UserError
+from captioner.files.atomic_write import atomic_file
 from captioner.image_reader import read_images
 from captioner.models.init_from import init_from
 from captioner.paths import cache_folder, model_within
+from captioner.processes import first_process_reports, is_first_process
 from captioner.training.callbacks import Interrupted, KeepBest, SaveByTime, StopOnRequest
 from captioner.training.checks.components import check_components
 from captioner.training.checks.trainer_options import check_trainer
@@ -32,7 +35,8 @@ from captioner.training.resume_file import (
     check_same_data,
     read_resume_file,
 )
-from captioner.training.task import Task, task_class
+from captioner.training.task import Task
+from captioner.training.task_class import task_class
 
 
 class Trained(NamedTuple):
@@ -62,7 +66,7 @@ def check(config: Config) -> None:
     """
     check_components(config)
     task_class(config).check(config)
-    check_trainer(config.trainer)
+    check_trainer(config.trainer, config.training.num_workers)
     check_loggers(config.logger)
 
 
@@ -82,8 +86,28 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
         UserError: a mistake in the config, data that cannot be read, nothing to resume or a damaged file.
     """
     _quiet()
-    check(config)
-    checkpoint = check_resume_file(folder) if resume else None
+    with first_process_reports():
+        check(config)
+        checkpoint = check_resume_file(folder) if resume else None
+        task, data = _prepare(config, folder, checkpoint)
+    keep_best = KeepBest(folder / "model", config.training.monitor, {"data": config.data, "split": "train"})
+    trainer = _make_trainer(config, folder, keep_best, data)
+    ckpt_path = None if checkpoint is None else str(checkpoint)
+    started = time.monotonic()
+    try:
+        trainer.fit(task, datamodule=DataModule(data), ckpt_path=ckpt_path, weights_only=True)
+    except Interrupted as interrupted:
+        return Trained(keep_best.folder, interrupted.number, time.monotonic() - started, keep_best.best)
+    except BaseException:
+        _end_others(trainer)
+        raise
+    if keep_best.best is None:
+        keep_best.save(trainer, task)
+    return Trained(keep_best.folder, None, time.monotonic() - started, keep_best.best)
+
+
+def _prepare(config: Config, folder: Path, checkpoint: Path | None) -> tuple[Task[Any], TrainingData[Any]]:
+    """Return the task, with the weights that training starts from, and its data; write the config."""
     keep_memory()
     pl.seed_everything(config.seed, workers=True, verbose=False)
     task, data = task_class(config).prepare(config, cache_folder())
@@ -94,20 +118,17 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
         task.load_state_dict(stored["state_dict"])
     elif config.training.init_from is not None:
         _init_from(task, model_within(Path(config.training.init_from).expanduser()))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    if is_first_process():
+        with atomic_file(folder / "config.yaml") as file:  # another process may be reading it
+            file.write(config.to_yaml().encode())
     _describe(task, data, folder)
-    keep_best = KeepBest(folder / "model", config.training.monitor, {"data": config.data, "split": "train"})
-    trainer = _make_trainer(config, folder, keep_best, data)
-    ckpt_path = None if checkpoint is None else str(checkpoint)
-    started = time.monotonic()
-    try:
-        trainer.fit(task, datamodule=DataModule(data), ckpt_path=ckpt_path, weights_only=True)
-    except Interrupted as interrupted:
-        return Trained(keep_best.folder, interrupted.number, time.monotonic() - started, keep_best.best)
-    if keep_best.best is None:
-        keep_best.save(trainer, task)
-    return Trained(keep_best.folder, None, time.monotonic() - started, keep_best.best)
+    return task, data
+
+
+def _end_others(trainer: pl.Trainer) -> None:
+    """End the processes that this one started: they may wait for it, with NCCL for half an hour."""
+    if trainer.strategy.launcher is not None:
+        trainer.strategy.launcher.kill(signal.SIGTERM)
 
 
 def _check_batch_size(task: Task[Any], before: int) -> None:
@@ -135,7 +156,7 @@ def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: Train
         callbacks.append(EarlyStopping(monitor, patience=patience, mode=mode, check_on_train_epoch_end=False))
     if "wandb" in config.logger and isinstance(data, CaptionData):
         callbacks.append(SampleTable(_samples(data)))
-    has_bar = config.trainer.get("enable_progress_bar", True)
+    has_bar = is_first_process() and config.trainer.get("enable_progress_bar", True)
     if has_bar:
         callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines(monitor))
     resume_file = Path(RESUME_FILE).stem
@@ -176,7 +197,8 @@ def _describe(task: Task[Any], data: TrainingData[Any], folder: Path) -> None:
 
 def _quiet() -> None:
     """Silence advice of Lightning's that does not apply, and notes on its own insides."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.distributed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for text in (
         "does not have many workers",
         "Checkpoint directory",
@@ -187,5 +209,6 @@ def _quiet() -> None:
         "dataloader is not resumable",  # it is: its position is the data module's
         "dirpath has changed",  # a run whose folder was moved
         "across ranks is zero",  # a text of which nothing is kept back
+        "on epoch level in distributed setting",  # the figures of an epoch are those of all processes already
     ):
         warnings.filterwarnings("ignore", message=f".*{text}.*")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from captioner.data.loader import ResumableLoader, SampleIndex
+from captioner.data.loader import NO_SAMPLES, ResumableLoader, SampleIndex
 
 GROUPS = [7, 4, 7, 4, 4, 9, 7, 4, 4, 7, 4]  # 4 of 7, 6 of 4, 1 of 9
 
@@ -83,16 +83,41 @@ def test_without_shuffling_every_pass_is_the_same_from_the_start():
     assert epochs(made) == [expected] * 3
 
 
-@pytest.mark.parametrize(("count", "replicas"), [(11, 2), (12, 3), (10, 4), (2, 5)])
-def test_replicas_share_an_epoch_in_equally_many_batches(count, replicas):
+@pytest.mark.parametrize(("count", "replicas"), [(11, 2), (12, 3), (10, 4), (2, 5), (9, 4)])
+def test_replicas_share_an_epoch_in_equally_many_batches_and_see_each_item_once(count, replicas):
     made = [loader(count, 2, rank=rank, num_replicas=replicas) for rank in range(replicas)]
     for _ in range(2):
         parts = [list(one) for one in made]
         assert {len(part) for part in parts} == {len(made[0])}
-        assert len({tuple(map(len, part)) for part in parts}) == 1
         seen = [number for part in parts for number in numbers(part)]
-        assert set(seen) == set(range(count))
-        assert len(seen) == -(-count // replicas) * replicas
+        assert sorted(seen) == list(range(count))
+        together = [sorted(numbers(batches)) for batches in zip(*parts, strict=True)]
+        assert all(len(batch) == 2 * replicas for batch in together[:-1])
+        assert all(one is NO_SAMPLES for part in parts for one in part if not one)
+
+
+@pytest.mark.parametrize("length_buckets", [None, GROUPS])
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 3), (3, 2)])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_other_numbers_of_processes_go_on_with_what_is_left(length_buckets, before, after, steps):
+    """Also where what was given out is no multiple of the new number; then a whole epoch follows."""
+
+    def share(replicas):
+        ranks = range(replicas)
+        return [loader(11, 2, length_buckets=length_buckets, rank=r, num_replicas=replicas) for r in ranks]
+
+    def take(one):
+        batches = iter(one)
+        return [next(batches) for _ in range(min(steps, len(one)))]
+
+    stopped, resumed = share(before), share(after)
+    seen = numbers([batch for one in stopped for batch in take(one)])
+    for one in resumed:
+        one.go_on_from(stopped[0].position())
+    if resumed[0].pending:
+        seen += numbers([batch for one in resumed for batch in one])
+    assert sorted(seen) == list(range(11))
+    assert sorted(numbers([batch for one in resumed for batch in one])) == list(range(11))
 
 
 def test_workers_give_the_same_batches():
@@ -120,4 +145,4 @@ def test_processes_share_batches_of_groups_out():
     assert (
         [len(share) for share in shares] == [3, 3] == [len(loader(length_buckets=GROUPS, num_replicas=2))] * 2
     )
-    assert set(numbers(shares[0] + shares[1])) == set(range(11))
+    assert sorted(numbers(shares[0] + shares[1])) == list(range(11))

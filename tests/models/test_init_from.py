@@ -15,7 +15,7 @@ from captioner.models.card import read_card
 from captioner.models.folder import load_model
 from captioner.models.init_from import init_from
 from captioner.training import train as training
-from captioner.training.task import task_class
+from captioner.training.task_class import task_class
 from captioner.vocabulary import SPECIAL, Vocabulary
 
 NEW = ["zebra", "quagga"]

@@ -185,16 +185,13 @@ def test_text_is_learnt_by_heart(tiny_text, tmp_path):
     assert training.train(tiny_text, tmp_path / "run").best < 0.1
 
 
-def test_several_devices_are_refused(tiny_text, tmp_path):
-    task, _ = CharLMTask.prepare(tiny_text, tmp_path)
-
-    class Two:
-        world_size = 2
-
-    task._trainer = Two()
-    task._fabric = None
-    with pytest.raises(UserError, match=r"trainer.devices=1"):
-        task.setup("fit")
+def test_more_processes_than_streams_are_refused(tiny_text, tmp_path):
+    _, data = CharLMTask.prepare(tiny_text, tmp_path)
+    data.num_replicas = 7
+    assert len(data.training_loader()) > 0
+    data.num_replicas = 8
+    with pytest.raises(UserError, match=r"training.batch_size=7 is the number of streams: .* by 8 processes"):
+        data.training_loader()
 
 
 def test_the_command_line_writes_the_task_with_a_hyphen_or_as_in_the_config():

@@ -47,6 +47,34 @@ def test_a_trainer_that_cannot_be_made_is_refused_in_one_sentence(options, reaso
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "num_workers", "reason"),
+    [
+        ({"devices": 99}, 0, "trainer.devices=99: this machine has 4 processor cores."),
+        (
+            {"devices": 1},
+            99,
+            "training.num_workers=99 makes 100 processes on 4 processor cores: set at most 15.",
+        ),
+        ({"devices": 4}, 4, "training.num_workers=4 makes 20 processes on 4 processor cores: set at most 3."),
+        (
+            {"devices": 2, "strategy": "ddp_spawn"},
+            0,
+            "trainer.strategy=ddp_spawn: several processes train with",
+        ),
+        ({"devices": 2, "sync_batchnorm": True}, 0, "trainer.sync_batchnorm=true would wait for ever"),
+    ],
+)
+def test_more_processes_than_a_machine_stands_are_refused(options, num_workers, reason, monkeypatch):
+    monkeypatch.setattr("captioner.training.checks.trainer_options.num_cores", lambda: 4)
+    with pytest.raises(UserError) as refused:
+        check_trainer({"accelerator": "cpu", **options}, num_workers)
+    assert str(refused.value).startswith(reason)
+    assert "\n" not in str(refused.value)
+    check_trainer({"accelerator": "cpu", "devices": 4}, 3)
+    check_trainer({"accelerator": "cpu", "devices": 1}, 15)
+
+
 def test_what_it_can_be_made_with_passes():
     check_trainer({"max_epochs": -1, "devices": 2, "accelerator": "cpu", "limit_val_batches": 0.5})
     check_trainer({"precision": "bf16-mixed", "gradient_clip_val": 5, "val_check_interval": 1.0})

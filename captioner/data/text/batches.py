@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from captioner.data.loader import ResumableLoader
+from captioner.data.loader import NO_SAMPLES, ResumableLoader
 from captioner.data.module import TrainingData
 from captioner.data.text.alphabet import Alphabet
 from captioner.data.text.corpus import Corpus, fingerprint
 from captioner.data.text.streams import Chunks, Stream, TextBatch, divide
+from captioner.errors import UserError
 
 
 class TextData(TrainingData[TextBatch]):
     """A corpus as contiguous streams, for truncated backpropagation through time.
+
+    Each of `num_replicas` processes reads every `num_replicas`-th stream: streams are as many with any number
+    of processes, and so is what training resumes with.
 
     Args:
         source: the corpus.
@@ -38,14 +42,30 @@ class TextData(TrainingData[TextBatch]):
         return str(self.about["sha256"])
 
     def training_loader(self) -> ResumableLoader[TextBatch]:
-        """Return the loader of training: chunks in their order."""
-        return self._loader("train", resumes=True)
+        """Return the loader of training.
+
+        Returns:
+            Chunks of this process's streams, in their order.
+
+        Raises:
+            UserError: there are more processes than streams.
+        """
+        if self.num_replicas > self.batch_size:
+            raise UserError(
+                f"training.batch_size={self.batch_size} is the number of streams: they cannot be shared by "
+                f"{self.num_replicas} processes."
+            )
+        return self._loader(self._own_chunks("train"), resumes=True)
 
     def validation_loader(self) -> Any:
         """Return the loader of validation: chunks in their order, none where there is no such split."""
-        return self._loader("val") if self.source.val_fraction else []
+        if not self.source.val_fraction:
+            return []
+        chunks = self._own_chunks("val")
+        return self._loader(chunks) if len(chunks.starts_N1) else [NO_SAMPLES] * len(chunks)
 
-    def _loader(self, split: str, resumes: bool = False) -> ResumableLoader[TextBatch]:
-        return ResumableLoader(
-            self.chunks(split), 1, shuffle=False, resumes=resumes, num_workers=self.num_workers
-        )
+    def _own_chunks(self, split: str) -> Chunks:
+        return self.chunks(split).of_process(self.rank, self.num_replicas)
+
+    def _loader(self, chunks: Chunks, resumes: bool = False) -> ResumableLoader[TextBatch]:
+        return ResumableLoader(chunks, 1, shuffle=False, resumes=resumes, num_workers=self.num_workers)

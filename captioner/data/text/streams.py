@@ -3,6 +3,7 @@
 N streams, T characters of a chunk.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -126,6 +127,14 @@ class Chunks:
         self.chunk_length = chunk_length
         longest, shortest = int(self.lengths_N1.max()), int(self.lengths_N1.min())
         self.total = longest if whole else shortest // chunk_length * chunk_length
+
+    def of_process(self, rank: int, num_replicas: int) -> "Chunks":
+        """Return the chunks of every `num_replicas`-th stream from `rank`, as many as there are of all."""
+        own = copy.copy(self)
+        own.starts_N1, own.lengths_N1 = (
+            column[rank::num_replicas] for column in (self.starts_N1, self.lengths_N1)
+        )
+        return own
 
     def __len__(self) -> int:
         return -(-self.total // self.chunk_length)

@@ -1,6 +1,5 @@
 """Check the options that go to Lightning's Trainer, before data is read or a model is built."""
 
-import os
 import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -9,8 +8,10 @@ import pytorch_lightning as pl
 import torch
 from annotated_types import Ge, Gt, Le
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
 from captioner.errors import UserError, check_type
+from captioner.processes import num_cores
 from captioner.ranges import LARGEST_COUNT, Count, CountOrZero, NonNegative, Probability
 from captioner.registry import check_options
 
@@ -49,11 +50,16 @@ RANGES: dict[str, Any] = {
 """Lightning's annotations have no ranges, and of some options it finds out only in the middle of a run."""
 
 
-def check_trainer(options: Mapping[str, Any]) -> None:
+MOST_PROCESSES = 4
+"""Processes for each core of a machine, loaders of data counted: some of them wait for a disk."""
+
+
+def check_trainer(options: Mapping[str, Any], num_workers: int = 0) -> None:
     """Refuse what Lightning's Trainer cannot be made with, or this machine does not have.
 
     Args:
         options: those under `trainer` of a config.
+        num_workers: processes that load data, for each one that trains.
 
     Raises:
         UserError: one sentence, Lightning's own where it is the one that refuses.
@@ -62,6 +68,11 @@ def check_trainer(options: Mapping[str, Any]) -> None:
     for name in ("max_epochs", "max_steps", "limit_train_batches"):
         if options.get(name) == 0:
             raise UserError(f"trainer.{name}=0 trains nothing.")
+    if options.get("sync_batchnorm"):
+        raise UserError(
+            "trainer.sync_batchnorm=true would wait for ever where a process has no picture left: leave it "
+            "out."
+        )
     devices = options.get("devices")
     if isinstance(devices, str) and devices.isdecimal():  # Lightning takes it for a number
         check_type("trainer: devices", int(devices[:9]), NumDevices)
@@ -74,9 +85,29 @@ def check_trainer(options: Mapping[str, Any]) -> None:
     except (MisconfigurationException, ImportError, RuntimeError, TypeError, ValueError) as problem:
         reason = " ".join(str(problem).split()).rstrip(".")
         raise UserError(f"trainer: {reason}.") from None
-    cores = max(2, os.cpu_count() or 1)  # two processes can be tried out on one core
-    if trainer.num_devices > cores and trainer.strategy.root_device.type == "cpu":
-        raise UserError(f"trainer.devices={devices}: this machine has {cores} processor cores.")
+    _check_strategy(trainer.strategy, options.get("strategy"))
+    on_cpu = trainer.strategy.root_device.type == "cpu"
+    _check_processes(trainer.num_devices, num_workers, on_cpu)
+
+
+def _check_processes(processes: int, num_workers: int, on_cpu: bool) -> None:
+    """Refuse more processes than the machine stands."""
+    cores = max(2, num_cores())  # two processes can be tried out on one core
+    if processes > cores and on_cpu:
+        raise UserError(f"trainer.devices={processes}: this machine has {cores} processor cores.")
+    total, most = processes * (1 + num_workers), MOST_PROCESSES * cores
+    if num_workers and total > most:
+        raise UserError(
+            f"training.num_workers={num_workers} makes {total:,} processes on {cores} processor cores: set "
+            f"at most {max(0, most // processes - 1)}."
+        )
+
+
+def _check_strategy(strategy: Strategy, name: str | None) -> None:
+    """Refuse strategies that divide a model, or that start processes without the callbacks' results."""
+    starts_by_fork = getattr(strategy, "_start_method", "popen") != "popen"
+    if not isinstance(strategy, DDPStrategy | SingleDeviceStrategy) or starts_by_fork:
+        raise UserError(f"trainer.strategy={name}: several processes train with trainer.strategy=ddp.")
 
 
 def _check_accelerator(name: str) -> None:
