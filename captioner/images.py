@@ -18,12 +18,13 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from captioner.errors import UserError, check_type, nearest
+from captioner.files.file_part import FilePart
 from captioner.image_formats import FORMATS, first_bytes, missing_package, register_formats
 from captioner.pillow import from_array, quiet_pillow, to_rgb, upright
 from captioner.ranges import Finite, ImageSize, Positive
 
-ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
-"""A file, a file's bytes, a PIL image, or an array of pixels: (H, W) grey, (H, W, 3) or (H, W, 4) RGB(A)."""
+ImageSource = str | Path | bytes | FilePart | Image.Image | NDArray[Any]
+"""A file, bytes or a part of one, a PIL image, or an array: (H, W) grey, (H, W, 3) or (H, W, 4) RGB(A)."""
 
 MAX_PIXELS = 178_956_970  # half a gigabyte of RGB, where Pillow's own refusal lies
 MAX_SIDE = 65_535  # pixels; a longer side makes rows or columns that cost gigabytes for a few pixels
@@ -47,7 +48,7 @@ def load_image(source: ImageSource) -> Image.Image:
     that holds their maximum.
 
     Args:
-        source: a file, a file's bytes, a PIL image, or an array of pixels (see `pillow.from_array`).
+        source: a file, bytes of one, a part of one, a PIL image, or an array (see `pillow.from_array`).
 
     Returns:
         A new image; changes of it do not reach the source.
@@ -97,6 +98,8 @@ def _open(source: ImageSource) -> AbstractContextManager[Image.Image]:
             return from_array(source)
         case bytes():
             return Image.open(BytesIO(source), formats=FORMATS)
+        case FilePart():
+            return Image.open(BytesIO(source.read()), formats=FORMATS)
     path = Path(source)
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
         raise OSError("it is no regular file")
@@ -110,7 +113,8 @@ def _reason(source: ImageSource, error: Exception) -> str:
         case Image.DecompressionBombError():
             return f"it has more than {MAX_PIXELS / 1e6:.0f} million pixels"
         case UnidentifiedImageError():
-            start = first_bytes(source if isinstance(source, bytes) else Path(str(source)))
+            content = source.read() if isinstance(source, FilePart) else source
+            start = first_bytes(content if isinstance(content, bytes) else Path(str(content)))
             return (
                 missing_package(start) or f"it is not one of {', '.join(FORMATS)}" if start else "it is empty"
             )
