@@ -4,12 +4,12 @@ import logging
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
-from captioner.files.file_part import FilePart
 from captioner.images import ImageSource
 from captioner.inference.caption import BATCH_SIZE, Captioner
 from captioner.inference.caption_results import Captioned
@@ -33,12 +33,15 @@ class CaptionWorker:
     """A process of the cluster that loads the models once.
 
     Args:
+        folder: where relative names of files start.
         folders: the model folders.
         search: changes to the first model's own search.
         n_best: captions an image.
     """
 
-    def __init__(self, folders: Sequence[Path], search: Mapping[str, Any], n_best: int) -> None:
+    def __init__(self, folder: Path, folders: Sequence[Path], search: Mapping[str, Any], n_best: int) -> None:
+        with suppress(OSError):  # a machine may lack it where all names are absolute
+            os.chdir(folder)
         self.captioner = Captioner(*folders, search=search, n_best=n_best)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[bytes]]:
@@ -73,7 +76,7 @@ class RayWorkers:
     def __init__(
         self, folders: Sequence[Path], search: Mapping[str, Any], n_best: int, address: str | None = None
     ) -> None:
-        self.options = ([folder.absolute() for folder in folders], dict(search), n_best)
+        self.options = (Path.cwd(), [folder.absolute() for folder in folders], dict(search), n_best)
         self.ray = _connected(address)
         there = self.ray.cluster_resources()
         self.num_gpus = int(there.get("GPU", 0))
@@ -110,7 +113,7 @@ class RayWorkers:
     def _caption(self, images: Sequence[tuple[str, ImageSource]]) -> Iterator[Captioned]:
         import pyarrow as pa
 
-        pickled = [pickle.dumps((name, _absolute(source))) for name, source in images]
+        pickled = [pickle.dumps(image) for image in images]
         # A block is a task: what is lost when a machine or this process dies is a block for each worker.
         starts = range(0, len(pickled), self.batch_size)
         blocks = [pa.table({"image": pickled[start : start + self.batch_size]}) for start in starts]
@@ -121,7 +124,7 @@ class RayWorkers:
             compute=self.ray.data.ActorPoolStrategy(size=min(self.count, len(blocks))),
             num_cpus=None if self.num_gpus else 1,
             num_gpus=1 if self.num_gpus else None,
-            max_task_retries=RETRIES,
+            ray_remote_args_fn=lambda: {"max_task_retries": RETRIES},
         )
         for batch in captioned.iter_batches(batch_size=None, prefetch_batches=0):
             yield from map(pickle.loads, batch["captioned"])
@@ -137,7 +140,8 @@ def _connected(address: str | None) -> Any:
     except ImportError:
         raise UserError("--workers ray needs Ray: pip install 'captioner[ray]'.") from None
     try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        with _silent_stderr():
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as problem:
         reason = str(problem).strip().partition("\n")[0]
         raise UserError(f"There is no Ray cluster at {address or 'this machine'}: {reason}") from None
@@ -145,8 +149,14 @@ def _connected(address: str | None) -> Any:
     return ray
 
 
-def _absolute(source: ImageSource) -> ImageSource:
-    """Return an image's place as workers find it, which start in folders of their own."""
-    if isinstance(source, Path):
-        return source.absolute()
-    return source._replace(file=source.file.absolute()) if isinstance(source, FilePart) else source
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep from standard error what Ray's C++ code writes there while it starts, whatever its log level."""
+    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
