@@ -12,7 +12,7 @@ class NameSet:
     """
 
     def __init__(self) -> None:
-        self._table = array("Q", bytes(8 * 64))
+        self._table = array("Q", [0]) * 64
         self._count = 0
 
     def __len__(self) -> int:
@@ -43,7 +43,7 @@ class NameSet:
 
     def _grow(self) -> None:
         former = self._table
-        self._table = array("Q", bytes(2 * former.itemsize * len(former)))
+        self._table = array("Q", [0]) * (2 * len(former))
         for value in former:
             if value:
                 self._table[self._slot(value)] = value
