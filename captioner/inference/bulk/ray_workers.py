@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -105,7 +106,7 @@ class RayWorkers:
                 yield from self._caption(window)
         except RayError as problem:
             cause = getattr(problem, "cause", None) or problem
-            reason = str(cause).strip().partition("\n")[0]
+            reason = str(cause).strip().rpartition("\n")[2]  # a traceback ends with it
             raise UserError(f"The workers of the Ray cluster failed: {reason}") from None
         finally:
             self.ray.shutdown()
@@ -117,15 +118,16 @@ class RayWorkers:
         # A block is a task: what is lost when a machine or this process dies is a block for each worker.
         starts = range(0, len(pickled), self.batch_size)
         blocks = [pa.table({"image": pickled[start : start + self.batch_size]}) for start in starts]
-        captioned = self.ray.data.from_arrow(blocks).map_batches(
-            CaptionWorker,
-            batch_size=self.batch_size,
-            fn_constructor_args=self.options,
-            compute=self.ray.data.ActorPoolStrategy(size=min(self.count, len(blocks))),
-            num_cpus=None if self.num_gpus else 1,
-            num_gpus=1 if self.num_gpus else None,
-            ray_remote_args_fn=lambda: {"max_task_retries": RETRIES},
-        )
+        with warnings.catch_warnings(action="ignore"):  # max_task_retries has no argument of its own yet
+            captioned = self.ray.data.from_arrow(blocks).map_batches(
+                CaptionWorker,
+                batch_size=self.batch_size,
+                fn_constructor_args=self.options,
+                compute=self.ray.data.ActorPoolStrategy(size=min(self.count, len(blocks))),
+                num_cpus=None if self.num_gpus else 1,
+                num_gpus=1 if self.num_gpus else None,
+                max_task_retries=RETRIES,
+            )
         for batch in captioned.iter_batches(batch_size=None, prefetch_batches=0):
             yield from map(pickle.loads, batch["captioned"])
 
@@ -145,7 +147,7 @@ def _connected(address: str | None) -> Any:
     except (ConnectionError, ValueError, RuntimeError) as problem:
         reason = str(problem).strip().partition("\n")[0]
         raise UserError(f"There is no Ray cluster at {address or 'this machine'}: {reason}") from None
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors are raised as well
     return ray
 
 
