@@ -5,11 +5,14 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from captioner.commands import main
+from captioner.errors import UserError
+from captioner.inference.bulk.ray_workers import without_bytes
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
@@ -74,6 +77,11 @@ def test_a_cluster_that_loses_a_node_captions_every_picture_once(photos, tiny_mo
         for own, other in zip(found[name]["captions"], line["captions"], strict=True):
             assert own["words"] == other["words"]
             assert own["word_log_probs"] == pytest.approx(other["word_log_probs"], abs=1e-4)
+
+
+def test_bytes_are_not_sent_through_the_cluster():
+    with pytest.raises(UserError, match="takes files and tar shards"):
+        list(without_bytes([("a", Path("a.png")), ("b", b"content")]))
 
 
 def test_without_ray_it_is_asked_for(photos, tiny_model, monkeypatch, capsys):

@@ -96,11 +96,12 @@ class RayWorkers:
             The images with their captions.
 
         Raises:
-            UserError: a worker cannot load the models, or workers die again and again.
+            UserError: a worker cannot load the models, workers die again and again, or an image
+                is given as bytes.
         """
         from ray.exceptions import RayError
 
-        remaining = iter(images)
+        remaining = without_bytes(images)
         try:
             while window := list(islice(remaining, WINDOW)):
                 yield from self._caption(window)
@@ -130,6 +131,16 @@ class RayWorkers:
             )
         for batch in captioned.iter_batches(batch_size=None, prefetch_batches=0):
             yield from map(pickle.loads, batch["captioned"])
+
+
+def without_bytes(images: Iterable[tuple[str, ImageSource]]) -> Iterator[tuple[str, ImageSource]]:
+    """Return images with their places; those of a million bytes each would fill the memory of the cluster."""
+    for name, source in images:
+        if isinstance(source, bytes):
+            raise UserError(
+                "--workers ray takes files and tar shards, not tables that hold the images' bytes."
+            )
+        yield name, source
 
 
 def _connected(address: str | None) -> Any:
