@@ -137,9 +137,7 @@ def without_bytes(images: Iterable[tuple[str, ImageSource]]) -> Iterator[tuple[s
     """Return images with their places; those of a million bytes each would fill the memory of the cluster."""
     for name, source in images:
         if isinstance(source, bytes):
-            raise UserError(
-                "--workers ray takes files and tar shards, not tables that hold the images' bytes."
-            )
+            raise UserError("--workers ray takes files and tar shards, not tables of images' bytes.")
         yield name, source
 
 
