@@ -20,6 +20,7 @@ import os
 import random
 import shutil
 import signal
+import tarfile
 import tempfile
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from pyarrow import parquet
 from safetensors.torch import load_file
 
 from captioner.commands import main as main_of_captioner
@@ -39,6 +41,7 @@ from captioner.encoders.views import View
 from captioner.training.resume_file import RESUME_FILE
 from captioner.training.train import train
 
+NUM_CAPTIONED = 150
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SMALL = (
     *("trainer.max_epochs=3", "trainer.enable_progress_bar=false", "trainer.accelerator=cpu"),
@@ -180,7 +183,7 @@ class Captioning:
     def __init__(self, folder: Path) -> None:
         self.images = folder / "images"
         self.images.mkdir()
-        for number in range(150):
+        for number in range(NUM_CAPTIONED):
             Image.linear_gradient("L").rotate(2 * number).convert("RGB").save(self.images / f"{number}.png")
         self.training = Training("caption", folder)
         has_ended(start_child(lambda: self.training.start(folder / "run")))
@@ -197,7 +200,7 @@ class Captioning:
 
     def is_saving(self, folder: Path) -> bool:
         """Whether some lines are there, and not all."""
-        return self.file(folder).is_file() and 0 < self.file(folder).read_bytes().count(b"\n") < 150
+        return self.file(folder).is_file() and 0 < self.file(folder).read_bytes().count(b"\n") < NUM_CAPTIONED
 
     def moment(self, folder: Path) -> str:
         """Say what a kill came in the middle of."""
@@ -209,11 +212,32 @@ class Captioning:
         return [(one["image"], [caption["words"] for caption in one["captions"]]) for one in lines]
 
 
+class ShardCaptioning(Captioning):
+    """The captions of a tar shard, in a Parquet file that is made of JSON lines."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        with tarfile.open(folder / "images.tar", "w") as archive:
+            archive.add(self.images, "")
+        self.images = folder / "images.tar"
+
+    def start(self, folder: Path) -> None:
+        """Caption the pictures that have no line."""
+        output = str(self.file(folder).with_suffix(".parquet"))
+        main_of_captioner("caption", [str(self.images), "--model", str(self.model), "--output", output])
+
+    def result(self, folder: Path) -> object:
+        """Return the sentences of both files."""
+        rows = parquet.read_table(self.file(folder).with_suffix(".parquet")).to_pylist()
+        return [super().result(folder), [[one["words"] for one in row["captions"]] for row in rows]]
+
+
 Job = Training | StoreBuilding | Captioning
 JOBS: dict[str, Callable[[Path], Job]] = {
     **{task: functools.partial(Training, task) for task in TASKS},
     "feature store": StoreBuilding,
     "captions": Captioning,
+    "captions of a shard": ShardCaptioning,
 }
 
 
@@ -250,6 +274,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--trials", type=int, default=100, metavar="N", help="of all jobs together")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="default: all")
     parser.add_argument("--folder", type=Path, help="where the runs are (default: a temporary folder)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -258,10 +283,11 @@ def main() -> None:
     print("| job | trials | " + " | ".join(COLUMNS) + " |")
     print("| --- " * (len(COLUMNS) + 2) + "|")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        for number, job in enumerate(JOBS):
+        for number, job in enumerate(options.jobs):
             folder = Path(name) / job.replace(" ", "-")
             folder.mkdir()
-            count = options.trials * (number + 1) // len(JOBS) - options.trials * number // len(JOBS)
+            total = len(options.jobs)
+            count = options.trials * (number + 1) // total - options.trials * number // total
             found = trials(JOBS[job](folder), folder, count, chance)
             print(
                 f"| {job} | {count} | " + " | ".join(str(found[column]) for column in COLUMNS) + " |",

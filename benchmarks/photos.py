@@ -17,7 +17,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from captioner.commands.caption import find_pictures
+from captioner.data.image_inputs.inputs import ImageInputs
 from captioner.inference.caption import Captioner
 from captioner.paths import MODEL_HELP, model_folder
 
@@ -53,13 +53,13 @@ def main() -> None:
     parser.add_argument("--model", default="last", help=MODEL_HELP)
     options = parser.parse_args()
     captioner = Captioner(model_folder(options.model, "caption"))
-    files = list(islice(cycle(find_pictures([options.folder])), options.images))
-    captioner.caption(list(files[:32]))  # the first batch makes threads and buffers
+    images = list(islice(cycle(ImageInputs([options.folder])), options.images))
+    list(captioner.stream(images[:32]))  # the first batch makes threads and buffers
     watch = Stopwatch()
     captioner._features = watch.around("encoder", captioner._features)  # type: ignore[method-assign]
     captioner.search = watch.around("search", captioner.search)  # type: ignore[assignment]
     started = time.perf_counter()
-    for number, _ in enumerate(captioner.stream([(str(file), file) for file in files]), start=1):
+    for number, _ in enumerate(captioner.stream(images), start=1):
         if number % max(1, options.images // 10) == 0:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             peak_mb = peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -49,7 +49,7 @@ def load_image(source: ImageSource) -> Image.Image:
     that holds their maximum.
 
     Args:
-        source: a file, a file's bytes, a PIL image, or an array of pixels (see `pillow.from_array`).
+        source: a file, bytes of one, a part of one, a PIL image, or an array (see `pillow.from_array`).
 
     Returns:
         A new image; changes of it do not reach the source.

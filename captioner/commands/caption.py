@@ -3,7 +3,6 @@
   python scripts/caption.py photo.jpg
   python scripts/caption.py photo.jpg --model last
   python scripts/caption.py holiday/ --json
-  python scripts/caption.py holiday/ --output captions.jsonl
   python scripts/caption.py 'photos/*.png' --beam 5 --n-best 3
   python scripts/caption.py photo.jpg --attention attention.png
   python scripts/caption.py photo.jpg --search sample --temperature 0.7 --n-best 5
@@ -11,13 +10,21 @@
   python scripts/caption.py photo.jpg --prefix "there is" --required-words red --no-repeat-ngram 3 --words
   python scripts/caption.py photo.jpg --model runs/one/model --model runs/two/model
 
-Prints a caption a picture; a picture that cannot be read is named and left out. --output writes a JSON object
-a picture, with why in `error` where there is no caption; the same command again goes on with those that are
-missing, also after it was killed.
+Prints a caption a picture; a picture that cannot be read is named and left out.
+
+Many pictures:
+  python scripts/caption.py holiday/ --output captions.jsonl
+  python scripts/caption.py list.txt shards/ --output captions.parquet
+  python scripts/caption.py list.csv --output captions.jsonl --workers ray:10.0.0.1:6379
+
+--output writes a JSON object a picture, with why in `error` where there is no caption; the same command again
+goes on with those that are missing, also after it was killed. A .parquet is made of the JSON lines, which are
+beside it. A list (.txt with a path a line; .csv, .jsonl or .parquet with a column `image`) names files
+relative to itself; in a tar shard a picture is called as the archive calls it. --workers ray computes on all
+machines of a Ray cluster, which must see model and pictures under the same paths.
 """
 
 import argparse
-import glob
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,17 +32,15 @@ from typing import TYPE_CHECKING
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.numbers import in_range
 from captioner.commands.options.search import add_search_arguments, search_changes
-from captioner.commands.printing.captions import as_json, as_text
+from captioner.commands.printing.captions import as_text
+from captioner.data.image_inputs.inputs import ImageInputs
 from captioner.errors import UserError
-from captioner.files.json_lines import ResumableLines
 from captioner.files.outputs import check_file
-from captioner.image_formats import HOW_TO_READ, NOT_READ, SUFFIXES
-from captioner.paths import expanded, model_folder
-from captioner.progress import progress_bar
+from captioner.paths import model_folder
 from captioner.ranges import BeamSize
 
 if TYPE_CHECKING:
-    from captioner.images import ImageSource
+    from captioner.inference.bulk.caption_file import CaptionStream
     from captioner.inference.caption import Captioner
     from captioner.inference.caption_results import Captioned
 
@@ -44,7 +49,9 @@ PHOTOS = "photos"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("pictures", nargs="+", metavar="PHOTO", help="a file, a folder or a pattern")
+    parser.add_argument(
+        "pictures", nargs="+", metavar="PHOTO", help="a file, a folder, a pattern, a list or a tar shard"
+    )
     parser.add_argument(
         "--model",
         action="append",
@@ -67,7 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--words", action="store_true", help="the log-probability of every word")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with log-probabilities")
     parser.add_argument(
-        "--output", type=Path, metavar="JSONL", help="write into a file, which a second run goes on with"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write into a .jsonl or .parquet, which a second run goes on with",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="ray[:ADDRESS]",
+        help="with --output: compute on a Ray cluster, its GPUs if any",
     )
     parser.add_argument(
         "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="captions a picture (default: 1)"
@@ -77,21 +92,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Caption, print, draw."""
-    files = find_pictures(arguments.pictures)
     names: list[str] = arguments.model or [PHOTOS]
     models = [model_folder(name, "caption") for name in names]
     check_drawing(arguments.attention)
     check_file(arguments.tree, "--tree")
     _check_output(arguments)
+    images = ImageInputs(arguments.pictures)
+    total = images.count()
     from captioner.inference.caption import Captioner
 
     captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
     if arguments.attention:
         captioner.check_has_attention()
-    images: list[tuple[str, ImageSource]] = [(str(file), file) for file in files]
     if arguments.output:
         print(f"model: {', '.join(names)}", file=sys.stderr)
-        _write_all(captioner, images, arguments.output)
+        _write_all(captioner, images, total, arguments)
         return
     unreadable, spoke = 0, False
     for number, captioned in enumerate(captioner.stream(images, trace=bool(arguments.tree)), start=1):
@@ -102,12 +117,12 @@ def run(arguments: argparse.Namespace) -> None:
         if not spoke:
             print(f"model: {', '.join(names)}", file=sys.stderr)
             spoke = True
-        text = as_json(captioned) if arguments.json else as_text(captioned, len(files) > 1, arguments.words)
+        text = captioned.to_json() if arguments.json else as_text(captioned, total > 1, arguments.words)
         print(text, flush=True)
-        _draw(captioner, captioned, arguments, number, len(files))
-    if unreadable and len(files) > 1:
-        print(f"{unreadable} of {len(files)} pictures could not be read.", file=sys.stderr)
-    if unreadable == len(files):
+        _draw(captioner, captioned, arguments, number, total)
+    if unreadable and total > 1:
+        print(f"{unreadable} of {total} pictures could not be read.", file=sys.stderr)
+    if unreadable == total or images.left_out.broken_files:
         sys.exit(2)
 
 
@@ -117,27 +132,36 @@ def _check_output(arguments: argparse.Namespace) -> None:
     for option in ("attention", "tree", "words"):
         if arguments.output and getattr(arguments, option):
             raise UserError(f"--output writes captions alone: leave --{option} out.")
-    if arguments.output and arguments.output.suffix != ".jsonl":
-        raise UserError(f"--output writes JSON lines: {arguments.output} must end in .jsonl.")
+    if arguments.output and arguments.output.suffix not in (".jsonl", ".parquet"):
+        raise UserError(f"--output: {arguments.output} must end in .jsonl or .parquet.")
+    if arguments.workers and not arguments.output:
+        raise UserError("--workers computes what is written into a file: add --output captions.jsonl.")
+    if arguments.workers and arguments.workers.partition(":")[0] != "ray":
+        raise UserError(f"--workers must be ray or ray:ADDRESS, not {arguments.workers!r}.")
 
 
-def _write_all(captioner: "Captioner", images: "list[tuple[str, ImageSource]]", output: Path) -> None:
+def _write_all(
+    captioner: "Captioner", images: ImageInputs, total: int, arguments: argparse.Namespace
+) -> None:
     """Caption the images that have no line in a file yet, and write their lines."""
-    from captioner.inference.caption import BATCH_SIZE
+    from captioner.inference.bulk.caption_file import write_captions
+    from captioner.inference.bulk.parquet_output import write_parquet
 
-    failed = 0
-    with ResumableLines(output, "image", captioner.settings()) as lines:
-        wanted = list(lines.missing(images))
-        for number, captioned in enumerate(
-            progress_bar(captioner.stream(wanted), total=len(wanted), unit="picture"), start=1
-        ):
-            failed += captioned.problem is not None
-            lines.write(as_json(captioned, with_error=True))
-            if number % BATCH_SIZE == 0:
-                lines.sync()
-    there = f"; {lines.num_present:,} were there already" if lines.num_present else ""
-    print(f"{output}: {len(wanted):,} pictures, {failed:,} of them with an error{there}", file=sys.stderr)
-    if failed and failed == len(images):
+    output: Path = arguments.output
+    lines = output.with_suffix(".jsonl")
+    stream: CaptionStream = captioner.stream
+    if arguments.workers:
+        from captioner.inference.bulk.ray_workers import RayWorkers
+
+        address = arguments.workers.partition(":")[2] or None
+        stream = RayWorkers(captioner.folders, search_changes(arguments), arguments.n_best, address).stream
+    found = write_captions(lines, images, total, captioner.settings(), stream)
+    if output != lines:
+        write_parquet(lines, output)
+    there = f"; {found.present:,} were there already" if found.present else ""
+    written = f"{found.written:,} pictures, {found.failed:,} of them with an error"
+    print(f"{output}: {written}{there}", file=sys.stderr)
+    if images.left_out.broken_files or found.failed == total:
         sys.exit(2)
 
 
@@ -153,36 +177,3 @@ def _draw(
         target = numbered(arguments.tree, number, total)
         captioner.write_tree(captioned, target)
         print(f"search: {target}", file=sys.stderr)
-
-
-def find_pictures(wanted: list[str]) -> list[Path]:
-    """Find image files, in a stable order and each once.
-
-    Args:
-        wanted: names of files, folders that are searched with their subfolders, and glob patterns.
-
-    Returns:
-        The files; one that is named is returned though it may not exist.
-
-    Raises:
-        UserError: nothing is there.
-    """
-    found: list[Path] = []
-    for name in wanted:
-        path = expanded(name)
-        if path.is_dir():
-            files = [file for file in sorted(path.rglob("*")) if not file.is_dir()]
-            found += [file for file in files if file.suffix.lower() in SUFFIXES]
-            if other := [file for file in files if file.suffix.lower() in NOT_READ]:
-                how = {
-                    HOW_TO_READ[file.suffix.lower()] for file in other if file.suffix.lower() in HOW_TO_READ
-                }
-                text = f"left out: {len(other)} pictures in formats that are not read: {other[0]}"
-                print("; ".join([text, *sorted(how)]), file=sys.stderr)
-        elif path.exists() or not glob.has_magic(name):
-            found.append(path)
-        else:
-            found += sorted(Path(match) for match in glob.glob(str(path), recursive=True))
-    if not found:
-        raise UserError(f"There is no picture at {', '.join(wanted)}.")
-    return list(dict.fromkeys(found))

@@ -3,11 +3,11 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from captioner.errors import UserError
+from captioner.files.name_set import NameSet
 from captioner.files.read import read_json
 
 Item = TypeVar("Item")
@@ -17,7 +17,7 @@ class ResumableLines:
     """A file of JSON objects, one a line, each with a name of its own.
 
     What computes the lines is kept in a file beside it, `NAME.settings.json`: a run with other settings does
-    not go on with them. Of the names that are there 8 bytes each are kept in memory, so that millions fit.
+    not go on with them. Of the names that are there hashes are kept in memory, so that millions fit.
 
     Args:
         file: the file; made where there is none.
@@ -35,7 +35,7 @@ class ResumableLines:
         self.file = file
         self.key = key
         self._check_settings(dict(settings))
-        self._names: set[bytes] = set()
+        self._names = NameSet()
         self._end = self._read() if file.exists() else 0
         self.num_present = len(self._names)
 
@@ -51,12 +51,15 @@ class ResumableLines:
 
     def missing(self, items: Iterable[tuple[str, Item]]) -> Iterator[tuple[str, Item]]:
         """Return the items, each with its name first, that have no line yet."""
-        return ((name, item) for name, item in items if _digest(name) not in self._names)
+        return ((name, item) for name, item in items if name not in self._names)
 
     def write(self, line: str) -> None:
         """Write a JSON object."""
-        self._stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
-        self._stream.flush()
+        try:
+            self._stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            self._stream.flush()
+        except OSError as problem:  # a full disk: the error of a stream does not say which file it was
+            raise OSError(problem.errno, problem.strerror, str(self.file)) from None
 
     def sync(self) -> None:
         """Wait until the lines are on the disk."""
@@ -85,12 +88,8 @@ class ResumableLines:
                 if not line.endswith(b"\n"):
                     break
                 try:
-                    self._names.add(_digest(json.loads(line)[self.key]))
+                    self._names.add(json.loads(line)[self.key])
                 except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                     raise UserError(f"{self.file}, line {number} is damaged: it has no {self.key}.") from None
                 end += len(line)
         return end
-
-
-def _digest(name: str) -> bytes:
-    return blake2b(name.encode("utf-8", "backslashreplace"), digest_size=8).digest()

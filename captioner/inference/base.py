@@ -1,7 +1,8 @@
 """Use a trained model: one base for all predictors.      B images, C channels, H height, W width."""
 
 from abc import ABC
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -79,12 +80,12 @@ class ImagePredictor(Predictor[ImageModelT]):
     """A predictor that reads images. Subclasses are final, or abstract."""
 
     def read(
-        self, images: Sequence[tuple[str, ImageSource]], batch_size: int
+        self, images: Iterable[tuple[str, ImageSource]], batch_size: int
     ) -> Iterator[list[ReadImage[str, EncoderInput]]]:
         """Read images in threads; each is decoded and resized once.
 
         Args:
-            images: sources of images with their names.
+            images: sources of images with their names, taken as they are needed.
             batch_size: images of a batch.
 
         Yields:
@@ -92,9 +93,10 @@ class ImagePredictor(Predictor[ImageModelT]):
             read.
         """
         if all(model.encoder is None for model in self.models):
-            for start in range(0, len(images), batch_size):
-                blank = self.prepare(Image.new("RGB", (1, 1)))
-                yield [ReadImage(name, blank, None) for name, _ in images[start : start + batch_size]]
+            blank = self.prepare(Image.new("RGB", (1, 1)))
+            names = (name for name, _ in images)
+            while batch := list(islice(names, batch_size)):
+                yield [ReadImage(name, blank, None) for name in batch]
             return
         ahead = self.model.device.type != "cpu"
         yield from read_batches(images, lambda _, image: self.prepare(image), batch_size, ahead)

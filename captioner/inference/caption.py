@@ -1,6 +1,6 @@
 """Caption images with trained models.      B images, T words, L locations."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, overload
@@ -123,11 +123,11 @@ class Captioner(ImagePredictor[CaptionModel]):
             raise UnreadableImage(found.problem)
         return found
 
-    def stream(self, images: Sequence[tuple[str, ImageSource]], trace: bool = False) -> Iterator[Captioned]:
+    def stream(self, images: Iterable[tuple[str, ImageSource]], trace: bool = False) -> Iterator[Captioned]:
         """Caption named images in batches, in order; an unreadable one comes back with its problem.
 
         Args:
-            images: sources of images with their names.
+            images: sources of images with their names, taken as they are needed.
             trace: whether to keep what the search did.
 
         Yields:

@@ -1,5 +1,6 @@
 """Hold the captions of an image.      T words, L locations."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -88,3 +89,29 @@ class Captioned(NamedTuple):
     def attention(self) -> Any | None:
         """Attention at each word of the best caption, (T, L); None without attention."""
         return self.captions[0].alphas_TL if self.captions else None
+
+    def to_json(self, with_error: bool = False) -> str:
+        """Return one JSON object. `score` is what the search ranks by; only exact search sets `proven`.
+
+        Args:
+            with_error: whether it says in `error` why there is no caption, null where there is one.
+
+        Returns:
+            One line.
+        """
+        captions = [
+            {
+                "caption": caption.text,
+                "log_prob": caption.log_prob,
+                "score": caption.score,
+                "words": caption.words,
+                "word_log_probs": caption.word_log_probs,
+                "finished": caption.finished,
+                "group": caption.group,
+                "proven": caption.proven,
+                "confidence": caption.confidence,
+            }
+            for caption in self.captions
+        ]
+        found = {"image": self.name, "captions": captions, "unsure": self.unsure}
+        return json.dumps(found | ({"error": self.problem} if with_error else {}), ensure_ascii=False)

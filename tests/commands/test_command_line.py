@@ -251,7 +251,7 @@ def refusal(capsys, verb, *words):
         ("evaluate", "--model gone", "There is no model 'gone'"),
         ("evaluate", "--beam two", "argument --beam: must be a whole number, at least 1, not 'two'."),
         ("caption", "photo.jpg --model gone", "There is no model 'gone'"),
-        ("caption", "photos*/*.jpg --model gone", "There is no picture at photos*/*.jpg"),
+        ("caption", "photos*/*.jpg", "There is no picture at photos*/*.jpg"),
         ("data", "chekc", "invalid choice: 'chekc'"),
         ("data", "check", "Say which data"),
         ("data", "check name=scens", "Did you mean scenes?"),

@@ -96,7 +96,7 @@ def test_captions_of_a_folder_go_on(tiny_model, tmp_path, monkeypatch, capsys):
     for more, says in (
         (["--beam", "2"], "other settings (beam_size)"),
         (["--words"], "leave --words out"),
-        (["--output", "captions.csv"], "must end in .jsonl"),
+        (["--output", "captions.csv"], "must end in .jsonl or .parquet"),
     ):
         with pytest.raises(SystemExit) as exit_:
             main("caption", [*asked, *more])

@@ -1,4 +1,4 @@
-"""Train every config of a folder in one of several processes, and note what it read."""
+"""Train every config of a folder in one of several processes, and note what it built and read."""
 
 import json
 import os
@@ -10,7 +10,6 @@ from captioner.encoders import store_builder
 from captioner.training.callbacks import StopOnRequest
 from captioner.training.caption import CaptionTask
 
-folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
 built, seen, current = [], [], []
 real_build, real_step = store_builder._build, CaptionTask.training_step
 real_end = StopOnRequest.on_train_batch_end
@@ -22,22 +21,28 @@ def build(encoder, pictures, *rest):
 
 
 def step(self, batch, number):
-    for image_id in getattr(batch, "image_ids_B", []):
-        seen.append([current[-1], self.current_epoch, int(image_id)])
+    ids = getattr(batch, "image_ids_B", [])
+    seen.extend([current[-1], self.current_epoch, int(image_id)] for image_id in ids)
     return real_step(self, batch, number)
 
 
 def end(self, trainer, *rest):
-    stops = current[-1].startswith("stopped") and rank == 1  # only this one is asked
+    """Stop the runs that are to be stopped: the second process alone is asked."""
+    stops = current[-1].startswith("stopped") and os.environ["RANK"] == "1"
     self.requested = stops and trainer.global_step == 4
     real_end(self, trainer, *rest)
 
 
-store_builder._build, CaptionTask.training_step, StopOnRequest.on_train_batch_end = build, step, end
-for file in sorted(folder.glob("*.yaml")):
-    current.append(file.stem)
-    words = ["--config", str(file), "--output", str(folder / "two" / file.stem)]
-    if file.stem.startswith("resumed"):
-        words = ["--resume", str(folder / "two" / file.stem), "trainer.devices=2"]
-    main("train", words)
-(folder / f"{rank}.json").write_text(json.dumps({"built": built, "seen": seen}))
+def train_all(folder):
+    store_builder._build, CaptionTask.training_step, StopOnRequest.on_train_batch_end = build, step, end
+    for file in sorted(folder.glob("*.yaml")):
+        current.append(file.stem)
+        words = ["--config", str(file), "--output", str(folder / "two" / file.stem)]
+        if file.stem.startswith("resumed"):
+            words = ["--resume", str(folder / "two" / file.stem), "trainer.devices=2"]
+        main("train", words)
+    (folder / f"{os.environ['RANK']}.json").write_text(json.dumps({"built": built, "seen": seen}))
+
+
+if __name__ == "__main__":
+    train_all(Path(sys.argv[1]))

@@ -1,6 +1,5 @@
-"""Captions as lines of text and as JSON."""
+"""Captions as lines of text."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -36,34 +35,6 @@ def as_text(captioned: "Captioned", with_name: bool, with_words: bool = False) -
 def with_log_probs(words: Sequence[str], log_probs: Sequence[float]) -> str:
     """Return words on one line, each with its log-probability."""
     return "  ".join(f"{word} {log_prob:.2f}" for word, log_prob in zip(words, log_probs, strict=True))
-
-
-def as_json(captioned: "Captioned", with_error: bool = False) -> str:
-    """Return one JSON object. `score` is what the search ranks by; only exact search sets `proven`.
-
-    Args:
-        captioned: an image and its captions.
-        with_error: whether it says in `error` why there is no caption, null where there is one.
-
-    Returns:
-        One line.
-    """
-    captions = [
-        {
-            "caption": caption.text,
-            "log_prob": caption.log_prob,
-            "score": caption.score,
-            "words": caption.words,
-            "word_log_probs": caption.word_log_probs,
-            "finished": caption.finished,
-            "group": caption.group,
-            "proven": caption.proven,
-            "confidence": caption.confidence,
-        }
-        for caption in captioned.captions
-    ]
-    found = {"image": captioned.name, "captions": captions, "unsure": captioned.unsure}
-    return json.dumps(found | ({"error": captioned.problem} if with_error else {}), ensure_ascii=False)
 
 
 def _marked(caption: "Caption") -> str:
