@@ -23,7 +23,8 @@ class PackedImage(NamedTuple):
 
     def __str__(self) -> str:
         """Return the address of the file with the name of the image."""
-        return f"{self.folder}/{self.file}/{self.name}"
+        folder = "" if self.folder == "." else f"{self.folder}/"
+        return f"{folder}{self.file}/{self.name}"
 
     def read(self) -> bytes:
         """Return the bytes of the image.

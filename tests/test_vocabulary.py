@@ -1,5 +1,7 @@
 """Words and their numbers: texts that spell out a special word, and counts that no word reaches."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from captioner.data.captions.batches import CaptionItems
@@ -21,7 +23,8 @@ def test_a_special_word_that_a_text_spells_out_is_unknown():
 
 def test_a_caption_ends_at_its_end_alone():
     """Of the caption itself, whatever it spells out, as the tokenizer of captions leaves it."""
-    encoded = CaptionItems._encode(TEXT, Vocabulary.from_texts([["a", "dog"]]), max_words=9)
+    items = SimpleNamespace(vocabulary=Vocabulary.from_texts([["a", "dog"]]), max_words=9)
+    encoded = CaptionItems._encode(items, TEXT)
     assert (encoded[0], encoded[-1]) == (BOS, EOS)
     assert not {BOS, EOS, 0} & set(encoded[1:-1])
 

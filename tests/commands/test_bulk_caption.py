@@ -90,7 +90,7 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(shard, tmp_path, tiny_mo
     assert any(0 < int(lines) < COUNT for lines in done.stdout.split())
     expected = sentences(tmp_path / "whole.parquet")
     assert [name for name, _, _ in expected] == [*(f"{number:03}.png" for number in range(COUNT)), "none.png"]
-    assert expected[-1][1].startswith("The picture none.png of a.tar cannot be read: it is not")
+    assert expected[-1][1].startswith("The picture a.tar/none.png cannot be read: it is not")
     for trial in range(trials):
         assert sentences(tmp_path / f"{trial}.parquet") == expected
 

@@ -55,7 +55,8 @@ CASES = [
         {"name": "flickr8k", "folder": "."},
     ),
 ]
-OTHERS = {"scenes", "huggingface"}  # drawn; read by `datasets`, whose JSON parser a deep file ends
+OTHERS = {"scenes", "shards", "huggingface"}
+"""Drawn; cut at every block by its own tests; read by `datasets`, whose JSON parser a deep file ends."""
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -156,12 +157,16 @@ def test_a_draw_without_a_seed_gets_one_that_draws_it_again(client):
 
 def test_the_search_ends_when_the_client_goes(client, monkeypatch):
     """Closed after the first piece, long before the text is whole."""
-    ended = []
+    ended, gone = [], threading.Event()
     own = Writer.write
 
-    def write(self, *given):
+    def write(self, prompt, on_text):
+        def one_piece(text):
+            on_text(text)
+            gone.wait(60)
+
         try:
-            found = own(self, *given)
+            found = own(self, prompt, one_piece)
         except Exception as error:
             ended.append(type(error))
             raise
@@ -170,12 +175,12 @@ def test_the_search_ends_when_the_client_goes(client, monkeypatch):
 
     monkeypatch.setattr(Writer, "write", write)
     monkeypatch.setattr(client.app.state.page.thread, "_max_seconds", 600)  # its time is not what ends it
-    run_until_disconnect(client.app, {"search": "greedy", "max_length": 2000}, ended)
+    run_until_disconnect(client.app, {"search": "greedy", "max_length": 2000}, ended, gone)
     assert ended == [Stopped]
     assert client.post("/api/read", data={"text": "7"}).status_code == 200
 
 
-def run_until_disconnect(app, fields, ended):
+def run_until_disconnect(app, fields, ended, let_go):
     """Call the application as a server does, go away at the first piece, wait for the search to end."""
     import asyncio
     from urllib.parse import urlencode
@@ -210,6 +215,7 @@ def run_until_disconnect(app, fields, ended):
                 await asyncio.sleep(0)
 
         await app(scope, receive, send)
+        let_go.set()
         async with asyncio.timeout(60):
             while not ended:
                 await asyncio.sleep(0.01)
