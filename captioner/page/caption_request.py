@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from captioner.page.forms import Form
 from captioner.page.limits import check_limits
 from captioner.page.model_catalog import ModelEntry
-from captioner.page.page import Page, ReadPicture
+from captioner.page.page import Page, picture_to_json
+from captioner.page.picture_store import StoredPicture
 from captioner.page.search_fields import search_changes_from, search_field_names
 from captioner.ranges import BeamSize
 
@@ -19,14 +20,12 @@ class CaptionRequest(NamedTuple):
     Attributes:
         entry: the model.
         captioner: a `Captioner` with the search that is asked for.
-        picture: which one.
-        image: the picture as an `EncoderInput`.
+        picture: which one, not decoded yet.
     """
 
     entry: ModelEntry
     captioner: Any
-    picture: ReadPicture
-    image: Any
+    picture: StoredPicture
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -35,16 +34,24 @@ class CaptionRequest(NamedTuple):
 
         return search_settings(self.captioner.search, self.captioner.search_config["name"])
 
-    def to_json(self) -> dict[str, Any]:
-        """Return what an answer says beside the captions."""
+    def to_json(self, stored: StoredPicture, size: tuple[int, int]) -> dict[str, Any]:
+        """Return what an answer says beside the captions.
+
+        Args:
+            stored: the picture with its id.
+            size: its width and height in pixels.
+
+        Returns:
+            Picture, model, grid and settings.
+        """
         from captioner.regions import encoder_view_in_picture
 
         preprocessing = self.captioner.model.encoder.preprocessing
         return {
-            **self.picture.to_json(),
+            **picture_to_json(stored, size),
             "model": self.entry.id,
             "grid": self.captioner.grid,
-            "view_box": encoder_view_in_picture(self.picture.image.size, preprocessing),
+            "view_box": encoder_view_in_picture(size, preprocessing),
             "settings": self.settings,
         }
 
@@ -57,7 +64,7 @@ async def read_caption_request(page: Page, form: Form) -> CaptionRequest:
         form: the fields of the request.
 
     Returns:
-        The request, with its picture decoded.
+        The request.
 
     Raises:
         UserError: a field is wrong.
@@ -69,9 +76,9 @@ async def read_caption_request(page: Page, form: Form) -> CaptionRequest:
     entry = page.catalog.entry(form.text("model"), "caption")
     loaded = await page.predictor(entry)
     captioner = loaded.changed(changes, n_best, page.thread.check)
-    request = CaptionRequest(entry, captioner, await page.read_picture(form), None)
+    request = CaptionRequest(entry, captioner, await page.sent_picture(form))
     check_limits("caption", request.settings, n_best)
-    return request._replace(image=await page.prepare(captioner, request.picture.image))
+    return request
 
 
 def search_key(captioner: Any, settings: Mapping[str, Any]) -> tuple[Any, ...]:

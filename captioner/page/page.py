@@ -28,12 +28,14 @@ class ReadPicture(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return its id, size and address."""
-        return {
-            "picture": self.stored.id,
-            "width": self.image.width,
-            "height": self.image.height,
-            "url": f"/api/pictures/{self.stored.id}",
-        }
+        return picture_to_json(self.stored, self.image.size)
+
+
+def picture_to_json(stored: StoredPicture, size: tuple[int, int]) -> dict[str, Any]:
+    """Return id, width and height, and address of a picture."""
+    width, height = size
+    address = f"/api/pictures/{stored.id}"
+    return {"picture": stored.id, "width": width, "height": height, "url": address}
 
 
 class Page:
@@ -77,12 +79,30 @@ class Page:
             UserError: there is no picture, or it cannot be read.
             Refused: the picture of this id is not here.
         """
+        sent = await self.sent_picture(form)
+        image = await self.decode(sent.data)
+        return ReadPicture(self.pictures.keep(sent), image)
+
+    async def sent_picture(self, form: Form) -> StoredPicture:
+        """Return the picture that a request is about, of which only the size has been looked at.
+
+        Args:
+            form: has a file `image`, or the id of a `picture`.
+
+        Returns:
+            The picture; without an id where it is not kept yet.
+
+        Raises:
+            UserError: there is no picture, or it has too many pixels.
+            Refused: the picture of this id is not here.
+        """
         data, name = form.file("image"), form.text("picture")
         if (data is None) == (name == ""):
             raise UserError("Send one picture: a file as `image`, or the id of a `picture`.")
-        stored = self.pictures.get(name) if data is None else StoredPicture("", data)
-        image = await self.decode(stored.data)
-        return ReadPicture(self.pictures.add(data) if data is not None else stored, image)
+        if data is None:
+            return self.pictures.get(name)
+        await to_thread.run_sync(self._check_pixels, data, limiter=self._readers)
+        return StoredPicture("", data)
 
     async def decode(self, data: bytes) -> Image.Image:
         """Decode a picture in a thread.
@@ -94,27 +114,28 @@ class Page:
             The upright RGB image.
 
         Raises:
-            UnreadableImage: it is no picture, or has too many pixels.
+            UnreadableImage: it is no picture.
         """
-        return await to_thread.run_sync(self._decode, data, limiter=self._readers)
+        from captioner.images import load_image
+
+        return await to_thread.run_sync(load_image, data, limiter=self._readers)
 
     async def prepare(self, predictor: Any, image: Image.Image) -> Any:
         """Return a decoded image as the encoders of a predictor take it."""
         return await to_thread.run_sync(predictor.prepare, image, limiter=self._readers)
 
-    def _decode(self, data: bytes) -> Image.Image:
-        from captioner.images import UnreadableImage, load_image, picture_size
+    def _check_pixels(self, data: bytes) -> None:
+        from captioner.images import UnreadableImage, picture_size
 
         try:
             width, height = picture_size(data)
-        except Exception:  # load_image says why
-            width = height = 0
+        except Exception:  # whoever decodes it says why
+            return
         if width * height > self.settings.max_pixels:
             raise UnreadableImage(
                 f"The picture has {width} x {height} pixels: the page takes "
                 f"{self.settings.max_pixels / 1e6:.0f} million at most."
             )
-        return load_image(data)
 
 
 def page_of(request: Request) -> Page:

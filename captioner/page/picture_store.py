@@ -52,6 +52,10 @@ class PictureStore:
                 self._sent.popitem(last=False)
         return StoredPicture(name, data)
 
+    def keep(self, picture: StoredPicture) -> StoredPicture:
+        """Return a picture with its id; one without is added."""
+        return picture if picture.id else self.add(picture.data)
+
     def get(self, name: str) -> StoredPicture:
         """Return a picture.
 

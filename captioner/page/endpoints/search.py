@@ -27,8 +27,17 @@ async def start_search(request: Request) -> JSONResponse:
     page = page_of(request)
     asked = await read_caption_request(page, await read_form(request))
     policy = asked.captioner.search.policy(asked.captioner.n_best)  # refuses a search that has no steps
-    session = page.searches.add(SearchSession(asked.captioner, asked.image))
-    return JSONResponse({"session": session, **asked.to_json(), "groups": policy.num_groups}, 201)
+    image = await page.thread.call(_read, asked.captioner, asked.picture.data)
+    session = page.searches.add(SearchSession(asked.captioner, image))
+    about = asked.to_json(page.pictures.keep(asked.picture), image.size)
+    return JSONResponse({"session": session, **about, "groups": policy.num_groups}, 201)
+
+
+def _read(captioner: Any, data: bytes) -> Any:
+    """Decode a picture, in the model thread as for captions."""
+    from captioner.images import load_image
+
+    return captioner.prepare(load_image(data))
 
 
 async def run_search(request: Request) -> Response:
