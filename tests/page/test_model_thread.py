@@ -11,7 +11,7 @@ from captioner.page.model_thread import BATCH_SIZE, Busy, ModelThread, Stopped
 
 @pytest.fixture
 def thread():
-    thread = ModelThread(max_waiting=40, max_seconds=30)
+    thread = ModelThread(max_waiting=80, max_seconds=30)
     yield thread
     thread.close()
 
@@ -32,16 +32,16 @@ def test_jobs_of_one_key_are_computed_together_and_others_apart(thread):
     async def ask():
         release, first = held(thread)
         await asyncio.sleep(0.01)
-        keys = ["a", "b"] * 9 + ["a"] * 11  # 20 of a, 9 of b
+        keys = ["a", "b"] * 18 + ["a"] * 22  # 40 of a, 18 of b
         asked = [asyncio.ensure_future(thread.batched(k, doubled, n)) for n, k in enumerate(keys)]
         await asyncio.sleep(0.02)
         release.set()
         await first
         return await asyncio.gather(*asked)
 
-    assert asyncio.run(ask()) == [2 * n for n in range(29)]
-    a = [*range(0, 18, 2), *range(18, 29)]
-    assert batches == [a[:BATCH_SIZE], [*range(1, 18, 2)], a[BATCH_SIZE:]]
+    assert asyncio.run(ask()) == [2 * n for n in range(58)]
+    a = [*range(0, 36, 2), *range(36, 58)]
+    assert batches == [a[:BATCH_SIZE], [*range(1, 36, 2)], a[BATCH_SIZE:]]
 
 
 def test_all_is_computed_in_one_thread_and_in_order(thread):
@@ -144,3 +144,24 @@ def test_a_job_is_stopped_when_its_time_is_up():
     with pytest.raises(Stopped):
         asyncio.run(thread.call(endless))
     thread.close()
+
+
+def test_a_job_waits_for_requests_that_are_being_read_and_for_nothing_else(thread, monkeypatch):
+    monkeypatch.setattr("captioner.page.model_thread.GATHER_SECONDS", 1000)
+    batches = []
+
+    def noted(items):
+        batches.append(items)
+        return items
+
+    async def ask():
+        await asyncio.wait_for(thread.batched("k", noted, 1), 60)
+        with thread.expected():
+            first = asyncio.ensure_future(thread.batched("k", noted, 2))
+            await asyncio.sleep(0.02)
+            second = asyncio.ensure_future(thread.batched("k", noted, 3))
+            await asyncio.sleep(0.02)
+        await asyncio.wait_for(asyncio.gather(first, second), 60)
+
+    asyncio.run(ask())
+    assert batches == [[1], [2, 3]]

@@ -52,16 +52,18 @@ async def ask(request: Request) -> JSONResponse:
     """Answer one question; those of one model that come together are answered together."""
     from captioner.inference.question_predictor import ImageQuestion
 
-    page, form = page_of(request), await read_form(request)
-    form.refuse_unknown(FIELDS)
-    text, choices = _question_of(form)
-    top = form.number("top", Top, TOP)
-    entry = page.catalog.entry(form.text("model"), "ask")
-    predictor: QuestionPredictor = (await page.predictor(entry)).changed(top)
-    predictor.check_question(ImageQuestion("", b"", text, choices))
-    picture = await page.read_picture(form)
-    image: EncoderInput = await page.prepare(predictor, picture.image)
-    asked = AskedQuestion(ImageQuestion(picture.stored.id, picture.image, text, choices), image)
+    page = page_of(request)
+    with page.thread.expected():
+        form = await read_form(request)
+        form.refuse_unknown(FIELDS)
+        text, choices = _question_of(form)
+        top = form.number("top", Top, TOP)
+        entry = page.catalog.entry(form.text("model"), "ask")
+        predictor: QuestionPredictor = (await page.predictor(entry)).changed(top)
+        predictor.check_question(ImageQuestion("", b"", text, choices))
+        picture = await page.read_picture(form)
+        image: EncoderInput = await page.prepare(predictor, picture.image)
+        asked = AskedQuestion(ImageQuestion(picture.stored.id, picture.image, text, choices), image)
     answer = await page.thread.batched((entry.folder, top), partial(_answer_all, predictor), asked)
     about = {**picture.to_json(), "model": entry.id, "question": text}
     return JSONResponse(about | _view_to_json(predictor, image) | _answer_to_json(answer))

@@ -17,7 +17,8 @@ from captioner.page.page import page_of
 async def caption(request: Request) -> JSONResponse:
     """Caption one picture; requests with equal options are computed together."""
     page = page_of(request)
-    asked = await read_caption_request(page, await read_form(request))
+    with page.thread.expected():
+        asked = await read_caption_request(page, await read_form(request))
     key = search_key(asked.captioner, asked.settings)
     found, size, seconds = await page.thread.batched(
         key, partial(_caption_all, asked.captioner), asked.picture.data
