@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> None:
         if not spoke:
             print(f"model: {', '.join(names)}", file=sys.stderr)
             spoke = True
-        text = captioned.to_json() if arguments.json else as_text(captioned, total > 1, arguments.words)
+        text = captioned.to_json_line() if arguments.json else as_text(captioned, total > 1, arguments.words)
         print(text, flush=True)
         _draw(captioner, captioned, arguments, number, total)
     if unreadable and total > 1:

@@ -42,13 +42,15 @@ class Caption(NamedTuple):
         return " ".join(self.words)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the caption as JSON holds it."""
+        """Return the caption as JSON holds it, with its attention."""
         attention = None
         if self.alphas_TL is not None:
             attention = self.alphas_TL.astype("float64").round(DIGITS).tolist()
-        own = self._asdict() | {"text": self.text, "attention": attention}
-        del own["alphas_TL"]
-        return own
+        return {"text": self.text, **self.figures(), "attention": attention}
+
+    def figures(self) -> dict[str, Any]:
+        """Return all but the attention, by name."""
+        return {name: value for name, value in self._asdict().items() if name != "alphas_TL"}
 
 
 class Captioned(NamedTuple):
@@ -90,7 +92,7 @@ class Captioned(NamedTuple):
         """Attention at each word of the best caption, (T, L); None without attention."""
         return self.captions[0].alphas_TL if self.captions else None
 
-    def to_json(self, with_error: bool = False) -> str:
+    def to_json_line(self, with_error: bool = False) -> str:
         """Return one JSON object. `score` is what the search ranks by; only exact search sets `proven`.
 
         Args:
@@ -99,19 +101,6 @@ class Captioned(NamedTuple):
         Returns:
             One line.
         """
-        captions = [
-            {
-                "caption": caption.text,
-                "log_prob": caption.log_prob,
-                "score": caption.score,
-                "words": caption.words,
-                "word_log_probs": caption.word_log_probs,
-                "finished": caption.finished,
-                "group": caption.group,
-                "proven": caption.proven,
-                "confidence": caption.confidence,
-            }
-            for caption in self.captions
-        ]
+        captions = [{"caption": caption.text, **caption.figures()} for caption in self.captions]
         found = {"image": self.name, "captions": captions, "unsure": self.unsure}
         return json.dumps(found | ({"error": self.problem} if with_error else {}), ensure_ascii=False)

@@ -67,11 +67,6 @@ class ModelThread:
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
-    @property
-    def num_waiting(self) -> int:
-        """Jobs that wait."""
-        return len(self._waiting)
-
     @contextmanager
     def expected(self) -> Iterator[None]:
         """Tell the thread, in a `with` block, that a request is being read whose job may join a batch."""

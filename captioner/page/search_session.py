@@ -75,25 +75,30 @@ class SearchSession:
         self._keep(key, state)
         return state
 
-    def events(self, time: int, interventions: Sequence[TimedIntervention]) -> list[TraceEvent]:
-        """Return the choice of a word, with likely words beside those that the search looked at.
+    def step(
+        self, time: int, interventions: Sequence[TimedIntervention]
+    ) -> tuple[Any, list[TraceEvent]] | None:
+        """Choose a word, and list likely words beside those that the search looked at.
 
         A beam looks at as many words as it keeps, so that at the first word there would be none to force.
 
         Args:
-            time: of the word, from 1; the search goes so far.
+            time: of the word, from 1.
             interventions: of the whole search.
 
         Returns:
-            One event for each group.
+            The state after the word, and an event for each group; None where the search ended before.
+
+        Raises:
+            UserError: an intervention cannot be kept.
         """
         from captioner.search.stepping.alternatives import with_alternatives
 
         before = self.state(time - 1, interventions)
         after = self.state(time, interventions)
-        assert before is not None
-        assert after is not None
-        return [with_alternatives(before, event, ALTERNATIVES) for event in after.events]
+        if before is None or after is None:
+            return None
+        return after, [with_alternatives(before, event, ALTERNATIVES) for event in after.events]
 
     def finish(self, state: Any) -> list[Any]:
         """Return the captions of a state; called in the model thread."""

@@ -165,7 +165,7 @@ def test_a_client_that_goes_away_is_not_captioned(page_app, page_client, monkeyp
         await asyncio.to_thread(held.wait)
         asked = asyncio.ensure_future(page_app(scope, receive, send))
         try:
-            while not thread.num_waiting:
+            while not thread._waiting:
                 await asyncio.sleep(0.001)
             gone.set()
             await asyncio.wait_for(asked, 60)

@@ -74,13 +74,8 @@ def parquet_images(
 
     try:
         table = parquet.ParquetFile(file)
-        schema = table.schema_arrow
-        column = next((one for one in COLUMNS if one in schema.names), None)
-        if column is None:
-            raise UserError(
-                f"{file} has none of the columns {', '.join(COLUMNS)}: {', '.join(schema.names)}."
-            )
-        whole = with_bytes or not pa.types.is_struct(schema.field(column).type)
+        column = _column(file, table.schema_arrow.names)
+        whole = with_bytes or not pa.types.is_struct(table.schema_arrow.field(column).type)
         batches = table.iter_batches(BATCH, columns=[column if whole else f"{column}.path"])
         number = 0
         for batch in batches:
@@ -95,6 +90,13 @@ def parquet_images(
         if isinstance(problem, FileNotFoundError):
             raise UserError(f"There is no file {file}.") from None
         left_out.file(file, f"{file} cannot be read to its end: {problem}.")
+
+
+def _column(file: Path, names: list[str]) -> str:
+    column = next((one for one in COLUMNS if one in names), None)
+    if column is None:
+        raise UserError(f"{file} has none of the columns {', '.join(COLUMNS)}: {', '.join(names)}.")
+    return column
 
 
 def parquet_names(file: Path, left_out: LeftOut) -> Iterator[tuple[str, Path | bytes]]:

@@ -50,7 +50,7 @@ def write_captions(
         captions = progress_bar(stream(lines.missing(images)), total=left, unit="picture", unit_scale=True)
         for number, captioned in enumerate(captions, start=1):
             failed += captioned.problem is not None
-            lines.write(captioned.to_json(with_error=True))
+            lines.write(captioned.to_json_line(with_error=True))
             if number % SYNCED == 0:
                 lines.sync()
     return FileReport(number, failed, lines.num_present)

@@ -63,9 +63,8 @@ async def _steps(
     words = session.captioner.model.vocabulary.words
     number = 0
     state = await page.thread.call(session.state, 0, interventions)
-    while (later := await page.thread.call(session.state, number + 1, interventions)) is not None:
-        number, state = number + 1, later
-        events = await page.thread.call(session.events, number, interventions)
+    while (chosen := await page.thread.call(session.step, number + 1, interventions)) is not None:
+        number, (state, events) = number + 1, chosen
         (step,) = search_steps(events, words)
         yield "step", step
         if time.monotonic() > deadline:
