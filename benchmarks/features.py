@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from captioner.encoders.base import Encoder
-from captioner.encoders.feature_store import FeatureStore
-from captioner.encoders.store_builder import open_store
+from captioner.encoders.feature_store.builder import open_store
+from captioner.encoders.feature_store.store import FeatureStore
 from captioner.encoders.vgg import VGG
 from captioner.encoders.views import View
 from captioner.images import load_image

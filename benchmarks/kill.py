@@ -34,8 +34,8 @@ from safetensors.torch import load_file
 
 from captioner.commands import main as main_of_captioner
 from captioner.config import Config, load
-from captioner.encoders.feature_store import FeatureStore
-from captioner.encoders.store_builder import open_store
+from captioner.encoders.feature_store.builder import open_store
+from captioner.encoders.feature_store.store import FeatureStore
 from captioner.encoders.vgg import VGG
 from captioner.encoders.views import View
 from captioner.training.resume_file import RESUME_FILE

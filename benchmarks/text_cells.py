@@ -7,8 +7,9 @@ The text is the first million characters of charlm/linux_kernel.txt under CAPTIO
 val. The size is that of an LSTM of 128 units on one-hot characters; every other cell gets the hidden_dim
 whose model is nearest to it in size. As in Karpathy, Johnson and Fei-Fei (2016) training runs over contiguous
 streams, here 25 of 50 characters, with one optimiser and one schedule for all. The learning rate is each
-cell's own: the one of --rates with the lowest loss in a pilot, one epoch over the first half of the training
-part, whose last tenth is the pilot's val. So no rate is chosen on the text that is reported.
+cell's own: the one of --rates with the lowest loss in a pilot, --pilot-epochs over the first half of the
+training part, whose last tenth is the pilot's val. So no rate is chosen on the text that is reported. (A
+pilot of one epoch likes rates at which a longer training breaks down.)
 
 torch.nn.LSTM and torch.nn.GRU are the modules of torch in place of a cell: a check that it is the rate and
 the budget, not the code, that places a row. Losses are in nats a character, means over the seeds with the
@@ -44,7 +45,7 @@ from captioner.models.card import read_card
 from captioner.training.train import train
 
 UNITS, STREAMS, CHUNK = 128, 25, 50
-RATES = (0.003, 0.006, 0.012, 0.024)
+RATES = (0.003, 0.006, 0.012, 0.024, 0.048, 0.096)
 TWO_LAYERS = "lstm, 2 layers"
 
 
@@ -150,11 +151,11 @@ def val_loss(cell: Component, data: Component, epochs: int, rate: float, seed: i
         return float(read_card(model)["validation"]["val/loss"])
 
 
-def best_rate(cell: Component, data: Component, rates: Sequence[float]) -> float:
+def best_rate(cell: Component, data: Component, rates: Sequence[float], epochs: int) -> float:
     """Choose the rate by the pilot's val loss."""
     if len(rates) == 1:
         return rates[0]
-    losses = {rate: val_loss(cell, data, 1, rate, seed=1) for rate in rates}
+    losses = {rate: val_loss(cell, data, epochs, rate, seed=1) for rate in rates}
     print(f"pilot {cell}: {losses}", file=sys.stderr)
     return min(losses, key=losses.__getitem__)
 
@@ -164,7 +165,7 @@ def row(name: str, data: Component, pilot: Component, wanted: int, options: argp
     cell = cell_of(name)
     vocab_size = len(Alphabet.of(CORPORA.build(data).read(), "characters").vocabulary)
     cell["hidden_dim"] = size_for(cell, wanted, vocab_size)
-    rate = best_rate(cell, pilot, options.rates)
+    rate = best_rate(cell, pilot, options.rates, options.pilot_epochs)
     figures = [name, cell["hidden_dim"], f"{parameters(cell, cell['hidden_dim'], vocab_size):,}", rate]
     started = time.process_time()
     trained = 0
@@ -203,6 +204,7 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", default=[*single, TWO_LAYERS], choices=[*single, TWO_LAYERS])
     parser.add_argument("--epochs", type=int, nargs="+", default=[3, 10])
     parser.add_argument("--rates", type=float, nargs="+", default=RATES)
+    parser.add_argument("--pilot-epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3, help="of the shortest training")
     parser.add_argument("--long-seeds", type=int, default=3, help="of longer ones")
     parser.add_argument("--characters", type=int, default=1_000_000)

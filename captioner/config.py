@@ -10,7 +10,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -46,8 +46,9 @@ class TrainingConfig:
     A batch holds `batch_size` images with `captions_per_image` captions each, cut at `max_words`. `init_from`
     is the folder of a trained model to start from. With `augment`, every epoch takes new random crops of the
     training images, also mirrored ones with `flip`. With `views`, features of so many versions of each
-    training image are stored, the whole image and random crops, and every epoch takes one of them. What
-    training resumes from is saved after the first update, every `save_every_minutes`, and after each epoch.
+    training image are stored, the whole image and random crops, and every epoch takes one of them. Stored
+    features have 16 bits a number, or 8 with `feature_dtype` int8 or float8. What training resumes from is
+    saved after the first update, every `save_every_minutes`, and after each epoch.
     """
 
     batch_size: Count = 16
@@ -56,6 +57,7 @@ class TrainingConfig:
     augment: bool = False
     flip: bool = False
     views: PerImage | None = None
+    feature_dtype: Literal["float16", "float8", "int8"] = "float16"
     num_workers: NumWorkers = 0
     monitor: NonEmpty = "val/bleu4"
     patience: CountOrZero | None = None

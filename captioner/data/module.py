@@ -170,7 +170,7 @@ class ImageData(TrainingData[Batch]):
             self._check_readable(split, rows["path"])
             return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment, training.flip)
         # Imported here: only the features of frozen layers are stored.
-        from captioner.encoders.store_builder import open_store
+        from captioner.encoders.feature_store.builder import open_store
 
         paths = rows["path"][:]
         numbers = range(training.views or 1) if train else [0]
@@ -179,7 +179,8 @@ class ImageData(TrainingData[Batch]):
             for path in dict.fromkeys(paths)
             for number in numbers
         ]
-        store = open_store(self.encoder.frozen_part(), views, self.cache, device=best_device())
+        encoder, dtype = self.encoder.frozen_part(), training.feature_dtype
+        store = open_store(encoder, views, self.cache, dtype=dtype, device=best_device())
         readable = [i for i, path in enumerate(paths) if path in store]
         if not readable:
             self._check_readable(split, paths)

@@ -1,6 +1,6 @@
-"""Encode images in batches, to rows of 16-bit floats.      B batch, L locations, F feature."""
+"""Encode images in batches.      B batch, L locations, F feature."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -8,54 +8,47 @@ from torch import Tensor
 
 from captioner.encoders.base import Encoder
 from captioner.encoders.views import View
-from captioner.errors import UserError
 from captioner.image_reader import read_batches
-
-LARGEST = torch.finfo(torch.float16).max
 
 
 class EncodedBatch(NamedTuple):
-    """Keys of the readable images, the bytes of their rows (L, F), and the reason for each unreadable one."""
+    """Features of the readable images of a batch.
+
+    Attributes:
+        keys: of the readable images.
+        features_BLF: float32, on the CPU.
+        unreadable: the reason, by the key, for each image that cannot be read.
+    """
 
     keys: list[str]
-    rows: bytes
+    features_BLF: Tensor
     unreadable: dict[str, str]
 
 
 def encoded_batches(
-    encoder: Encoder, views: Sequence[View], batch_size: int, device: torch.device
+    encoder: Encoder, views: Iterable[View], batch_size: int, device: torch.device
 ) -> Iterator[EncodedBatch]:
     """Compute features in float32; the next batch of images is read meanwhile.
 
     Args:
         encoder: the encoder, put on `device` in evaluation mode.
-        views: the images to encode.
-        batch_size: images that are written at a time.
+        views: the images to encode, taken as they are needed.
+        batch_size: images of a batch.
         device: the device of the encoder.
 
     Yields:
         Batches in the order of the images.
-
-    Raises:
-        UserError: a feature is beyond what 16 bits hold.
     """
     encoder.to(device).eval()
-    images = [(view, view.source) for view in views]
+    images = ((view, view.source) for view in views)
+    rows, columns = encoder.grid
     for batch in read_batches(images, lambda v, image: v.pixels(encoder.preprocessing, image), batch_size):
         pixels = {one.key.key: one.value for one in batch if one.value is not None}
-        rows = _rows(encoder, pixels, device) if pixels else b""
-        yield EncodedBatch(list(pixels), rows, {one.key.key: one.problem for one in batch if one.problem})
-
-
-@torch.inference_mode()
-def _rows(encoder: Encoder, pixels: dict[str, Tensor], device: torch.device) -> bytes:
-    features_BLF = encoder.encode(torch.stack(list(pixels.values())).to(device)).float().cpu()
-    largest_B = features_BLF.abs().flatten(1).amax(dim=1)
-    if not (largest_B <= LARGEST).all():
-        worst = int((largest_B <= LARGEST).logical_not().nonzero()[0])
-        raise UserError(
-            f"A feature of {list(pixels)[worst]} is {float(largest_B[worst]):g}, but a 16-bit store holds at "
-            f"most {LARGEST:g}: train without the store."
+        features_BLF = torch.empty(0, rows * columns, encoder.feature_dim)
+        if pixels:
+            with torch.inference_mode():
+                images_BCHW = torch.stack(list(pixels.values())).to(device)
+                features_BLF = encoder.encode(images_BCHW).float().cpu()
+        yield EncodedBatch(
+            list(pixels), features_BLF, {one.key.key: one.problem for one in batch if one.problem}
         )
-    rows: bytes = features_BLF.half().contiguous().numpy().tobytes()
-    return rows

@@ -15,25 +15,18 @@ class DataModule(pl.LightningDataModule):
 
     _training: ResumableLoader[Any]
     _position: Position | None = None
-    _is_prepared = False
 
     def __init__(self, data: TrainingData[Any]) -> None:
         super().__init__()
         self.data = data
 
-    def prepare_data(self) -> None:
-        """Make the samples, and store features, in one process of each machine; the others wait."""
-        self.data.setup()
-        self._is_prepared = True
-
     def setup(self, stage: str) -> None:
-        """Make the samples in the other processes, from the features that are stored now."""
+        """Make the samples, and store features: all processes together, each on its own device."""
         if stage == "fit":
             if self.trainer is not None:
                 self.data.rank, self.data.num_replicas = self.trainer.global_rank, self.trainer.world_size
-            if not self._is_prepared:
-                with first_process_reports():
-                    self.data.setup()
+            with first_process_reports():
+                self.data.setup()
 
     def train_dataloader(self) -> ResumableLoader[Any]:
         """Return training batches, from where a resumed run was stopped."""

@@ -11,7 +11,7 @@ from pillow_calls import count_pillow_calls
 
 from captioner.data.captions.base import CaptionSource
 from captioner.data.images import FromDisk, FromStore, NoImages
-from captioner.encoders.store_builder import open_store
+from captioner.encoders.feature_store.builder import open_store
 from captioner.encoders.vgg import VGG
 from captioner.encoders.views import View, view_of
 from captioner.images import Preprocessing

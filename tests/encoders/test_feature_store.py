@@ -8,54 +8,20 @@ import subprocess
 import sys
 import textwrap
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from pillow_calls import count_pillow_calls
+from small_stores import open_store, small_vgg, straight
 
-from captioner.encoders import store_builder
-from captioner.encoders.feature_store import FeatureStore
-from captioner.encoders.store_builder import open_store as open_views
+from captioner.encoders.feature_store import builder, claims
+from captioner.encoders.feature_store.store import FeatureStore
 from captioner.encoders.vgg import VGG
-from captioner.encoders.views import View
 from captioner.errors import UserError
-from captioner.images import load_image
-
-
-def small_vgg(**options):
-    torch.manual_seed(7)
-    given = {"depth": 11, "width": 0.125, "layer": "conv3_1", "weights": None, "image_size": 32}
-    return VGG(**(given | options))
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """Eleven pictures under keys that say nothing about their order."""
-    random = np.random.default_rng(1)
-    listed = []
-    for number in range(11):
-        path = tmp_path / f"{number}.png"
-        Image.fromarray(random.integers(0, 256, (40, 50 + number, 3), dtype=np.uint8)).save(path)
-        listed.append((f"key{number * 5 % 11}", path))
-    return listed
-
-
-def open_store(encoder, pictures, *rest, **options):
-    return open_views(encoder, [View(*one) for one in pictures], *rest, **options)
-
-
-def straight(encoder, pictures, keys):
-    """Through the encoder, one picture at a time."""
-    found = dict(pictures)
-    with torch.no_grad():
-        return torch.cat(
-            [encoder(encoder.preprocessing(load_image(found[key])).unsqueeze(0)) for key in keys]
-        )
 
 
 def files(store):
-    return store.data_path.read_bytes(), store.index_path.read_bytes()
+    return store.shards[0].data_path.read_bytes(), store.shards[0].index_path.read_bytes()
 
 
 def test_features_come_back_in_the_order_asked_for(pictures, tmp_path):
@@ -117,7 +83,7 @@ KILLED = """
     import os, signal, sys, torch
     from pathlib import Path
     from captioner.encoders.vgg import VGG
-    from captioner.encoders.store_builder import open_store
+    from captioner.encoders.feature_store.builder import open_store
     from captioner.encoders.views import View
 
     torch.manual_seed(7)
@@ -145,14 +111,14 @@ def test_a_killed_build_goes_on_and_ends_as_one_that_was_not(pictures, tmp_path)
     begun = FeatureStore(home)
     assert len(begun) == 3
     # As if killed in the middle of writing the next batch, too.
-    with open(begun.data_path, "ab") as data, open(begun.index_path, "ab") as index:
+    with open(begun.shards[0].data_path, "ab") as data, open(begun.shards[0].index_path, "ab") as index:
         data.write(b"half a batch")
         index.write(b'{"pictures": [["key')
     encoder = small_vgg()
     resumed = open_store(encoder, pictures, tmp_path / "killed", batch_size=2)
     whole = open_store(encoder, pictures, tmp_path / "whole", batch_size=2)
-    assert resumed.data_path.read_bytes() == whole.data_path.read_bytes()
-    assert resumed._rows == whole._rows
+    assert resumed.shards[0].data_path.read_bytes() == whole.shards[0].data_path.read_bytes()
+    assert resumed._places == whole._places
     assert resumed.unreadable == whole.unreadable
     resumed.verify()
 
@@ -189,7 +155,7 @@ def test_the_size_is_announced_and_a_full_disk_refused(pictures, tmp_path, capsy
     open_store(encoder, pictures, tmp_path / "store")
     assert f"features of 11 pictures, {11 * 1024 * 8 * 2 / 1e9:.2f} GB" in capsys.readouterr().err
     full = type("Usage", (), {"free": 11 * 1024 * 8 * 2 - 1})
-    monkeypatch.setattr(store_builder.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(builder.shutil, "disk_usage", lambda _: full)
     with pytest.raises(UserError, match="no room"):
         open_store(encoder, pictures, tmp_path / "other")
 
@@ -206,15 +172,15 @@ def test_a_damaged_store_is_noticed(pictures, tmp_path):
         "text": (data, b"{]\n" + index),
     }
     for damage, (new_data, new_index) in damages.items():
-        store.data_path.write_bytes(new_data)
-        store.index_path.write_bytes(new_index)
-        with pytest.raises(UserError, match="is damaged: delete it"):
+        store.shards[0].data_path.write_bytes(new_data)
+        store.shards[0].index_path.write_bytes(new_index)
+        with pytest.raises(UserError, match=r"is damaged: delete .*index\.jsonl and features"):
             FeatureStore(store.folder).verify()
         assert damage
-    store.data_path.write_bytes(data)
-    store.index_path.write_bytes(index)
+    store.shards[0].data_path.write_bytes(data)
+    store.shards[0].index_path.write_bytes(index)
     FeatureStore(store.folder).verify()
-    with pytest.raises(UserError, match="is damaged"):
+    with pytest.raises(UserError, match="There is no feature store in"):
         FeatureStore(tmp_path)
 
 
@@ -224,15 +190,15 @@ def test_opening_checks_the_first_and_the_last_batch(pictures, tmp_path):
     for place in (0, -1):
         flipped = bytearray(data)
         flipped[place] ^= 1
-        store.data_path.write_bytes(bytes(flipped))
+        store.shards[0].data_path.write_bytes(bytes(flipped))
         with pytest.raises(UserError, match="damaged"):
             open_store(small_vgg(), pictures, tmp_path / "store")
 
 
 def test_a_store_of_another_encoder_is_not_used(pictures, tmp_path):
     store = open_store(small_vgg(), pictures, tmp_path / "store")
-    header, rest = store.index_path.read_text().split("\n", 1)
-    store.index_path.write_text(json.dumps(json.loads(header) | {"fingerprint": "0"}) + "\n" + rest)
+    header, rest = store.shards[0].index_path.read_text().split("\n", 1)
+    store.shards[0].index_path.write_text(json.dumps(json.loads(header) | {"fingerprint": "0"}) + "\n" + rest)
     with pytest.raises(UserError, match="another encoder"):
         open_store(small_vgg(), pictures, tmp_path / "store")
 
@@ -255,5 +221,74 @@ def test_a_store_travels_to_other_processes_without_its_data(pictures, tmp_path)
     store = open_store(small_vgg(layer="conv1_1"), pictures, tmp_path / "store")
     expected = store.read(["key9", "key2"])
     packed = pickle.dumps(store)
-    assert len(packed) < 5000 < store.data_path.stat().st_size
+    assert len(packed) < 5000 < store.shards[0].data_path.stat().st_size
     assert torch.equal(pickle.loads(packed).read(["key9", "key2"]), expected)
+
+
+def small_shards(monkeypatch, rows=3):
+    monkeypatch.setattr(claims, "SHARD_BYTES", rows * 64 * 32 * 2)
+
+
+def test_large_stores_are_of_several_files_that_are_read_as_one(pictures, tmp_path, monkeypatch):
+    small_shards(monkeypatch)
+    monkeypatch.setattr(builder, "BATCHES_PER_CLAIM", 1)
+    encoder = small_vgg()
+    store = open_store(encoder, pictures, tmp_path / "store", batch_size=2)
+    assert [shard.rows for shard in store.shards.values()] == [4, 4, 3]
+    keys = ["key3", "key10", "key0", "key3", "key7", "key5"]
+    expected = straight(encoder, pictures, keys)
+    torch.testing.assert_close(store.read(keys), expected, rtol=1e-3, atol=1e-4)
+    again = FeatureStore(store.folder)
+    assert torch.equal(pickle.loads(pickle.dumps(again)).read(keys), store.read(keys))
+    assert sorted(path.name for path in store.folder.glob("features*")) == [
+        "features-1.f16",
+        "features-2.f16",
+        "features.f16",
+    ]
+
+
+def test_the_latest_features_count_in_whatever_file_they_are(pictures, tmp_path, monkeypatch):
+    """Shard 0 has room again when limits grow: a picture of shard 1 that changes is written to it."""
+    encoder = small_vgg()
+    with monkeypatch.context() as patch:
+        small_shards(patch)
+        patch.setattr(builder, "BATCHES_PER_CLAIM", 1)
+        open_store(encoder, pictures, tmp_path / "store", batch_size=2)
+    key, path = pictures[6]
+    Image.new("RGB", (33, 44), "red").save(path)
+    store = open_store(encoder, pictures, tmp_path / "store")
+    assert [shard.rows for shard in store.shards.values()] == [5, 4, 3]
+    for one in (store, FeatureStore(store.folder)):
+        torch.testing.assert_close(one.read([key]), straight(encoder, pictures, [key]), rtol=1e-3, atol=1e-4)
+
+
+def test_a_damaged_file_is_computed_again_and_the_others_stay(pictures, tmp_path, monkeypatch):
+    small_shards(monkeypatch)
+    monkeypatch.setattr(builder, "BATCHES_PER_CLAIM", 1)
+    store = open_store(small_vgg(), pictures, tmp_path / "store", batch_size=2)
+    before, shard = store.read([key for key, _ in pictures]), store.shards[1]
+    shard.data_path.write_bytes(shard.data_path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"delete .*index-1\.jsonl and features-1\.\* beside it"):
+        open_store(small_vgg(), pictures, tmp_path / "store")
+    shard.index_path.unlink()
+    shard.data_path.unlink()
+    encoded = []
+    forward = VGG.forward
+    monkeypatch.setattr(VGG, "forward", lambda self, x: encoded.append(len(x)) or forward(self, x))
+    store = open_store(small_vgg(), pictures, tmp_path / "store", batch_size=2)
+    assert sum(encoded) == 4
+    torch.testing.assert_close(store.read([key for key, _ in pictures]), before, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float8", "int8"])
+def test_eight_bits_have_a_store_of_their_own_of_half_the_size(pictures, tmp_path, dtype):
+    encoder = small_vgg()
+    half = open_store(encoder, pictures, tmp_path / "store")
+    small = open_store(encoder, pictures, tmp_path / "store", dtype=dtype)
+    assert half.folder != small.folder
+    sizes = [store.shards[0].data_path.stat().st_size for store in (half, small)]
+    assert sizes[1] == sizes[0] // 2 + 11 * 64 * (4 if dtype == "float8" else 8)
+    keys = [key for key, _ in pictures]
+    exact = half.read(keys)
+    assert float((small.read(keys) - exact).abs().max() / exact.abs().max()) < 0.05
+    assert not torch.equal(small.read(keys), exact)

@@ -1,4 +1,4 @@
-"""Train every config of a folder in one of several processes, and note what it built and read."""
+"""Train every config of a folder in one of several processes, and note what it encoded and read."""
 
 import json
 import os
@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 
 from captioner.commands import main
-from captioner.encoders import store_builder
+from captioner.encoders.feature_store.claims import Claims
 from captioner.training.callbacks import StopOnRequest
 from captioner.training.caption import CaptionTask
 
 built, seen, current = [], [], []
-real_build, real_step = store_builder._build, CaptionTask.training_step
+real_write, real_step = Claims.write, CaptionTask.training_step
 real_end = StopOnRequest.on_train_batch_end
 
 
-def build(encoder, pictures, *rest):
-    built.append([current[-1], len(pictures)])
-    real_build(encoder, pictures, *rest)
+def write(self, batch, stamps):
+    built.extend([current[-1], key] for key in batch.keys)
+    real_write(self, batch, stamps)
 
 
 def step(self, batch, number):
@@ -34,7 +34,7 @@ def end(self, trainer, *rest):
 
 
 def train_all(folder):
-    store_builder._build, CaptionTask.training_step, StopOnRequest.on_train_batch_end = build, step, end
+    Claims.write, CaptionTask.training_step, StopOnRequest.on_train_batch_end = write, step, end
     for file in sorted(folder.glob("*.yaml")):
         current.append(file.stem)
         words = ["--config", str(file), "--output", str(folder / "two" / file.stem)]
