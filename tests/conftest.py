@@ -68,6 +68,21 @@ def tiny_text(tmp_path: Path) -> Config:
     return load(ROOT / "configs/char-lm.yaml", [*TINY_TEXT, f"data.path={tmp_path / 'text.txt'}"])
 
 
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[tuple[str, Path]]:
+    """Eleven pictures under keys that say nothing about their order."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(1)
+    listed = []
+    for number in range(11):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(random.integers(0, 256, (40, 50 + number, 3), dtype=np.uint8)).save(path)
+        listed.append((f"key{number * 5 % 11}", path))
+    return listed
+
+
 @pytest.fixture(scope="session")
 def page_app(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The page's application with a tiny model of every tab, and no runs."""

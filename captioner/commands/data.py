@@ -1,4 +1,4 @@
-"""Check a data set before training on it, or write it as tar shards.
+"""Check a data set before training on it, write it as tar shards, or store the features of its pictures.
 
   python scripts/data.py check --task caption
   python scripts/data.py check --config configs/recipes/flickr8k_show_tell.yaml data.folder=~/flickr8k
@@ -7,6 +7,7 @@
   python scripts/data.py check --task char-lm data.path=my_texts/
   python scripts/data.py check --task translate data.path=pairs.tsv
   python scripts/data.py shard name=folder folder=~/photos --output shards/
+  python scripts/data.py features --config configs/recipes/coco_show_attend_tell_vgg19.yaml data.folder=~/coco
 
 Prints for each split the numbers of pictures and captions, how long captions are, how many words the
 vocabulary keeps, and every picture that is missing or cannot be read. Of questions also: how many answers are
@@ -16,6 +17,9 @@ pairs to translate: lengths, and what must go wrong: symbols not learnt, targets
 
 shard writes captioned pictures as WebDataset shards, SPLIT-000000.tar and so on, with an index beside each;
 `data.name=shards data.folder=shards/` trains on them. A second run goes on after the last whole shard.
+
+features computes what a frozen encoder gives for the pictures of train and val, and stores it where training
+looks for it. Several processes that run the same command divide the work, and a second run goes on.
 """
 
 import argparse
@@ -35,7 +39,7 @@ SAMPLES_PER_SHARD = 5000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("action", choices=["check", "shard"], help="what to do with the data")
+    parser.add_argument("action", choices=["check", "shard", "features"], help="what to do with the data")
     parser.add_argument(
         "changes",
         nargs="*",
@@ -75,6 +79,13 @@ def run(arguments: argparse.Namespace) -> None:
     model_class(config).sources.check(config.data)  # a mistake is answered before Lightning is imported
     if arguments.action == "shard":
         _shard(config, arguments.output, arguments.samples_per_shard)
+        return
+    if arguments.action == "features":
+        if not config.encoder:
+            raise UserError("Features are those of an encoder: name its config with --task or --config.")
+        from captioner.training.train import store_features
+
+        store_features(config)
         return
     from captioner.training.task_class import task_class
 

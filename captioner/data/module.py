@@ -138,15 +138,18 @@ class ImageData(TrainingData[Batch]):
         """
         self.encoder, self.training, self.seed = encoder, training, seed
         _check_views(training)
-        if encoder is None or training.views is not None:
-            return
-        if not encoder.is_frozen:
-            why = "the encoder is trained"
-        elif training.augment:
-            why = "training.augment is on"
-        else:
-            return
-        print(f"{why}: features are not stored, pictures are read every epoch", file=sys.stderr)
+        if encoder is not None and (why := self.why_unstored()):
+            print(f"{why}: features are not stored, pictures are read every epoch", file=sys.stderr)
+
+    def why_unstored(self) -> str | None:
+        """Return why no features are stored; None where they are."""
+        if self.encoder is None:
+            return "the model uses no image"
+        if self.training.views is not None:
+            return None
+        if not self.encoder.is_frozen:
+            return "the encoder is trained"
+        return "training.augment is on" if self.training.augment else None
 
     def image_input(self, split: str, rows: "Dataset", train: bool = False) -> "tuple[Dataset, ImageInput]":
         """Return the rows whose image can be read, and how it is read.
@@ -165,7 +168,7 @@ class ImageData(TrainingData[Batch]):
         if self.encoder is None:
             return rows, NoImages()
         training = self.training
-        if training.views is None and (training.augment or not self.encoder.is_frozen):
+        if self.why_unstored():
             augment = train and training.augment
             self._check_readable(split, rows["path"])
             return rows, FromDisk(self.source, split, self.encoder.preprocessing, augment, training.flip)

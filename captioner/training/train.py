@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from captioner.config import Config, load
 from captioner.data.captions.batches import CaptionData
-from captioner.data.module import TrainingData
+from captioner.data.module import ImageData, TrainingData
 from captioner.device import keep_memory
 from captioner.errors import UserError
 from captioner.files.atomic_write import atomic_file
@@ -109,20 +109,43 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
 def _prepare(config: Config, folder: Path, checkpoint: Path | None) -> tuple[Task[Any], TrainingData[Any]]:
     """Return the task, with the weights that training starts from, and its data; write the config."""
     keep_memory()
-    pl.seed_everything(config.seed, workers=True, verbose=False)
-    task, data = task_class(config).prepare(config, cache_folder())
+    task, data = _read_data(config)
     if checkpoint is not None:  # Lightning reads the weights only after features of frozen layers are stored
         stored = read_resume_file(checkpoint)
         check_same_data(stored, data.fingerprint(), folder)
         _check_batch_size(task, load(folder / "config.yaml").training.batch_size)
         task.load_state_dict(stored["state_dict"])
-    elif config.training.init_from is not None:
-        _init_from(task, model_within(Path(config.training.init_from).expanduser()))
+    else:
+        _init_from(task)
     if is_first_process():
         with atomic_file(folder / "config.yaml") as file:  # another process may be reading it
             file.write(config.to_yaml().encode())
     _describe(task, data, folder)
     return task, data
+
+
+def _read_data(config: Config) -> tuple[Task[Any], TrainingData[Any]]:
+    """Return the task, with weights as the seed draws them, and its data."""
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    return task_class(config).prepare(config, cache_folder())
+
+
+def store_features(config: Config) -> None:
+    """Store the features that training reads, without training.
+
+    Args:
+        config: the run.
+
+    Raises:
+        UserError: a mistake in the config, data that cannot be read, or training stores no features.
+    """
+    check(config)
+    task, data = _read_data(config)
+    _init_from(task)
+    without = data.why_unstored() if isinstance(data, ImageData) else "the task has no pictures"
+    if without:
+        raise UserError(f"There are no features to store: {without}.")
+    data.setup()
 
 
 def _end_others(trainer: pl.Trainer) -> None:
@@ -138,7 +161,11 @@ def _check_batch_size(task: Task[Any], before: int) -> None:
         raise UserError(f"The task {name} is resumed with its batch size: {before}, not {now}.")
 
 
-def _init_from(task: Task[Any], folder: Path) -> None:
+def _init_from(task: Task[Any]) -> None:
+    """Copy the weights of `training.init_from`, if there is one."""
+    if task.config.training.init_from is None:
+        return
+    folder = model_within(Path(task.config.training.init_from).expanduser())
     copied = init_from(task.model, folder)
     print(
         f"init from  {folder}: {copied.tensors} tensors, the rows of {copied.rows:,} words or answers; "

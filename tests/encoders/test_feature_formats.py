@@ -35,6 +35,7 @@ def test_features_have_their_size_and_come_back_in_single_precision(name, featur
     assert found.dtype == torch.float32
     assert found.shape == SIZE
     assert torch.equal(found[2, 4], torch.zeros(7))
+    assert torch.equal(stored(name, features_BLF[1:2]), found[1:2])
     kept = format_of({"dtype": name, "grid": [1, 5], "feature_dim": 7})
     assert kept.encode(features_BLF[:0]).shape == (0, BYTES[name])
 

@@ -179,20 +179,13 @@ class FeatureShard:
         os.truncate(self.data_path, self.rows * self.format.row_bytes)
         os.truncate(self.index_path, self._index_bytes)
 
-    def read(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Read images.
-
-        Args:
-            rows: of the file.
-
-        Returns:
-            bytes_RN, a copy.
-        """
+    @property
+    def bytes_RN(self) -> NDArray[np.uint8]:
+        """The file of all images, mapped into memory."""
         if self._mapped_RN is None or len(self._mapped_RN) < self.rows:
             shape = (self.rows, self.format.row_bytes)
-            self._mapped_RN = np.memmap(self.data_path, np.uint8, "r", shape=shape)
-        taken_RN: NDArray[np.uint8] = self._mapped_RN[rows]
-        return taken_RN
+            self._mapped_RN = np.asarray(np.memmap(self.data_path, np.uint8, "r", shape=shape))
+        return self._mapped_RN
 
     def verify(self, batches: int | None) -> None:
         """Compare features with their checksums.
@@ -209,7 +202,7 @@ class FeatureShard:
         count = len(self._batches)
         for place in np.linspace(0, count - 1, min(batches or count, count)).round().astype(int):
             first, rows, crc32 = self._batches[place]
-            if zlib.crc32(self.read(np.arange(first, first + rows)).tobytes()) != crc32:
+            if zlib.crc32(self.bytes_RN[first : first + rows].data) != crc32:
                 raise self.damaged()
 
     def damaged(self) -> UserError:

@@ -117,13 +117,11 @@ class FeatureStore:
             if key not in self._places:
                 reason = self.unreadable.get(key, "it is not in the store")
                 raise UserError(f"There are no features of {key}: {reason}")
-        # Read in the order of the files, each image once.
-        places, order_B = np.unique(
-            np.array([self._places[key] for key in keys], dtype=np.int64), return_inverse=True
-        )
-        numbers, rows = places >> ROW_BITS, places & ((1 << ROW_BITS) - 1)
-        parts = [self.shards[int(n)].read(rows[numbers == n]) for n in np.unique(numbers)]
-        bytes_BN = np.concatenate(parts)[order_B] if len(parts) > 1 else parts[0][order_B]
+        places = [self._places[key] for key in keys]
+        bytes_BN = np.empty((len(keys), self.format.row_bytes), dtype=np.uint8)
+        for position in sorted(range(len(keys)), key=places.__getitem__):  # in the order of the files
+            number, row = divmod(places[position], 1 << ROW_BITS)
+            bytes_BN[position] = self.shards[number].bytes_RN[row]
         return self.format.decode(torch.from_numpy(bytes_BN))
 
     def verify(self, batches: int | None = None) -> None:
