@@ -98,8 +98,13 @@ def train(config: Config, folder: Path, resume: bool = False) -> Trained:
         trainer.fit(task, datamodule=DataModule(data), ckpt_path=ckpt_path, weights_only=True)
     except Interrupted as interrupted:
         return Trained(keep_best.folder, interrupted.number, time.monotonic() - started, keep_best.best)
-    except BaseException:
+    except BaseException as error:
         _end_others(trainer)
+        if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):  # raised by torch anywhere
+            raise UserError(
+                "A process that loads data has died, perhaps for want of memory: lower training.num_workers, "
+                f"and go on with --resume {folder}."
+            ) from error
         raise
     if keep_best.best is None:
         keep_best.save(trainer, task)
