@@ -36,7 +36,7 @@ test: .venv/installed
 	$(PYTEST)
 
 test-page: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -q -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadfile tests/browser -q -rs
 
 test-processors: .venv/installed
 	ATEN_CPU_CAPABILITY=default $(PYTEST) $(NUMERIC)

@@ -1,6 +1,7 @@
-"""A trained model starts without the trainer: each command in a process of its own."""
+"""A trained model starts without the trainer: commands in processes of their own."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -34,23 +35,36 @@ def test_importing_the_package_imports_no_torch():
     assert not modules & {"torch", "numpy", "PIL", *HEAVY}
 
 
-@pytest.mark.parametrize(
-    ("verb", "task", "words"),
-    [
-        ("caption", "caption", ["{photo}"]),
-        ("ask", "vqa", ["{photo}", "What color is the circle?"]),
-        ("ask", "visual7w", ["{photo}", "Where is it?", "--choices", "Above.", "Below."]),
-        ("sample", "char_lm", ["--prompt", "3 times "]),
-        ("translate", "translate", ["two"]),
-    ],
-)
-def test_a_command_that_uses_a_model_imports_no_trainer(tiny_model, photo, verb, task, words):
-    code = "from captioner.commands import main\nmain(sys.argv[1], sys.argv[2:])"
-    given = [word.replace("{photo}", str(photo)) for word in words]
-    modules, done = imported(code, verb, "--model", tiny_model(task), *given)
-    assert done.stdout.splitlines()[:-1], "an answer"
-    assert "torch" in modules
-    assert not modules & set(HEAVY)
+COMMANDS = [
+    ("caption", "caption", ["{photo}"]),
+    ("ask", "vqa", ["{photo}", "What color is the circle?"]),
+    ("ask", "visual7w", ["{photo}", "Where is it?", "--choices", "Above.", "Below."]),
+    ("sample", "char_lm", ["--prompt", "3 times "]),
+    ("translate", "translate", ["two"]),
+]
+EACH = f"""
+import os, torch
+for words in json.loads(sys.argv[1]):
+    if child := os.fork():
+        assert os.waitpid(child, 0)[1] == 0
+        continue
+    from captioner.commands import main
+    main(words[0], words[1:])
+    print("after", words[0], [name for name in {HEAVY} if name in sys.modules], flush=True)
+    os._exit(0)
+"""
+
+
+def test_commands_that_use_a_model_import_no_trainer(tiny_model, photo):
+    """A process each, all of which have torch already, since it takes the longest."""
+    asked = [
+        [verb, "--model", str(tiny_model(task)), *(word.replace("{photo}", str(photo)) for word in words)]
+        for verb, task, words in COMMANDS
+    ]
+    _, done = imported(EACH, json.dumps(asked))
+    answers = re.split(r"^after (.*)\n", done.stdout, flags=re.M)
+    assert answers[1::2] == [f"{verb} []" for verb, _, _ in COMMANDS]
+    assert all(answers[:-1:2]), "an answer to each"
 
 
 def test_models_of_all_tasks_are_loaded_without_the_trainer(tiny_model):
@@ -63,23 +77,26 @@ def test_models_of_all_tasks_are_loaded_without_the_trainer(tiny_model):
     assert not modules & set(HEAVY)
 
 
-@pytest.mark.parametrize(
-    ("change", "nearest"),
-    [
-        ("decoder.cell.hiden_dim=3", "hidden_dim"),
-        ("encoder.dept=3", "depth"),
-        ("objective.label_smooting=0.1", "label_smoothing"),
-        ("optimizer.name=adm", "adam"),
-        ("schedule.warmp=3", "warmup"),
-        ("data.num_trian=3", "num_train"),
-    ],
-)
-def test_a_typo_inside_a_component_is_answered_without_the_trainer(change, nearest):
+TYPOS = {
+    "decoder.cell.hiden_dim=3": "hidden_dim",
+    "encoder.dept=3": "depth",
+    "objective.label_smooting=0.1": "label_smoothing",
+    "optimizer.name=adm": "adam",
+    "schedule.warmp=3": "warmup",
+    "data.num_trian=3": "num_train",
+}
+
+
+def test_typos_inside_components_are_answered_without_the_trainer():
+    """One process for all of them: what one imports shows at the end."""
     code = (
         "from captioner.commands import main\n"
-        "try:\n    main('train', ['--task', 'caption', sys.argv[1]])\n"
-        "except SystemExit as stopped:\n    assert stopped.code == 2"
+        "for change in sys.argv[1:]:\n"
+        "    try:\n        main('train', ['--task', 'caption', change])\n"
+        "    except SystemExit as stopped:\n        assert stopped.code == 2\n"
+        "    else:\n        raise AssertionError(change)"
     )
-    modules, done = imported(code, change)
-    assert f"Did you mean {nearest}" in done.stderr
+    modules, done = imported(code, *TYPOS)
+    for line, nearest in zip(done.stderr.splitlines(), TYPOS.values(), strict=True):
+        assert f"Did you mean {nearest}" in line
     assert not modules & set(HEAVY)

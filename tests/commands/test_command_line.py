@@ -1,8 +1,10 @@
 """The commands as a user types them: what they print, leave behind and refuse."""
 
+import io
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -24,13 +26,6 @@ def command(verb, *words):
     return [sys.executable, str(ROOT / f"scripts/{verb}.py"), *map(str, words)]
 
 
-def run(folder, verb, *words):
-    """What a command that should succeed prints."""
-    done = subprocess.run(command(verb, *words), cwd=folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, tiny_scenes):
     """A folder of a user's: photos, and a model trained in it by the command."""
@@ -40,9 +35,10 @@ def home(tmp_path_factory, tiny_scenes):
         Image.new("RGB", (50 + number, 40), ("red", "blue", "green")[number]).save(folder / name)
     (folder / "photos/notes.txt").write_text("no picture")
     (folder / "broken.png").write_bytes(b"\x89PNG broken")
-    (folder / "said").write_text(
-        run(folder, "train", "--task", "caption", *TINY, f"data.folder={tiny_scenes}", "--output", "first")
-    )
+    words = command("train", "--task", "caption", *TINY, f"data.folder={tiny_scenes}", "--output", "first")
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (folder / "said").write_text(done.stdout)
     # Every caption has words, however little was learnt.
     add_to_weights(folder / "first/model", "decoder.output.bias", EOS, -50.0)
     return folder
@@ -54,8 +50,17 @@ def test_train_says_how_long_it_took_and_where_the_model_is(home):
     assert (home / "first/model/model.safetensors").is_file()
 
 
-def test_evaluate_prints_a_table_and_where_the_rest_lies(home):
-    said = run(home, "evaluate", "--model", "first/model", "--beam", "2", "--limit", "5", "--shuffled")
+def script(capsys, monkeypatch, folder, verb, *words):
+    """Standard output of a script run here, in a folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", command(verb, *words)[1:])
+    runpy.run_path(sys.argv[0], run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_evaluate_prints_a_table_and_where_the_rest_lies(home, capsys, monkeypatch):
+    options = ("--model", "first/model", "--beam", "2", "--limit", "5", "--shuffled")
+    said = script(capsys, monkeypatch, home, "evaluate", *options)
     assert re.match(r"5 pictures +test +shuffled\nBLEU-1 +\d\.\d{3} +\d\.\d{3}\n", said)
     assert "wholly true captions" in said
     for file in ("results.json", "samples.html"):
@@ -63,11 +68,9 @@ def test_evaluate_prints_a_table_and_where_the_rest_lies(home):
         assert (home / "first/evaluation-test" / file).is_file()
 
 
-def test_caption_of_a_folder_and_a_pattern_as_json_with_attention(home):
-    said = run(
-        home, "caption", "photos", "photos/*.png", "--model", "first/model", "--json", "--n-best", "3",
-        "--attention", "drawing.png",
-    )  # fmt: skip
+def test_caption_of_a_folder_and_a_pattern_as_json_with_attention(home, capsys, monkeypatch):
+    options = ("--model", "first/model", "--json", "--n-best", "3", "--attention", "drawing.png")
+    said = script(capsys, monkeypatch, home, "caption", "photos", "photos/*.png", *options)
     found = [json.loads(line) for line in said.splitlines()]
     assert [one["image"] for one in found] == ["photos/a.jpg", "photos/b.png", "photos/more/c.png"]
     for one in found:
@@ -107,7 +110,7 @@ def test_a_broken_picture_among_others_is_left_out_and_named(home, capsys):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
-def test_names_that_the_output_cannot_show_are_escaped(home, tmp_path, encoding):
+def test_names_that_the_output_cannot_show_are_escaped(home, tmp_path, monkeypatch, encoding):
     names = [b"caf\xe9.png", "\u732b\U0001f408.png".encode()]
     try:
         for name in names:
@@ -115,12 +118,12 @@ def test_names_that_the_output_cannot_show_are_escaped(home, tmp_path, encoding)
                 Image.new("RGB", (9, 9)).save(file, "PNG")
     except OSError:
         pytest.skip("this file system has no such names")
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
     said = {}
     for options in ((), ("--json",)):
-        words = command("caption", tmp_path, "--model", home / "first/model", *options)
-        done = subprocess.run(words, env=environment, capture_output=True, timeout=120, check=True)
-        said[options] = done.stdout.decode(encoding)
+        with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as output:
+            monkeypatch.setattr(sys, "stdout", output)
+            main("caption", [str(tmp_path), "--model", str(home / "first/model"), *options])
+            said[options] = output.buffer.getvalue().decode(encoding)
     escaped = "\u732b\U0001f408" if encoding == "utf-8" else "\\u732b\\ud83d\\udc08"
     assert [line.partition(": ")[0] for line in said[()].splitlines()] == [
         f"{tmp_path}/caf\\udce9.png", f"{tmp_path}/{escaped}.png"
@@ -174,7 +177,7 @@ def test_the_last_model_is_taken_where_none_is_named(home, capsys, monkeypatch, 
     assert called(capsys, "caption", home / "photos/a.jpg").strip()
 
 
-def test_a_run_that_was_stopped_can_be_used_and_resumed(home, tiny_scenes):
+def test_a_run_that_was_stopped_can_be_used_and_resumed(home, tiny_scenes, capsys, monkeypatch):
     """Ctrl-C while it trains; long enough that it cannot end by itself before."""
     many = [change for change in TINY if "max_epochs" not in change]
     words = ["--task", "caption", *many, "trainer.max_epochs=400", f"data.folder={tiny_scenes}"]
@@ -199,7 +202,8 @@ def test_a_run_that_was_stopped_can_be_used_and_resumed(home, tiny_scenes):
     assert (home / "stopped/model/model.safetensors").is_file()
     config = home / "stopped/config.yaml"
     config.write_text(config.read_text().replace("max_epochs: 400", "max_epochs: 4"))
-    said = run(home, "train", "--resume", "stopped")
+    monkeypatch.chdir(home)
+    said = called(capsys, "train", "--resume", "stopped")
     assert said.endswith("Model: stopped/model\n")
     assert "Trained for" in said
 

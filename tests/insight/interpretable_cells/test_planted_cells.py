@@ -16,7 +16,7 @@ LENGTH, HIDDEN = 18_000, 20
 PLANTED = {"quote": QUOTE, "line": LINE, "parenthesis": DEPTH}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -24,23 +24,35 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def found_in(model, characters, before, seed):
+@pytest.fixture(scope="module", params=range(20))
+def seed(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def text(seed):
+    return planted_text(LENGTH, seed)
+
+
+@pytest.fixture(scope="module")
+def untrained(text, seed):
+    """The recording of a model without planted units, which both tests of a seed compare theirs with."""
+    model = planted_model(text, ROOT, HIDDEN, seed + 100, planted=False)
+    return record(model.prompted, model.alphabet.encode(text))
+
+
+def found_in(model, characters, untrained, seed):
     """The evidence for all labels, without ablations."""
     text = SourceText(characters, "prose")
     labels = choose_labels(None, "prose")
-    numbers = model.alphabet.encode(characters)
-    finder = Finder(record(model.prompted, numbers), text.codes_T, seed)
+    finder = Finder(record(model.prompted, model.alphabet.encode(characters)), text.codes_T, seed)
     values = finder.usable({name: label(text) for name, label in labels.items()}, labels)
-    untrained = Finder(record(before.prompted, numbers), text.codes_T, seed).best_strengths(values, labels)
-    return {one.label: one for one in finder.find(values, labels, untrained)}
+    strengths = Finder(untrained, text.codes_T, seed).best_strengths(values, labels)
+    return {one.label: one for one in finder.find(values, labels, strengths)}
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_planted_units_are_found_and_no_random_one(seed):
-    text = planted_text(LENGTH, seed)
-    model = planted_model(text, ROOT, HIDDEN, seed)
-    before = planted_model(text, ROOT, HIDDEN, seed + 100, planted=False)
-    evidence = found_in(model, text, before, seed)
+def test_planted_units_are_found_and_no_random_one(text, untrained, seed):
+    evidence = found_in(planted_model(text, ROOT, HIDDEN, seed), text, untrained, seed)
     for label, unit in PLANTED.items():
         assert (evidence[label].number, evidence[label].is_localised) == (unit, True)
     assert evidence["quote"].iou == pytest.approx(1.0, abs=0.02)
@@ -49,12 +61,10 @@ def test_planted_units_are_found_and_no_random_one(seed):
     assert evidence["newline"].verdict == "told by the last characters"
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_nothing_is_found_in_an_untrained_model(seed):
+def test_nothing_is_found_in_an_untrained_model(text, untrained, seed):
     """Stated error rate: 0 of 20 models with 6 labels each, 120 chances; the 95 % bound of that is 2.5 %."""
-    text = planted_text(LENGTH, seed)
-    model, before = (planted_model(text, ROOT, HIDDEN, other, planted=False) for other in (seed, seed + 100))
-    evidence = found_in(model, text, before, seed)
+    model = planted_model(text, ROOT, HIDDEN, seed, planted=False)
+    evidence = found_in(model, text, untrained, seed)
     assert len(evidence) == 6
     assert [one.label for one in evidence.values() if one.is_localised] == []
 
