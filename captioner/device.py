@@ -4,6 +4,8 @@ import ctypes
 import functools
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -24,6 +26,21 @@ def best_device() -> torch.device:
 def rows_at_once(row_size: int, device: torch.device) -> int:
     """Return how many rows of `row_size` numbers to compute at once: all, or what fits a CPU's cache."""
     return max(1, CACHE // max(1, row_size)) if device.type == "cpu" else sys.maxsize
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread of the CPU inside, and on as many as before after it.
+
+    An operation on a small tensor is over sooner than a second thread has begun; that thread then spins, and
+    takes as much of a core as the first one until the next operation.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @functools.cache

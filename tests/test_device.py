@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from captioner.device import lstm_kernel_computes_in, rows_at_once
+from captioner.device import lstm_kernel_computes_in, one_thread, rows_at_once
 from captioner.search.stepping.policy import normaliser
 
 
@@ -43,6 +43,23 @@ def test_the_lstm_kernel_is_said_to_compute_where_it_does(dtype):
     except RuntimeError:
         works = False
     assert lstm_kernel_computes_in(dtype) == works
+
+
+def test_one_thread_computes_inside_and_as_many_as_before_afterwards():
+    before, inside = torch.get_num_threads(), []
+
+    def compute():
+        with one_thread():
+            inside.append(torch.get_num_threads())
+            raise ZeroDivisionError
+
+    try:
+        torch.set_num_threads(3)
+        with pytest.raises(ZeroDivisionError):
+            compute()
+        assert [*inside, torch.get_num_threads()] == [1, 3]
+    finally:
+        torch.set_num_threads(before)
 
 
 PAGES = """

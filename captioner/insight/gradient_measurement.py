@@ -20,6 +20,7 @@ from captioner.data.text.alphabet import Alphabet
 from captioner.data.text.corpus import CORPORA, Corpus
 from captioner.decoders.base import DECODERS
 from captioner.decoders.language_model import LanguageModel
+from captioner.device import one_thread
 from captioner.errors import UserError
 from captioner.insight.gradient_flow import GradientFlow, gradient_norms, singular_values, update_norms
 from captioner.models.char_lm import CharLanguageModel
@@ -76,7 +77,10 @@ def measure_gradient_flow(
     tokens_NT = _passages(alphabet.encode(content), setup)
     decoders = {"trained": model.decoder} if model is not None else {}
     decoders |= {name: _new_decoder(name, len(alphabet.vocabulary), setup) for name in cells}
-    return {name: _measure(decoder.double().eval(), tokens_NT, setup) for name, decoder in decoders.items()}
+    with one_thread():  # a step is thousands of numbers
+        return {
+            name: _measure(decoder.double().eval(), tokens_NT, setup) for name, decoder in decoders.items()
+        }
 
 
 def write_gradient_flow(file: Path, flows: Mapping[str, GradientFlow], setup: GradientFlowSetup) -> None:

@@ -85,6 +85,29 @@ def test_norms_are_those_of_whole_sequences_for_every_cell(name):
     torch.testing.assert_close(norms_SK[:, -1], torch.stack([g.norm(dim=1).mean() for g in expected]))
 
 
+@pytest.mark.parametrize("name", ["gru", "min_gru", "rg_lru"])
+def test_norms_are_those_of_products_of_jacobians(name):
+    """Row by row, dh_T/dh_t = dh_T/dh_{T-1} ... dh_{t+1}/dh_t."""
+    cell, x_NTE, direction_NH = make(name)
+    rows, steps = 2, 5
+    x_NTE, direction_NH = x_NTE[:rows, :steps], direction_NH[:rows]
+    expected_K = torch.zeros(steps + 1, dtype=torch.double)
+    for x_TE, gradient_H in zip(x_NTE, direction_NH, strict=True):
+        states = [cell.zero_state(x_TE[:1])[0]]
+        for x_1E in x_TE.split(1):
+            states.append(cell.step(cell.project(x_1E), (states[-1],))[0])
+        expected_K[0] += gradient_H.norm() / rows
+        for back in range(1, steps + 1):
+            projected_1G, old_H = cell.project(x_TE[-back][None]), states[-1 - back][0].detach()
+
+            def step(h_H, projected_1G=projected_1G):
+                return cell.step(projected_1G, (h_H[None],))[0][0]
+
+            gradient_H = gradient_H @ torch.autograd.functional.jacobian(step, old_H)
+            expected_K[back] += gradient_H.norm() / rows
+    torch.testing.assert_close(gradient_norms(cell, x_NTE, direction_NH), expected_K[None])
+
+
 def test_updates_are_measured_over_the_last_inputs_and_leave_no_trace():
     cell, x_NTE, direction_NH = make("gru")
     raw, _ = update_norms(cell, x_NTE, direction_NH, [3], clip=1.0)

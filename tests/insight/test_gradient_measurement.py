@@ -59,6 +59,20 @@ def test_a_trained_model_is_measured_on_what_it_learnt(model):
     assert set(flow.singular_values) == {"i", "f", "g", "o"}
 
 
+def test_it_computes_on_one_thread(text, monkeypatch):
+    """Or threads would wait for each other, spinning, at every small operation."""
+    seen = []
+    monkeypatch.setattr(gradient_measurement, "_measure", lambda *given: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        measure_gradient_flow(None, ["elman", "gru"], text, SETUP)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 1]
+
+
 def test_the_command_writes_a_picture_and_its_numbers(model, text, tmp_path, capsys):
     picture = tmp_path / "new" / "flow.png"
     words = ["--model", str(model), "--cells", "elman", "gru", "--hidden", "6", "--steps", "20"]
