@@ -116,20 +116,20 @@ class BeamPolicy(Policy):
         """Enough of the most probable words: penalties can displace as many as earlier groups choose."""
         C = min(self._size * self.num_groups, logits_NV.shape[1])
         top_NC, words_NC = logits_NV.topk(C, dim=1)
-        finished_N = beams.finished_BK.flatten()
         if self._constraints.required_words:
             top_NC, words_NC = self._add_required(beams, logits_NV, top_NC, words_NC)
-        log_probs_NC = top_NC - normaliser_N1
-        log_probs_NC[finished_N] = log_probs_NC.new_tensor([0.0] + [-torch.inf] * (log_probs_NC.shape[1] - 1))
-        words_NC[finished_N] = EOS
-        return Candidates(words_NC, log_probs_NC)
+        finished_N1 = beams.finished_BK.view(-1, 1)
+        first_C = torch.arange(words_NC.shape[1], device=words_NC.device) == 0
+        ended_C = top_NC.new_zeros(()).where(first_C, -torch.inf)  # a finished sentence continues once
+        log_probs_NC = torch.where(finished_N1, ended_C, top_NC - normaliser_N1)
+        return Candidates(words_NC.masked_fill(finished_N1, EOS), log_probs_NC)
 
     def _add_required(
         self, beams: BeamState, logits_NV: Tensor, top_NC: Tensor, words_NC: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The candidates, and the required words that are still missing and not among them."""
         tokens_NT = beams.tokens_BKT.flatten(0, 1)
-        required_M = torch.tensor(sorted(set(self._constraints.required_words)), device=logits_NV.device)
+        required_M = self._constraints.required_M(tokens_NT)
         required_NM = required_M.expand(len(tokens_NT), -1)
         there_NM = (words_NC.unsqueeze(2) == required_M).any(dim=1)
         useful_NM = self._constraints.missing_NM(tokens_NT) & ~there_NM
@@ -175,7 +175,7 @@ class BeamPolicy(Policy):
         """How many of the required words each candidate would contain."""
         B, K = beams.scores_BK.shape
         missing_BKM = self._constraints.missing_NM(beams.tokens_BKT.flatten(0, 1)).view(B, K, -1)
-        required_M = torch.tensor(sorted(set(self._constraints.required_words)), device=missing_BKM.device)
+        required_M = self._constraints.required_M(missing_BKM)
         images_B1 = torch.arange(B, device=required_M.device).unsqueeze(1)
         missing_BXM = missing_BKM[images_B1, options.parents_BX]
         now_BXM = missing_BXM & (options.words_BX.unsqueeze(2) == required_M)

@@ -1,5 +1,6 @@
 """Constraints on the next word.      N rows, T words so far with <bos>, V vocabulary, M required words."""
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -73,10 +74,13 @@ class Constraints(NamedTuple):
             something_left_N1 = ((logits_NV > -torch.inf) & ~softly_NV).any(dim=1, keepdim=True)
             logits_NV.masked_fill_(softly_NV & something_left_N1, -torch.inf)
 
+    def required_M(self, like: Tensor) -> Tensor:
+        """Return the required words in ascending order, on the device of a tensor."""
+        return _on(like, sorted(set(self.required_words)))
+
     def missing_NM(self, tokens_NT: Tensor) -> Tensor:
         """Return which of the required words, in ascending order, are missing."""
-        required_M = _on(tokens_NT, sorted(set(self.required_words)))
-        return ~(tokens_NT.unsqueeze(2) == required_M).any(dim=1)
+        return ~(tokens_NT.unsqueeze(2) == self.required_M(tokens_NT)).any(dim=1)
 
     def _require_words(self, logits_NV: Tensor, tokens_NT: Tensor, length_N: Tensor) -> None:
         """Forbid the end before all required words, and any other word where only they have room."""
@@ -84,7 +88,7 @@ class Constraints(NamedTuple):
         missing_N = missing_NM.sum(dim=1)
         logits_NV[:, EOS].masked_fill_(missing_N > 0, -torch.inf)
         room_N = self.max_length - 1 - length_N
-        words_NM = _on(tokens_NT, sorted(set(self.required_words))).expand_as(missing_NM)
+        words_NM = self.required_M(tokens_NT).expand_as(missing_NM)
         self._only(logits_NV, (missing_N > 0) & (missing_N >= room_N), words_NM, missing_NM)
 
     @staticmethod
@@ -110,10 +114,18 @@ class Constraints(NamedTuple):
             same_NW = torch.ones_like(following_NW, dtype=torch.bool)
             for back in range(1, n):  # the words before each, against the last words of the row
                 same_NW &= tokens_NT[:, n - 1 - back : T - back] == tokens_NT[:, T - back, None]
-            rows_W, places_W = same_NW.nonzero(as_tuple=True)
-            forbidden_NV[rows_W, following_NW[rows_W, places_W]] = True
+            # <pad> is never said: it stands for words that may follow. To leave them out needs a count.
+            forbidden_NV.scatter_(1, following_NW.masked_fill(~same_NW, PAD), True)
         return forbidden_NV
 
 
-def _on(like: Tensor, values: Sequence[int]) -> Tensor:
-    return torch.tensor(values, dtype=torch.long, device=like.device)
+def _on(like: Tensor, words: Sequence[int]) -> Tensor:
+    """The words on the device of a tensor."""
+    return _copied(tuple(words), like.device)
+
+
+@functools.lru_cache(maxsize=64)
+def _copied(words: tuple[int, ...], device: torch.device) -> Tensor:
+    """The words on a device. A copy waits until a GPU has done all that it was given, so it is kept."""
+    with torch.inference_mode(False):
+        return torch.tensor(words, dtype=torch.long, device=device)
