@@ -125,4 +125,5 @@ def tutorial_loss(
     logits_MV = pack_padded_sequence(logits_BTV, lengths, batch_first=True).data
     targets_M = pack_padded_sequence(captions_BT[:, 1:], lengths, batch_first=True).data
     penalty = (1 - alphas_BTL.sum(dim=1)).square().mean()
-    return F.cross_entropy(logits_MV, targets_M) + doubly_stochastic * penalty
+    loss: Tensor = F.cross_entropy(logits_MV, targets_M) + doubly_stochastic * penalty
+    return loss
