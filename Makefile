@@ -5,8 +5,7 @@
 # make lint: ruff, pydoclint and mypy.   make test-processors: the tests that depend on the processor, on each kind.
 # make fuzz: the property-based tests with new inputs, for FUZZ_MINUTES.   make test-oldest: the tests with the oldest
 # packages that pyproject.toml allows, in an environment of its own.
-# make bench: each claim of speed, measured beside what it is compared with, at most ten minutes on two cores; one file
-# of figures in runs/.
+# make bench: each claim of speed, measured beside what it is compared with; writes one file of figures in runs/.
 NEWER = python3.11 python3.12 python3.13 python3.14 python3 python
 IS_NEW = -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for python in $(NEWER); do $$python $(IS_NEW) && echo $$python && break; done)
