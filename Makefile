@@ -5,7 +5,7 @@
 # make lint: ruff, pydoclint and mypy.   make test-processors: the tests that depend on the processor, on each kind.
 # make fuzz: the property-based tests with new inputs, for FUZZ_MINUTES.   make test-oldest: the tests with the oldest
 # packages that pyproject.toml allows, in an environment of its own.
-# make bench: each claim of speed, measured beside what it is compared with.
+# make bench: each claim of speed, measured beside what it is compared with; writes one file of figures in runs/.
 NEWER = python3.11 python3.12 python3.13 python3.14 python3 python
 IS_NEW = -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for python in $(NEWER); do $$python $(IS_NEW) && echo $$python && break; done)
@@ -64,13 +64,16 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 bench: .venv/installed
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/training_step.py
-	$(BIN)/python benchmarks/features.py
-	$(BIN)/python benchmarks/shards.py
-	$(BIN)/python benchmarks/metrics.py
-	$(BIN)/python benchmarks/search.py
-	$(BIN)/python benchmarks/cell_speed.py
+	@mkdir -p runs; started=$$(date +%s); file=runs/bench-$$(date +%Y%m%d-%H%M%S).json; set -ex; \
+	$(BIN)/python benchmarks/startup.py --rounds 5 --json $$file; \
+	$(BIN)/python benchmarks/training_step.py --json $$file; \
+	$(BIN)/python benchmarks/features.py --json $$file; \
+	$(BIN)/python benchmarks/shards.py 10000 --json $$file; \
+	$(BIN)/python benchmarks/metrics.py --json $$file; \
+	$(BIN)/python benchmarks/search.py --json $$file; \
+	$(BIN)/python benchmarks/cell_speed.py --rounds 5 --json $$file; \
+	set +x; echo "make bench took $$(( ($$(date +%s) - started) / 60 )) minutes; the figures are in $$file."; \
+	echo "$(BIN)/python benchmarks/compare.py OLD.json $$file  compares them with those of another run."
 
 .venv/installed: pyproject.toml
 	test -n "$(PYTHON)" || (echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" && exit 2)

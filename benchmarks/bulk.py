@@ -10,7 +10,6 @@ thread; what it is slower by is the overhead of Ray. Rates are those after the f
 then is printed beside.
 """
 
-import argparse
 import random
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from report import Report, benchmark_parser
 
 from captioner.data.image_inputs.inputs import ImageInputs
 from captioner.inference.bulk.caption_file import CaptionStream, NamedImages, write_captions
@@ -93,9 +93,7 @@ def encoder_alone(captioner: Captioner, images: ImageInputs) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--images", type=int, default=1000, metavar="N")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], metavar="N", help="of Ray")
     options = parser.parse_args()
@@ -105,6 +103,7 @@ def main() -> None:
         write_crops(folder / "photos", options.images)
         images = ImageInputs([str(folder / "photos")])
         model = model_folder("photos", "caption")
+        figures = Report("bulk", options.json)
         captioner = Captioner(model)
         print("| | pictures/s | hours a million | seconds to the first batch |\n| --- | --- | --- | --- |")
         plain = {}
@@ -114,8 +113,10 @@ def main() -> None:
             print(
                 f"| encoder alone, {threads} threads | {rate:.1f} | {1e6 / rate / 3600:.2f} | |", flush=True
             )
+            figures.record(f"encoder alone, {threads} threads", rate, "pictures/s", higher_is_better=True)
             text = f"plain loop, {threads} threads"
             plain[threads] = measure(text, images, captioner.stream, folder)
+            figures.record(text, plain[threads], "pictures/s", higher_is_better=True)
         for count in options.workers:
             from ray.cluster_utils import Cluster
 
@@ -123,9 +124,11 @@ def main() -> None:
             cluster: Any = Cluster(initialize_head=True, head_node_args=head)
             stream = RayWorkers([model], {}, 1, cluster.address).stream
             rate = measure(f"Ray, {count} workers", images, stream, folder)
+            figures.record(f"Ray, {count} workers", rate, "pictures/s", higher_is_better=True)
             cluster.shutdown()
             if count == 1:
-                print(f"overhead of Ray: {1 - rate / plain[1]:.1%}", flush=True)
+                overhead = 100 * (1 - rate / plain[1])
+                figures.add("overhead of Ray", overhead, "% of the plain loop's rate", higher_is_better=False)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ and are filled with zeros when they are allocated again: at the small size a fif
 `--keep-memory` has them kept, as training does, for all sides.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from report import Report, benchmark_parser
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, Cell
@@ -99,7 +99,8 @@ def limit_side(cell: Recurrence, x_NTE: Tensor) -> Side:
     return Side(run, (len(weight_GE) + sum(map(len, recurrent))) // H)
 
 
-def measure(size: Size, names: list[str], rounds: int, device: torch.device) -> None:
+def measure(title: str, names: list[str], rounds: int, figures: Report) -> None:
+    size, device = SIZES[title], torch.device("cuda" if torch.cuda.is_available() else "cpu")
     T, N, H = size
     x_NTE = torch.randn(N, T, H, device=device, requires_grad=True)
     sides = {"torch.nn.LSTM": torch_side(size, x_NTE)}
@@ -121,10 +122,13 @@ def measure(size: Size, names: list[str], rounds: int, device: torch.device) -> 
     for name, side in sides.items():
         best = min(each[name])
         products = 3 * N * T * H * H
+        share = ratio(each[name], each["torch.nn.LSTM"])
         line = f"{name:15}{side.matrices:9}{best * side.matrices * 1e3:8.1f}{best / products * 1e12:13.2f}"
-        line += f"{ratio(each[name], each['torch.nn.LSTM']):12.2f}"
+        line += f"{share:12.2f}"
         line += f"{ratio(each[name], each[f'{name} limit']):10.2f}" if name in limits else ""
         print(line, flush=True)
+        if name != "torch.nn.LSTM":
+            figures.record(f"{title}, {name}", share, "x torch.nn.LSTM", higher_is_better=False)
 
 
 def is_scanned(name: str) -> bool:
@@ -137,9 +141,7 @@ def ratio(ours: list[float], theirs: list[float]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--cells", nargs="+", choices=sorted(CELLS), help="default: all that a size is for")
     parser.add_argument("--size", choices=SIZES, help="one of the sizes; default: all, each in a process")
@@ -153,9 +155,9 @@ def main() -> None:
     if options.keep_memory:
         keep_memory()
     torch.set_num_threads(options.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     names = options.cells or [name for name in sorted(CELLS) if options.size != "long" or is_scanned(name)]
-    measure(SIZES[options.size], names, options.rounds, device)
+    kept = ", memory kept" if options.keep_memory else ""
+    measure(options.size, names, options.rounds, Report(f"cell_speed{kept}", options.json))
 
 
 if __name__ == "__main__":

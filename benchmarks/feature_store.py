@@ -13,7 +13,6 @@ With --model the captions of a model are scored whose features went through each
 them: what 8 bits cost in CIDEr-D and BLEU-4.
 """
 
-import argparse
 import io
 import os
 import signal
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from report import Report, benchmark_parser
 from torch import Tensor
 
 from captioner.config import Component
@@ -84,7 +84,7 @@ def stored_rows(folder: Path, dtype: str) -> int:
     return size // format_of({"dtype": dtype, "grid": GRID, "feature_dim": FEATURE_DIM}).row_bytes
 
 
-def build(pictures: list[View], folder: Path, dtype: str, processes: int) -> FeatureStore:
+def build(pictures: list[View], folder: Path, dtype: str, processes: int, figures: Report) -> FeatureStore:
     """Build a store, kill the build after a third, and let several processes go on."""
     first, started = start_build(pictures, folder, dtype), time.perf_counter()
     while stored_rows(folder, dtype) < len(pictures) / 3:
@@ -101,7 +101,8 @@ def build(pictures: list[View], folder: Path, dtype: str, processes: int) -> Fea
     store = FeatureStore(home)
     rows = sum(shard.rows for shard in store.shards.values())
     print(f"{dtype}: {len(store):,} pictures in {len(store.shards)} files, {rows - len(store)} of them twice")
-    print(f"{dtype}: written by one process {one:,.0f}, then by {processes} {several:,.0f} pictures/s")
+    figures.add(f"{dtype}, written by one process", one, "pictures/s", higher_is_better=True)
+    figures.add(f"{dtype}, written by {processes}", several, "pictures/s", higher_is_better=True)
     return store
 
 
@@ -122,7 +123,7 @@ def reading_rate(store: FeatureStore, pictures: list[View], seconds: float, from
 
 
 @torch.inference_mode()
-def scores_by_format(model: str, source: Component, split: str, limit: int | None) -> None:
+def scores_by_format(model: str, source: Component, split: str, limit: int | None, figures: Report) -> None:
     """Print the scores of a model whose features went through each format."""
     captioner = load(model)
     encoder = captioner.model.encoder
@@ -147,14 +148,14 @@ def scores_by_format(model: str, source: Component, split: str, limit: int | Non
         changed = sum(one != other for one, other in zip(captions, plain, strict=True)) / len(plain)
         scores = score_captions(dict(zip(ids, captions, strict=True)), found.references).figures
         size = 4 * parts[0][0].numel() if kept is None else kept.row_bytes
-        figures = f"{scores['cider_d']:.4f} | {scores['bleu4']:.4f} | {changed:.3f} | {size / 1e3:.0f}"
-        print(f"| {name} | {figures} |", flush=True)
+        row = f"{scores['cider_d']:.4f} | {scores['bleu4']:.4f} | {changed:.3f} | {size / 1e3:.0f}"
+        print(f"| {name} | {row} |", flush=True)
+        figures.record(f"{name}, CIDEr-D", scores["cider_d"], "", higher_is_better=True)
+        figures.record(f"{name}, captions that change", changed, "of 1", higher_is_better=False)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--images", type=int, default=123_000)
     parser.add_argument("--dtype", choices=FORMATS, nargs="+", default=["float16"])
     parser.add_argument("--processes", type=int, default=2, help="that go on with a killed build")
@@ -164,20 +165,23 @@ def main() -> None:
     parser.add_argument("--split", default="dev")
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
+    if not options.model:
+        torch.set_num_threads(1)
+    figures = Report("feature_store", options.json)
     if options.model:
         flickr8k = Path(os.environ.get("CAPTIONER_DATA", "")) / "flickr8k"
         source = {"name": "flickr8k", "folder": str(flickr8k), "held_out": 500}
-        scores_by_format(options.model, source, options.split, options.limit)
+        scores_by_format(options.model, source, options.split, options.limit, figures)
         return
-    torch.set_num_threads(1)
     for dtype in options.dtype:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             pictures = views(options.images)
-            store = build(pictures, Path(folder), dtype, options.processes)
+            store = build(pictures, Path(folder), dtype, options.processes, figures)
             for where, from_disk in (("the disk", True), ("memory", False)):
                 rate = reading_rate(store, pictures, options.seconds, from_disk)
+                figures.add(f"{dtype}, read from {where}", rate, "pictures/s", higher_is_better=True)
                 gigabytes = rate * store.format.row_bytes / 1e9
-                print(f"{dtype}: read from {where} {rate:,.0f} pictures/s, {gigabytes:.2f} GB/s of one core")
+                figures.add(f"{dtype}, bytes from {where}", gigabytes, "GB/s", higher_is_better=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ that nothing goes through that.
 Prints the moments that were tried, and losses: trials that ended in other bits, or could not be resumed.
 """
 
-import argparse
 import functools
 import json
 import os
@@ -30,6 +29,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from pyarrow import parquet
+from report import Report, benchmark_parser
 from safetensors.torch import load_file
 
 from captioner.commands import main as main_of_captioner
@@ -270,9 +270,7 @@ COLUMNS = ("before the first save", "between saves", "in a save", "other bits", 
 
 def main() -> None:
     """Try and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--trials", type=int, default=100, metavar="N", help="of all jobs together")
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="default: all")
     parser.add_argument("--folder", type=Path, help="where the runs are (default: a temporary folder)")
@@ -280,6 +278,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)  # a process that was forked has no other threads
     chance = random.Random(options.seed)
+    figures = Report("kill", options.json)
     print("| job | trials | " + " | ".join(COLUMNS) + " |")
     print("| --- " * (len(COLUMNS) + 2) + "|")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
@@ -293,6 +292,8 @@ def main() -> None:
                 f"| {job} | {count} | " + " | ".join(str(found[column]) for column in COLUMNS) + " |",
                 flush=True,
             )
+            for bad in ("other bits", "not resumed"):
+                figures.record(f"{job}, {bad}", found[bad], f"of {count} trials", higher_is_better=False)
 
 
 if __name__ == "__main__":

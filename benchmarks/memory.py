@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from report import Report, benchmark_parser
 from torch import nn
 
 from captioner.cells.base import CELLS
@@ -60,7 +61,7 @@ def share_of_baseline(data: Component, cell: str, updates: int, rate: float, see
     return share
 
 
-def measure(name: str, cells: Sequence[str], options: argparse.Namespace) -> Solved:
+def measure(name: str, cells: Sequence[str], options: argparse.Namespace, figures: Report) -> Solved:
     print(f"\n{name}: loss as a share of that without memory\n")
     print(f"| cell | {' | '.join(map(str, options.lengths))} | solved | seconds |")
     print(f"| --- |{' --- |' * len(options.lengths)} --- | --- |")
@@ -75,6 +76,7 @@ def measure(name: str, cells: Sequence[str], options: argparse.Namespace) -> Sol
         found[cell] = shares
         columns = [f"{shares[length]:.2f}" if length in shares else "" for length in options.lengths]
         seconds = f"{time.process_time() - started:.0f}"
+        figures.record(f"{name}, {cell}", solved_length(shares), "steps solved", higher_is_better=True)
         print(f"| {' | '.join([cell, *columns, str(solved_length(shares)), seconds])} |", flush=True)
     return found
 
@@ -114,9 +116,7 @@ def draw(found: dict[str, Solved], lengths: Sequence[int], file: Path) -> None:
 
 def main() -> None:
     single = [name for name in CELLS if name != "stacked"]
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--problems", nargs="+", default=list(MEMORY_PROBLEMS), choices=list(MEMORY_PROBLEMS))
     parser.add_argument("--cells", nargs="+", default=single, choices=single)
     parser.add_argument("--lengths", nargs="+", type=int, default=LENGTHS)
@@ -126,8 +126,9 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, metavar="PNG")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, one thread; {options.updates} updates of {BATCH}, Adam {options.rate}")
-    found = {name: measure(name, options.cells, options) for name in options.problems}
+    figures = Report("memory", options.json)
+    print(f"{options.updates} updates of {BATCH}, Adam {options.rate}")
+    found = {name: measure(name, options.cells, options, figures) for name in options.problems}
     if options.picture:
         draw(found, options.lengths, options.picture)
         print(f"\npicture {options.picture}", file=sys.stderr)

@@ -7,7 +7,6 @@ in seconds of one core, so that other work beside them counts little. Expected: 
 15 times faster, no score different by more than 1e-9, and 100 rewards in 15 ms.
 """
 
-import argparse
 import contextlib
 import io
 import json
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from report import Report, benchmark_parser
 
 from captioner.metrics.bleu import bleu_of, bleu_scores, corpus_statistics, total
 from captioner.metrics.cider_d import corpus_cider_d
@@ -98,7 +98,7 @@ def ours(candidates: list[list[str]], groups: Groups) -> dict[str, Run]:
     }
 
 
-def compare(candidates: list[list[str]], groups: Groups, rounds: int) -> None:
+def compare(candidates: list[list[str]], groups: Groups, rounds: int, figures: Report) -> None:
     runs = [(peer(candidates, groups), ours(candidates, groups)) for _ in range(rounds)]
     totals, worst = [0.0, 0.0], 0.0
     print(f"{'seconds':10}{'pycocoevalcap':>14}{'captioner':>11}{'ratio':>7}{'score':>10}  difference")
@@ -111,7 +111,10 @@ def compare(candidates: list[list[str]], groups: Groups, rounds: int) -> None:
         )
         worst = max(worst, float(apart))
         show(name, seconds, f"{np.atleast_1d(own.corpus)[-1]:10.5f}  {apart:.1e}")
+        figures.record(name, seconds[1], "CPU s", higher_is_better=False)
     show("together", totals, f"{'':10}  {worst:.1e}")
+    figures.record("pycocoevalcap over captioner", totals[0] / totals[1], "x", higher_is_better=True)
+    figures.record("greatest difference of a score", worst, "", higher_is_better=False)
     print(f"wanted: {WANTED_RATIO} times faster, no difference above {WANTED_DIFFERENCE:.0e}")
 
 
@@ -119,7 +122,7 @@ def show(name: str, seconds: list[float], rest: str) -> None:
     print(f"{name:10}{seconds[0]:14.3f}{seconds[1]:11.3f}{seconds[0] / seconds[1]:7.1f}{rest}")
 
 
-def time_rewards(candidates: list[list[str]], groups: Groups) -> None:
+def time_rewards(candidates: list[list[str]], groups: Groups, figures: Report) -> None:
     start = time.process_time()
     reward = CaptionReward(dict(enumerate(groups)))
     prepared = time.process_time() - start
@@ -129,15 +132,12 @@ def time_rewards(candidates: list[list[str]], groups: Groups) -> None:
         reward(range(first, first + 100), candidates[first : first + 100])
         times.append(time.process_time() - start)
     milliseconds = statistics.median(times) * 1000
-    print(
-        f"100 rewards in {milliseconds:.1f} ms (wanted: {WANTED_MS}), references prepared in {prepared:.2f} s"
-    )
+    figures.add("100 rewards", milliseconds, f"CPU ms, {WANTED_MS} wanted", higher_is_better=False)
+    figures.add("references of all rewards", prepared, "CPU s", higher_is_better=False)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -148,8 +148,9 @@ def main() -> None:
     candidates = change_words(groups)
     kind = "human" if human else "made-up"
     print(f"{len(groups)} images, {sum(map(len, groups))} {kind} captions, medians of {options.rounds} runs")
-    compare(candidates, groups, options.rounds)
-    time_rewards(candidates, groups)
+    figures = Report("metrics", options.json)
+    compare(candidates, groups, options.rounds, figures)
+    time_rewards(candidates, groups, figures)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ number of characters of an n-gram, the predicted one included. Prints nats a cha
 block bootstrap.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from report import Report, benchmark_parser
 
 from captioner.config import parse_overrides
 from captioner.data.text.alphabet import Alphabet
@@ -62,9 +62,7 @@ def table(likelihoods: Sequence[Likelihood]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("changes", nargs="*", metavar="key=value", help="options of the corpus")
     parser.add_argument("--split", default="val")
@@ -79,6 +77,9 @@ def main() -> None:
         found = evaluate(text, source, options.split, options.order)
     except (UserError, ValueError) as mistake:
         parser.error(str(mistake))
+    figures = Report("ngrams", options.json)
+    for order, one in enumerate(found, start=1):
+        figures.record(f"order {order}", one.nats, "nats a character", higher_is_better=False)
     print(f"{options.file}: {len(text):,} {source.unit}, {found[0].num_symbols:,} of {options.split}\n")
     print(f"{table(found)}\n\n{time.perf_counter() - started:.0f} s")
 

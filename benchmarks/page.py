@@ -12,7 +12,6 @@ photographs that all differ, each a JPEG file of about 640 pixels. Prints, with 
   memory in each quarter.
 """
 
-import argparse
 import asyncio
 import io
 import random
@@ -26,6 +25,7 @@ from pathlib import Path
 
 import httpx2
 from PIL import Image
+from report import Report, benchmark_parser
 
 from captioner.inference.caption import Captioner
 from captioner.paths import model_folder
@@ -152,14 +152,13 @@ def alone(captioner: Captioner, address: str, pictures: Sequence[bytes]) -> tupl
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--pictures", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="photos")
     options = parser.parse_args()
+    figures = Report("page", options.json)
     pictures = jpegs(options.pictures)
     folder = model_folder(options.model, "caption")
     captioner, server = Captioner(folder), Server(folder)
@@ -171,16 +170,21 @@ def main() -> None:
             rates.append((len(pictures) / asyncio.run(at_once(server.address, pictures, CLIENTS)), without))
             print(f"{CLIENTS} clients {rates[-1][0]:.2f} captions/s, offline {without:.2f}", flush=True)
         ratio = statistics.median(one / other for one, other in rates)
-        print(f"{CLIENTS} clients at once: {ratio:.2f} of the offline rate (wanted .8)")
+        figures.add(
+            f"{CLIENTS} clients at once", ratio, "of the offline rate, .8 wanted", higher_is_better=True
+        )
         without_s, with_s = map(statistics.median, alone(captioner, server.address, pictures[:ALONE]))
-        print(
-            f"one client: median {1000 * with_s:.0f} ms, without the server {1000 * without_s:.0f} ms: "
-            f"{with_s / without_s:.2f} (wanted 1.15)"
+        figures.add("one client", 1000 * with_s, "ms", higher_is_better=False)
+        figures.add("without the server", 1000 * without_s, "ms", higher_is_better=False)
+        figures.add(
+            "with the server over without", with_s / without_s, "x, 1.15 wanted", higher_is_better=False
         )
         before = server.memory()
         ends, memory = asyncio.run(crowd(server, pictures, options.seconds))
-        figures = ", ".join(f"{number:.0f}" for number in (before, *memory))
-        print(f"{CROWD} clients for {options.seconds:.0f} s: {dict(ends)}; memory in MB {figures}")
+        each = ", ".join(f"{number:.0f}" for number in (before, *memory))
+        print(f"{CROWD} clients for {options.seconds:.0f} s: {dict(ends)}; memory in MB {each}")
+        figures.record(f"{CROWD} clients", ends["200"] / options.seconds, "captions/s", higher_is_better=True)
+        figures.record(f"{CROWD} clients, memory", max(memory), "MB", higher_is_better=False)
     finally:
         server.stop()
 

@@ -8,7 +8,6 @@ model's own search. Reading, encoder and search are timed inside of it; what is 
 the command. The peak of memory is printed after every tenth of the photographs.
 """
 
-import argparse
 import resource
 import sys
 import time
@@ -16,6 +15,8 @@ from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
+
+from report import Report, benchmark_parser
 
 from captioner.data.image_inputs.inputs import ImageInputs
 from captioner.inference.caption import Captioner
@@ -45,13 +46,12 @@ class Stopwatch:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--folder", default=str(ROOT / "examples/photos"))
     parser.add_argument("--model", default="last", help=MODEL_HELP)
     options = parser.parse_args()
+    figures = Report("photos", options.json)
     captioner = Captioner(model_folder(options.model, "caption"))
     images = list(islice(cycle(ImageInputs([options.folder])), options.images))
     list(captioner.stream(images[:32]))  # the first batch makes threads and buffers
@@ -65,9 +65,10 @@ def main() -> None:
             peak_mb = peak / (2**20 if sys.platform == "darwin" else 2**10)
             print(f"{number:7} photographs  peak of memory {peak_mb:7.0f} MB", flush=True)
     total = time.perf_counter() - started
-    print(f"{60 * options.images / total:.0f} photographs a minute (at least {WANTED} wanted)")
+    rate = 60 * options.images / total
+    figures.add("photographs", rate, f"a minute, {WANTED} wanted", higher_is_better=True)
     for name, seconds in (watch.seconds | {"reading and rest": total - sum(watch.seconds.values())}).items():
-        print(f"{name:18} {1000 * seconds / options.images:6.1f} ms a photograph  {seconds / total:5.0%}")
+        figures.add(name, 1000 * seconds / options.images, "ms a photograph", higher_is_better=False)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ A Show-Attend-Tell decoder on stored features of the drawn scenes, 8 pictures a 
 each; medians of 30 updates. The gradient of the decoder is what two processes exchange at each update.
 """
 
-import argparse
 import itertools
+import json
 import os
 import statistics
 import subprocess
@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from report import Report, benchmark_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = [
@@ -27,7 +29,7 @@ CONFIG = [
 
 
 def measure(processes: int, folder: Path) -> None:
-    """Train, and print the median time between the starts of two updates; run in every process."""
+    """Train, and print the median time between the starts of two updates last; run in every process."""
     from captioner.config import load
     from captioner.processes import is_first_process
     from captioner.training.caption import CaptionTask
@@ -44,26 +46,30 @@ def measure(processes: int, folder: Path) -> None:
     changes = [f"data.folder={folder / 'scenes'}", f"trainer.devices={processes}"]
     train(load(ROOT / "configs/caption.yaml", [*CONFIG, *changes]), folder / str(processes))
     if is_first_process():
-        update = statistics.median(after - before for before, after in itertools.pairwise(starts))
-        rate = 8 * processes / update
-        print(f"{processes} process(es): {1000 * update:.0f} ms an update, {rate:.1f} pictures/s", flush=True)
+        print(json.dumps(statistics.median(b - a for a, b in itertools.pairwise(starts))), flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument(
         "--measure", nargs=2, metavar=("PROCESSES", "FOLDER"), help="used by the script itself"
     )
-    if (given := parser.parse_args().measure) is not None:
-        measure(int(given[0]), Path(given[1]))
+    options = parser.parse_args()
+    if options.measure:
+        measure(int(options.measure[0]), Path(options.measure[1]))
         return
+    figures = Report("processes", options.json)
+    rates = []
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"XDG_CACHE_HOME": f"{folder}/cache"}
         for processes in (1, 2):
             command = [sys.executable, __file__, "--measure", str(processes), folder]
-            subprocess.run(command, env=environment, check=True)
+            done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+            update = json.loads(done.stdout.splitlines()[-1])
+            rates.append(8 * processes / update)
+            figures.add(f"{processes} processes, an update", 1000 * update, "ms", higher_is_better=False)
+            figures.add(f"{processes} processes", rates[-1], "pictures/s", higher_is_better=True)
+    figures.add("two processes over one", rates[1] / rates[0], "x the pictures/s", higher_is_better=True)
 
 
 if __name__ == "__main__":

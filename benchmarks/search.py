@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from report import Report, benchmark_parser
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -155,7 +156,7 @@ def split(work: Callable[[], Sentences]) -> None:
 
 
 @torch.inference_mode()
-def compare(name: str, rounds: int) -> None:
+def compare(name: str, rounds: int, figures: Report) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     decoder = make(name).to(device)
     features_BLF = torch.randn(B, L if name == "attention" else 1, F, device=device)
@@ -180,10 +181,12 @@ def compare(name: str, rounds: int) -> None:
     print(f"{name}: {device}, {torch.get_num_threads()} threads, {same} of {ALONE} sentences the same")
     speeds = {"one at a time": ALONE / medians["one at a time"], "captioner": B / medians["captioner"]}
     for side, speed in speeds.items():
-        print(f"  {side:15}{speed:9.1f} captions/s")
-    print(f"  {'ratio':15}{speeds['captioner'] / speeds['one at a time']:9.1f}")
+        figures.add(f"{name}, {side}", speed, "captions/s", higher_is_better=True)
+    ratio = speeds["captioner"] / speeds["one at a time"]
+    figures.add(f"{name}, captioner over one at a time", ratio, "x", higher_is_better=True)
+    figures.add(f"{name}, matrix products alone", B / medians["limit"], "captions/s", higher_is_better=True)
     share = medians["limit"] / medians["captioner"]
-    print(f"  {'limit':15}{B / medians['limit']:9.1f} captions/s, matrix products alone; reached {share:.0%}")
+    figures.add(f"{name}, share of that limit", share, "of 1", higher_is_better=True)
     split(sides["captioner"])
 
 
@@ -205,9 +208,7 @@ def resident(name: str) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=["plain", "attention"])
     parser.add_argument("--peak", type=int, metavar="K", help=argparse.SUPPRESS)
@@ -215,15 +216,17 @@ def main() -> None:
     if arguments.peak:
         peak(arguments.peak)
         return
+    figures = Report("search", arguments.json)
     print(f"{B} pictures, beam {BEAM}, V {V}, H {H}, attention over {L} x {F}")
     for name in ("plain", "attention"):
         if arguments.only in (None, name):
-            compare(name, arguments.rounds)
+            compare(name, arguments.rounds, figures)
     copied = B * L * F * 4 / 1e6
     print(f"memory of a search with attention; the annotations are {copied:.0f} MB")
     for beam_size in (5, 20) if sys.platform == "linux" else ():
         command = [sys.executable, __file__, "--peak", str(beam_size)]
-        print(f"  beam {beam_size:2} {int(subprocess.check_output(command)):6} MB")
+        used = int(subprocess.check_output(command))
+        figures.add(f"attention, memory of beam {beam_size}", used, "MB", higher_is_better=False)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ how many nats they lack on average, their words, and how many captions have fewe
 are the model's own, and the same for all.
 """
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from report import Report, benchmark_parser
 
 from captioner.data.captions.base import CAPTION_SOURCES
 from captioner.errors import UserError
@@ -67,9 +68,7 @@ def answers(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--model", type=Path, help="model folder (default: the last captioner)")
     parser.add_argument("--split", default="val")
     parser.add_argument("--limit", type=int, default=100, help="the first so many pictures")
@@ -84,12 +83,18 @@ def main() -> None:
         exact = answers(folder, pictures, exactly)
         seconds = time.perf_counter() - started
         proven = [name for name, caption in exact.items() if caption.proven]
+        figures = Report("search_errors", options.json)
         print(f"{folder}: {len(exact)} pictures of {options.split}, {len(proven)} proven, {seconds:.0f} s\n")
         print("| search | errors | nats missing | words | shorter than 2 |\n| --- | --- | --- | --- | --- |")
         best = [exact[name] for name in proven]
         for name, changes in SEARCHED.items():
             found = answers(folder, pictures, changes)
-            print(row(name, [found[one] for one in proven], best), flush=True)
+            against_exact = row(name, [found[one] for one in proven], best)
+            print(against_exact, flush=True)
+            figures.record(f"{name}, errors", against_exact.errors, "of the pictures", higher_is_better=False)
+            figures.record(
+                f"{name}, nats missing", against_exact.missing_nats, "a picture", higher_is_better=False
+            )
         print(row("exact", best, best))
     except UserError as mistake:
         parser.error(str(mistake))

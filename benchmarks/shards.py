@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from report import Report, benchmark_parser
+
 PER_SHARD = 5000
 BATCH_SIZE = 64
 NUM_READ = 6400  # samples whose reading is timed
@@ -93,22 +95,29 @@ def measure(folder: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("counts", nargs="*", type=int, default=[10_000, 100_000])
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         measure(arguments.measure)
         return
+    figures = Report("shards", arguments.json)
     for count in arguments.counts:
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder), count)
             for first in (True, False):
                 command = [sys.executable, __file__, "--measure", folder]
                 found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-                print(f"{count:,} samples, {'first' if first else 'next'} use")
+                use = f"{count:,} samples, {'first' if first else 'next'} use"
+                print(use)
                 for name, value in found.items():
                     print(f"  {name:32} {value}")
+                    if name not in ("before", "peak"):
+                        figures.record(
+                            f"{use}: {name}", value["CPU seconds"], "CPU s", higher_is_better=False
+                        )
+                figures.record(f"{use}: peak of memory", found["peak"], "MB", higher_is_better=False)
 
 
 if __name__ == "__main__":

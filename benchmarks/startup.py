@@ -8,7 +8,6 @@ that is not counted; the median of each and its ratio to `import torch` are prin
 timm and torchvision cost when they are imported.
 """
 
-import argparse
 import os
 import resource
 import statistics
@@ -16,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from report import Report, benchmark_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = (
@@ -37,12 +38,11 @@ def cpu_seconds(words: list[str], status: int = 0) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="runs of each (default: 7)")
     parser.add_argument("--timm", action="store_true", help="also what timm and torchvision cost")
     arguments = parser.parse_args()
+    figures = Report("startup", arguments.json)
     with tempfile.TemporaryDirectory() as folder:
         scripts, run, scenes = ROOT / "scripts", Path(folder) / "run", Path(folder) / "scenes"
         cpu_seconds([f"{scripts}/train.py", *TRAIN, "--output", str(run), f"data.folder={scenes}"])
@@ -70,6 +70,9 @@ def main() -> None:
         )
         middle = statistics.median(seconds)
         print(f"{name:26} {middle:5.2f} ({min(seconds):.2f} to {max(seconds):.2f}) {ratio:10.2f}")
+        figures.record(name, middle, "CPU s", higher_is_better=False)
+        if name != "import torch":
+            figures.record(f"{name}, over import torch", ratio, "x", higher_is_better=False)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from pathlib import Path
 
 import torch
 from ngrams import evaluate, table
+from report import Report, benchmark_parser
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, Cell, CellOutput, State, Trace
@@ -160,13 +161,20 @@ def best_rate(cell: Component, data: Component, rates: Sequence[float], epochs: 
     return min(losses, key=losses.__getitem__)
 
 
-def row(name: str, data: Component, pilot: Component, wanted: int, options: argparse.Namespace) -> str:
+def row(
+    name: str,
+    data: Component,
+    pilot: Component,
+    wanted: int,
+    options: argparse.Namespace,
+    figures: Report,
+) -> str:
     """Train models of about `wanted` parameters, and return their line of the table."""
     cell = cell_of(name)
     vocab_size = len(Alphabet.of(CORPORA.build(data).read(), "characters").vocabulary)
     cell["hidden_dim"] = size_for(cell, wanted, vocab_size)
     rate = best_rate(cell, pilot, options.rates, options.pilot_epochs)
-    figures = [name, cell["hidden_dim"], f"{parameters(cell, cell['hidden_dim'], vocab_size):,}", rate]
+    columns = [name, cell["hidden_dim"], f"{parameters(cell, cell['hidden_dim'], vocab_size):,}", rate]
     started = time.process_time()
     trained = 0
     for epochs in options.epochs:
@@ -174,33 +182,34 @@ def row(name: str, data: Component, pilot: Component, wanted: int, options: argp
         losses = [val_loss(cell, data, epochs, rate, seed) for seed in seeds]
         trained += epochs * len(losses)
         spread = f" ({min(losses):.3f} to {max(losses):.3f})" if len(losses) > 1 else ""
-        figures.append(f"{statistics.mean(losses):.3f}{spread}")
-    figures.append(f"{(time.process_time() - started) / trained:.1f}")
-    return f"| {' | '.join(map(str, figures))} |"
+        mean = statistics.mean(losses)
+        columns.append(f"{mean:.3f}{spread}")
+        figures.record(f"{name}, {epochs} epochs", mean, "nats a character", higher_is_better=False)
+    columns.append(f"{(time.process_time() - started) / trained:.1f}")
+    return f"| {' | '.join(map(str, columns))} |"
 
 
 def compare(file: Path, pilot_file: Path, options: argparse.Namespace) -> None:
     data: Component = {"name": "corpus", "path": str(file), "val_fraction": 0.1}
     data |= {"chunk_length": CHUNK, "validation_streams": 20}
+    figures = Report("text_cells", options.json)
     source = CORPORA.build(data)
     text = source.read()
     pilot_file.write_text(str(text[: int(len(text) * 0.45)]), encoding="utf-8")
     wanted = parameters(cell_of("lstm"), UNITS, len(Alphabet.of(text, source.unit).vocabulary))
-    print(f"{len(text):,} characters; torch {torch.__version__}, one thread; {options.seeds} seeds")
+    print(f"{len(text):,} characters; {options.seeds} seeds")
     epochs = " | ".join(f"{epochs} epochs" for epochs in options.epochs)
     print(f"\n| cell | hidden_dim | parameters | rate | {epochs} | seconds an epoch |")
     print(f"| --- | --- | --- | --- |{' --- |' * len(options.epochs)} --- |")
     for name in options.cells:
-        print(row(name, data, data | {"path": str(pilot_file)}, wanted, options), flush=True)
+        print(row(name, data, data | {"path": str(pilot_file)}, wanted, options, figures), flush=True)
     if options.ngrams:
         print(f"\n{table(evaluate(text, source, 'val', 6))}")
 
 
 def main() -> None:
     single = [name for name in CELLS if name != "stacked"]
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--cells", nargs="+", default=[*single, TWO_LAYERS], choices=[*single, TWO_LAYERS])
     parser.add_argument("--epochs", type=int, nargs="+", default=[3, 10])
     parser.add_argument("--rates", type=float, nargs="+", default=RATES)

@@ -138,7 +138,7 @@ class _Scores(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_BKL: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         keys_BLA, query_BKA, v_A = ctx.saved_tensors
-        dkeys_BLA, dquery_BKA, dv_A = (torch.zeros_like(leaf) for leaf in (keys_BLA, query_BKA, v_A))
+        dkeys_BLA, dquery_BKA, dv_A = *map(torch.empty_like, (keys_BLA, query_BKA)), torch.zeros_like(v_A)
         groups = _image_groups(keys_BLA, query_BKA, grad_BKL, dkeys_BLA, dquery_BKA)
         for buffer_BKLA, keys, query, grad, dkeys, dquery in groups:
             y_BKLA = ctx.activation.mix(keys.unsqueeze(1), query.unsqueeze(2), buffer_BKLA)
@@ -146,9 +146,11 @@ class _Scores(torch.autograd.Function):
             dv_A += (grad_BK1L @ y_BKLA).sum(dim=(0, 1, 2))
             slope_BKLA = ctx.activation.slope_(y_BKLA)
             torch.matmul(grad_BK1L, slope_BKLA, out=dquery.unsqueeze(2))
-            for slope_BLA, grad_BL in zip(slope_BKLA.unbind(1), grad.unbind(1), strict=True):
-                dkeys.addcmul_(slope_BLA, grad_BL.unsqueeze(2))
-        dkeys_BLA = ctx.activation.backward_(dkeys_BLA.mul_(v_A), keys_BLA)
+            slopes, grads = slope_BKLA.unbind(1), grad.unsqueeze(3).unbind(1)
+            torch.mul(slopes[0], grads[0], out=dkeys)
+            for slope_BLA, grad_BL1 in zip(slopes[1:], grads[1:], strict=True):
+                dkeys.addcmul_(slope_BLA, grad_BL1)
+            ctx.activation.backward_(dkeys.mul_(v_A), keys)
         dquery_BKA = ctx.activation.backward_(dquery_BKA.mul_(v_A), query_BKA)
         return dkeys_BLA, dquery_BKA, dv_A, None
 
