@@ -121,7 +121,7 @@ def main() -> None:
 
             head = {"num_cpus": count, "object_store_memory": 100_000_000, "include_dashboard": False}
             cluster: Any = Cluster(initialize_head=True, head_node_args=head)
-            stream = RayWorkers([model], {}, 1, cluster.address).stream
+            stream = RayWorkers([model], {}, 1, "fp32", cluster.address).stream
             rate = measure(f"Ray, {count} workers", images, stream, folder)
             cluster.shutdown()
             if count == 1:

@@ -64,6 +64,12 @@ class Model(nn.Module, ABC):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision that the model computes in, and takes: of all weights but batch normalisation's."""
+        dtypes = (parameter.dtype for parameter in self.parameters())
+        return next((dtype for dtype in dtypes if dtype != torch.float), torch.float)
+
     def to_card(self) -> dict[str, Any]:
         """Return what a model folder has to remember beside weights, config and vocabulary."""
         return {}
