@@ -3,8 +3,6 @@
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, get_args
 
-from captioner.errors import UserError, check_type
-
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
@@ -31,6 +29,8 @@ def chosen_precision(asked: Precision, device: "torch.device") -> Precision:
     Raises:
         UserError: there is no such precision, or torch does not compute in it on this device.
     """
+    from captioner.errors import UserError, check_type
+
     check_type("precision", asked, Precision)
     if asked == "auto":
         return native_precision(device)
@@ -87,6 +87,14 @@ def cast_weights(model: "nn.Module", precision: Precision) -> None:
         for tensor in chain(module.parameters(recurse=False), module.buffers(recurse=False)):
             if tensor.is_floating_point():
                 tensor.data = tensor.data.to(dtype)
+
+
+def weights_dtype(model: "nn.Module") -> "torch.dtype":
+    """Return the type that a model computes in, and takes: of its weights but batch normalisation's."""
+    import torch
+
+    dtypes = (parameter.dtype for parameter in model.parameters())
+    return next((dtype for dtype in dtypes if dtype != torch.float), torch.float)
 
 
 def in_single_precision(tensor: "Tensor") -> "Tensor":

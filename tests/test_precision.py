@@ -18,6 +18,7 @@ from captioner.precision import (
     chosen_precision,
     cpu_has_half_kernels,
     in_single_precision,
+    weights_dtype,
 )
 from captioner.search.base import SEARCHES
 from captioner.vocabulary import BOS, EOS, SPECIAL, Vocabulary
@@ -92,6 +93,8 @@ def test_all_weights_are_cast_but_those_of_batch_normalisation():
         "1.num_batches_tracked",
         "index",
     }
+    assert weights_dtype(module) == torch.float
+    assert weights_dtype(cast(module[1:])) == torch.bfloat16, "whatever comes first"
     whole = cast(module, "fp32").state_dict()
     assert all(torch.equal(tensor, whole[name]) for name, tensor in module.state_dict().items())
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from captioner.config import Component, Config
 from captioner.errors import UserError
+from captioner.precision import weights_dtype
 from captioner.registry import Registry, signature_of
 from captioner.vocabulary import Vocabulary
 
@@ -66,9 +67,8 @@ class Model(nn.Module, ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision that the model computes in, and takes: of all weights but batch normalisation's."""
-        dtypes = (parameter.dtype for parameter in self.parameters())
-        return next((dtype for dtype in dtypes if dtype != torch.float), torch.float)
+        """The type that the model computes in, and takes."""
+        return weights_dtype(self)
 
     def to_card(self) -> dict[str, Any]:
         """Return what a model folder has to remember beside weights, config and vocabulary."""
