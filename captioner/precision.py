@@ -70,8 +70,8 @@ def cpu_has_half_kernels() -> bool:
 def cast_weights(model: "nn.Module", precision: Precision) -> None:
     """Cast a model's parameters and buffers in place, but for those of batch normalisation.
 
-    Batch normalisation takes inputs of any precision. Its mean and variance stay exact: of an EfficientNet's
-    features a seventh of the rounding errors comes from theirs, and they cost nothing.
+    Batch normalisation takes inputs of any precision. Its mean and variance stay exact: rounded too, they
+    make the error of an EfficientNet's features an eighth larger in bf16 (0.065 for 0.057), and cost nothing.
 
     Args:
         model: stays as it is in fp32.
