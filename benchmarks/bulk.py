@@ -122,7 +122,7 @@ def main() -> None:
 
             head = {"num_cpus": count, "object_store_memory": 100_000_000, "include_dashboard": False}
             cluster: Any = Cluster(initialize_head=True, head_node_args=head)
-            stream = RayWorkers([model], {}, 1, cluster.address).stream
+            stream = RayWorkers([model], {}, 1, "fp32", cluster.address).stream
             rate = measure(f"Ray, {count} workers", images, stream, folder)
             figures.record(f"Ray, {count} workers", rate, "pictures/s", higher_is_better=True)
             cluster.shutdown()

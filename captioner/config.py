@@ -20,6 +20,7 @@ from yaml import YAMLError
 
 from captioner.errors import UserError, nearest
 from captioner.option_types import wanted
+from captioner.precision import Precision
 from captioner.ranges import Count, CountOrZero, NonEmpty, NumWorkers, PathName, PerImage, Positive, Seed
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -47,8 +48,9 @@ class TrainingConfig:
     is the folder of a trained model to start from. With `augment`, every epoch takes new random crops of the
     training images, also mirrored ones with `flip`. With `views`, features of so many versions of each
     training image are stored, the whole image and random crops, and every epoch takes one of them. Stored
-    features have 16 bits a number, or 8 with `feature_dtype` int8 or float8. What training resumes from is
-    saved after the first update, every `save_every_minutes`, and after each epoch.
+    features have 16 bits a number, or 8 with `feature_dtype` int8 or float8; `feature_precision` is that of
+    the encoder that computes them. What training resumes from is saved after the first update, every
+    `save_every_minutes`, and after each epoch.
     """
 
     batch_size: Count = 16
@@ -58,6 +60,7 @@ class TrainingConfig:
     flip: bool = False
     views: PerImage | None = None
     feature_dtype: Literal["float16", "float8", "int8"] = "float16"
+    feature_precision: Precision = "fp32"
     num_workers: NumWorkers = 0
     monitor: NonEmpty = "val/bleu4"
     patience: CountOrZero | None = None

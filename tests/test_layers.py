@@ -8,7 +8,18 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
-    {"errors", "registry", "config", "paths", "option_types", "ranges", "files", "progress", "processes"},
+    {
+        "errors",
+        "registry",
+        "config",
+        "paths",
+        "option_types",
+        "ranges",
+        "files",
+        "progress",
+        "processes",
+        "precision",
+    },
     {"cells", "attention", "attention_kernels", "attention_mode", "attention_selection"}
     | {"vocabulary", "images", "image_reader", "tree", "device"}
     | {"image_formats", "packed_image", "pillow", "scenes", "pairs", "regions"},

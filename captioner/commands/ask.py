@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.numbers import in_range
+from captioner.commands.options.precision import add_precision_argument
 from captioner.commands.printing.answers import as_json, as_text
 from captioner.errors import UserError
 from captioner.paths import LAST, MODEL_HELP, expanded, model_folder
@@ -48,13 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the attention; with several questions, PNG-1, PNG-2, ...",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a question, a line each")
+    add_precision_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Ask, print, draw."""
     model = model_folder(arguments.model, arguments.task)
     questions = _questions(arguments)
-    predictor = _predictor(model, arguments.top)
+    predictor = _predictor(model, arguments)
     if arguments.attention:
         predictor.check_has_attention()
     unanswered = 0
@@ -82,7 +84,7 @@ def _print(reply: "Reply", arguments: argparse.Namespace, total: int) -> None:
     print(text, flush=True)
 
 
-def _predictor(model: Path, top: int) -> "QuestionPredictor":
+def _predictor(model: Path, arguments: argparse.Namespace) -> "QuestionPredictor":
     from captioner.inference.base import PREDICTORS
     from captioner.inference.question_predictor import QuestionPredictor
     from captioner.models.folder import trained_task
@@ -90,7 +92,7 @@ def _predictor(model: Path, top: int) -> "QuestionPredictor":
     kind = PREDICTORS[task := trained_task(model)]
     if not (isinstance(kind, type) and issubclass(kind, QuestionPredictor)):
         raise UserError(f"{model} holds a model for the task {task}, which answers no questions.")
-    return kind(model, n_best=top)
+    return kind(model, n_best=arguments.top, precision=arguments.precision)
 
 
 def _questions(arguments: argparse.Namespace) -> "list[ImageQuestion]":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from captioner.commands.options.attention_files import check_drawing
 from captioner.commands.options.numbers import in_range
+from captioner.commands.options.precision import add_precision_argument
 from captioner.config import load, parse_overrides
 from captioner.files.outputs import check_folder
 from captioner.paths import MODEL_HELP, model_folder
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--limit", type=in_range(Count), metavar="N", help="only the first N images of each split")
     add("--figure", type=Path, metavar="PNG", help="draw the share of good captions by confidence")
+    add_precision_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -51,6 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.usual,
         arguments.cider_d,
         arguments.limit,
+        arguments.precision,
     )
     print(f"{'confidence':>10}  {'good':>6}  {'captions':>8}")
     for one in found.bins:

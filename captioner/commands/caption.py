@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from captioner.commands.options.attention_files import check_drawing, numbered
 from captioner.commands.options.numbers import in_range
+from captioner.commands.options.precision import add_precision_argument
 from captioner.commands.options.search import add_search_arguments, search_changes
 from captioner.commands.printing.captions import as_text
 from captioner.data.image_inputs.inputs import ImageInputs
@@ -87,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="captions a picture (default: 1)"
     )
+    add_precision_argument(parser)
     add_search_arguments(parser)
 
 
@@ -101,7 +103,12 @@ def run(arguments: argparse.Namespace) -> None:
     total = images.count()
     from captioner.inference.caption import Captioner
 
-    captioner = Captioner(*models, search=search_changes(arguments), n_best=arguments.n_best)
+    captioner = Captioner(
+        *models,
+        search=search_changes(arguments),
+        n_best=arguments.n_best,
+        precision=arguments.precision,
+    )
     if arguments.attention:
         captioner.check_has_attention()
     if arguments.output:
@@ -154,7 +161,8 @@ def _write_all(
         from captioner.inference.bulk.ray_workers import RayWorkers
 
         address = arguments.workers.partition(":")[2] or None
-        stream = RayWorkers(captioner.folders, search_changes(arguments), arguments.n_best, address).stream
+        options = (search_changes(arguments), arguments.n_best, captioner.precision)
+        stream = RayWorkers(captioner.folders, *options, address).stream
     found = write_captions(lines, images, total, captioner.settings(), stream)
     if output != lines:
         write_parquet(lines, output)

@@ -124,7 +124,7 @@ def _captions(folder: Path, arguments: argparse.Namespace) -> None:
     from captioner.inference.caption import Captioner
     from captioner.insight.interpretable_cells.captions import analyse_caption_cells
 
-    captioner = Captioner(folder)
+    captioner = Captioner(folder, precision="fp32")
     changes = {str(key): value for key, value in parse_overrides(arguments.data).items()}
     source = CAPTION_SOURCES.build(changes or captioner.model.config.data)
     images = split_of(source, arguments.split or "val", arguments.images or IMAGES).images

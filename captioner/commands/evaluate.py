@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.commands.options.numbers import in_range
+from captioner.commands.options.precision import add_precision_argument
 from captioner.commands.options.search import add_search_arguments, search_changes, search_flags
 from captioner.commands.printing.tables import score_table
 from captioner.config import parse_overrides
@@ -32,7 +33,7 @@ from captioner.paths import LAST, MODEL_HELP, model_folder, results_folder, task
 from captioner.progress import progress_bar
 from captioner.ranges import BeamSize, Count, Seed
 
-OPTIONS = ("limit", "n_best", "shuffled", "blank", "windows", "num_windows", "windows_seed")
+OPTIONS = ("precision", "limit", "n_best", "shuffled", "blank", "windows", "num_windows", "windows_seed")
 """What some tasks have and others have not: flags, and arguments of their evaluation, of the same names."""
 
 
@@ -73,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--num-windows", type=in_range(Count), metavar="N", help="texts: how many of them (default: 1000)")
     add("--windows-seed", type=in_range(Seed), metavar="N", help="texts: the same windows again (default: 0)")
+    add_precision_argument(parser, default=None)
     add_search_arguments(parser)
 
 

@@ -12,11 +12,14 @@ printed, which holds a secret.
 import argparse
 import secrets
 import socket
+from dataclasses import replace
 from importlib.util import find_spec
 
 from captioner.commands.options.numbers import in_range
+from captioner.commands.options.precision import add_precision_argument
 from captioner.errors import UserError
 from captioner.page.settings import PageSettings
+from captioner.precision import Precision, chosen_precision
 from captioner.ranges import Port
 
 NEEDED = ("starlette", "uvicorn", "python_multipart")
@@ -42,13 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="a model that `captioner models` lists, or a folder; the first of a task is shown first",
     )
+    add_precision_argument(parser, default.precision)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Listen, print the address, serve until interrupted."""
     if missing := [package for package in NEEDED if find_spec(package) is None]:
         raise UserError(f"The page needs {', '.join(missing)}: pip install 'captioner[page]'.")
-    settings = PageSettings(host=arguments.host, port=arguments.port, models=tuple(arguments.model))
+    _check_precision(arguments.precision)
+    settings = PageSettings(
+        host=arguments.host,
+        port=arguments.port,
+        models=tuple(arguments.model),
+        precision=arguments.precision,
+    )
     with _listen(settings.host, settings.port) as listener:
         import uvicorn
 
@@ -56,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         token = None if settings.is_local else secrets.token_urlsafe(16)
         port = listener.getsockname()[1]
-        app = create_app(PageSettings(settings.host, port, token, settings.models))
+        app = create_app(replace(settings, port=port, token=token))
         print(f"{_address(settings.host, port, token)}   (stop with Ctrl-C)", flush=True)
         config = uvicorn.Config(
             app,
@@ -70,6 +80,14 @@ def run(arguments: argparse.Namespace) -> None:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:  # the way to end it
             return
+
+
+def _check_precision(asked: Precision) -> None:
+    """Refuse what the device does not compute in before a browser asks for a model."""
+    if asked != "auto":
+        from captioner.device import best_device
+
+        chosen_precision(asked, best_device())
 
 
 def _listen(host: str, port: int) -> socket.socket:

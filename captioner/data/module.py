@@ -182,8 +182,14 @@ class ImageData(TrainingData[Batch]):
             for path in dict.fromkeys(paths)
             for number in numbers
         ]
-        encoder, dtype = self.encoder.frozen_part(), training.feature_dtype
-        store = open_store(encoder, views, self.cache, dtype=dtype, device=best_device())
+        store = open_store(
+            self.encoder.frozen_part(),
+            views,
+            self.cache,
+            dtype=training.feature_dtype,
+            precision=training.feature_precision,
+            device=best_device(),
+        )
         readable = [i for i, path in enumerate(paths) if path in store]
         if not readable:
             self._check_readable(split, paths)

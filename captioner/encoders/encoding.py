@@ -9,6 +9,7 @@ from torch import Tensor
 from captioner.encoders.base import Encoder
 from captioner.encoders.views import View
 from captioner.image_reader import read_batches
+from captioner.precision import weights_dtype
 
 
 class EncodedBatch(NamedTuple):
@@ -28,7 +29,7 @@ class EncodedBatch(NamedTuple):
 def encoded_batches(
     encoder: Encoder, views: Iterable[View], batch_size: int, device: torch.device
 ) -> Iterator[EncodedBatch]:
-    """Compute features in float32; the next batch of images is read meanwhile.
+    """Compute features in the precision of the encoder; the next batch of images is read meanwhile.
 
     Args:
         encoder: the encoder, put on `device` in evaluation mode.
@@ -47,7 +48,8 @@ def encoded_batches(
         features_BLF = torch.empty(0, rows * columns, encoder.feature_dim)
         if pixels:
             with torch.inference_mode():
-                images_BCHW = torch.stack(list(pixels.values())).to(device)
+                images_BCHW = torch.stack(list(pixels.values()))
+                images_BCHW = images_BCHW.to(device, weights_dtype(encoder))
                 features_BLF = encoder.encode(images_BCHW).float().cpu()
         yield EncodedBatch(
             list(pixels), features_BLF, {one.key.key: one.problem for one in batch if one.problem}

@@ -19,6 +19,7 @@ from captioner.inference.caption import Captioner
 from captioner.inference.confidence import familiarity
 from captioner.metrics.scores import score_captions
 from captioner.models.folder import add_confidence
+from captioner.precision import Precision
 
 NUM_PROTOTYPES = 96
 FOLDS = 5
@@ -57,7 +58,13 @@ class Calibration(NamedTuple):
 
 
 def calibrate(
-    model: Path, data: Component, split: str, usual_split: str, cider_d: float, limit: int | None = None
+    model: Path,
+    data: Component,
+    split: str,
+    usual_split: str,
+    cider_d: float,
+    limit: int | None = None,
+    precision: Precision = "auto",
 ) -> Calibration:
     """Fit the confidence of a model, and write it into its folder.
 
@@ -68,6 +75,7 @@ def calibrate(
         usual_split: images like those of the training, from which the prototypes are made.
         cider_d: the score that a good caption has at least.
         limit: images of each split at most.
+        precision: that the model computes in, which the card gets too.
 
     Returns:
         The calibration; its bins are cross-validated.
@@ -75,7 +83,7 @@ def calibrate(
     Raises:
         UserError: there are too few images, or all captions are good, or none.
     """
-    captioner = Captioner(model)
+    captioner = Captioner(model, precision=precision)
     source = CAPTION_SOURCES.build(data)
     usual_NF = _mean_features(captioner, split_of(source, usual_split, limit).images)
     prototypes_PF = _prototypes(usual_NF, min(NUM_PROTOTYPES, len(usual_NF)))
@@ -92,7 +100,8 @@ def calibrate(
     readable = [(name, image) for name, image in wanted.images if wanted.image_ids[name] in found]
     familiar_N = familiarity(_mean_features(captioner, readable).unsqueeze(1), prototypes_PF).numpy()
     found_here = _fit(inputs_NX, good_N, familiar_N, cider_d)
-    add_confidence(model, found_here.confidence, {"prototypes": prototypes_PF.half()})
+    prototypes = {"prototypes": prototypes_PF.half()}
+    add_confidence(model, found_here.confidence, prototypes, captioner.precision)
     return found_here
 
 

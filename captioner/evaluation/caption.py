@@ -21,6 +21,7 @@ from captioner.metrics.diversity import diversity
 from captioner.metrics.n_best import n_best_scores
 from captioner.metrics.scores import CaptionScores, score_captions
 from captioner.metrics.tokenization.tokenize import tokenize_all
+from captioner.precision import Precision
 
 DRAWN_SAMPLES = 12
 RANKED_BY = "cider_d"  # of the samples page
@@ -55,6 +56,7 @@ def evaluate(
     search: Mapping[str, Any] | None = None,
     n_best: int = 1,
     shuffled: bool = False,
+    precision: Precision = "auto",
     progress: Any = iter,
 ) -> Evaluation:
     """Caption the images of a split and score the captions.
@@ -69,6 +71,7 @@ def evaluate(
         n_best: captions an image. The first is scored; columns oracle@k are of the first k (`n_best_scores`).
         shuffled: whether captions are scored a second time, each given to another image of the split: what
             the model could have written without the image.
+        precision: that the model computes in.
         progress: wraps the sequence of captioned images, for a progress bar.
 
     Returns:
@@ -77,7 +80,7 @@ def evaluate(
     Raises:
         UserError: no model, no such split, no image that has a caption and can be read.
     """
-    captioner = Captioner(model, search=search, n_best=n_best)
+    captioner = Captioner(model, search=search, n_best=n_best, precision=precision)
     data = data or captioner.model.config.data
     source = CAPTION_SOURCES.build(data)
     wanted = split_of(source, split, limit)
@@ -87,7 +90,8 @@ def evaluate(
     problems = [one.problem for one in found if one.problem]
     results = _score(captioner, source, wanted, found, split, shuffled)
     about = {"model": str(model), "data": data, "split": split, "images": len(results.captioned)}
-    about |= {"unreadable": problems, "decoding": captioner.search_config, "seconds": round(seconds, 1)}
+    about |= {"unreadable": problems, "decoding": captioner.search_config}
+    about |= {"precision": captioner.precision, "seconds": round(seconds, 1)}
     write_results(output / "results.json", about | _to_json(results))
     texts = {image_id: one.text for image_id, one in results.captioned.items()}
     write_coco_results(output / f"captions_{split}_results.json", texts)

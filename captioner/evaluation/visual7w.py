@@ -24,6 +24,7 @@ from captioner.evaluation.base import (
 from captioner.images import ImageSource
 from captioner.inference.visual7w import Chooser, Chosen
 from captioner.metrics.answers.choice_accuracy import ChoiceScores, Truth, choice_accuracy
+from captioner.precision import Precision
 
 
 class ChoiceSplit(NamedTuple):
@@ -43,6 +44,7 @@ def evaluate(
     split: str = "test",
     limit: int | None = None,
     blank: bool = False,
+    precision: Precision = "auto",
     progress: Any = iter,
 ) -> Evaluation:
     """Choose an answer to every question of a split; a question about an unreadable image counts as wrong.
@@ -55,6 +57,7 @@ def evaluate(
         limit: the number of questions; all by default.
         blank: whether all questions are asked a second time about a grey image: what is chosen without the
             image.
+        precision: that the model computes in.
         progress: wraps the sequence of choices, for a progress bar.
 
     Returns:
@@ -63,7 +66,7 @@ def evaluate(
     Raises:
         UserError: no model, no such split, no image of it can be read.
     """
-    chooser = Chooser(model)
+    chooser = Chooser(model, precision=precision)
     data = data or chooser.model.config.data
     wanted = _split(chooser, QUESTION_SOURCES.build(data), split, limit)
     started = time.monotonic()
@@ -80,7 +83,8 @@ def evaluate(
     problems = list(dict.fromkeys(one.problem for one in found if one.problem))
     about = {"model": str(model), "data": data, "split": split, "questions": len(wanted.truth)}
     about |= {"questions_by_type": scores.num_questions, "unanswered": scores.num_unanswered}
-    about |= {"unreadable": problems, "seconds": round(seconds, 1), "scores": columns}
+    about |= {"unreadable": problems, "precision": chooser.precision}
+    about |= {"seconds": round(seconds, 1), "scores": columns}
     write_results(output / "results.json", about)
     files = {"results": output / "results.json", "answers": output / f"visual7w_{split}_results.json"}
     write_visual7w_results(files["answers"], _results(found))

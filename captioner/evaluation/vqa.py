@@ -25,6 +25,7 @@ from captioner.insight.samples_page import PageSample, page_note, shown_on_page,
 from captioner.metrics.answers.answer_sets import NO_WORDNET, wordnet_similarity, wups_scores
 from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.answers.vqa_accuracy import AnswerScores, HumanAnswers
+from captioner.precision import Precision
 
 DRAWN_SAMPLES = 12
 
@@ -47,6 +48,7 @@ def evaluate(
     split: str = "test",
     limit: int | None = None,
     blank: bool = False,
+    precision: Precision = "auto",
     progress: Any = iter,
 ) -> Evaluation:
     """Answer the questions of a split and score the answers.
@@ -63,6 +65,7 @@ def evaluate(
         limit: the number of questions; all by default.
         blank: whether all questions are asked a second time about a grey image: what the model answers
             without the image.
+        precision: that the model computes in.
         progress: wraps the sequence of replies, for a progress bar.
 
     Returns:
@@ -71,7 +74,7 @@ def evaluate(
     Raises:
         UserError: no model, no such split, no image of it can be read.
     """
-    answerer = Answerer(model, n_best=1)
+    answerer = Answerer(model, n_best=1, precision=precision)
     data = data or answerer.model.config.data
     source = QUESTION_SOURCES.build(data)
     questions, truth = _split(source, split, limit)
@@ -86,7 +89,8 @@ def evaluate(
         columns["blank"] = _score(source, _blank(answerer, progress, questions, truth), truth).figures
     about = {"model": str(model), "data": data, "split": split, "questions": len(answers)}
     about |= {"unreadable": problems, "scored": len(scored.per_question), "measure": scored.measure}
-    write_results(output / "results.json", about | {"seconds": round(seconds, 1), "scores": columns})
+    about |= {"precision": answerer.precision, "seconds": round(seconds, 1)}
+    write_results(output / "results.json", about | {"scores": columns})
     files = {"results": output / "results.json", "answers": output / f"vqa_{split}_results.json"}
     write_vqa_results(files["answers"], answers)
     title = f"{scored.measure} on {split}, {len(scored.per_question)} questions"

@@ -18,6 +18,7 @@ from captioner.inference.caption_results import Caption, Captioned
 from captioner.inference.confidence import read_confidence
 from captioner.models.caption import CaptionModel, WrittenBatch
 from captioner.models.card import CARD, read_card
+from captioner.precision import Precision
 from captioner.search.base import SEARCHES
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.override import override_search, search_settings
@@ -37,18 +38,23 @@ class Captioner(ImagePredictor[CaptionModel]):
         *folders: the model folders.
         search: changes to the first model's own search.
         n_best: captions an image; a beam whose size nobody chose is as wide at least.
+        precision: as `ImagePredictor`.
 
     Raises:
-        UserError: a folder holds no captioning model; the vocabularies differ; the search has no such option.
+        UserError: as `Predictor`; the vocabularies differ; the search has no such option.
     """
 
     model_class = CaptionModel
 
     def __init__(
-        self, *folders: Path | str, search: Mapping[str, Any] | None = None, n_best: int = 1
+        self,
+        *folders: Path | str,
+        search: Mapping[str, Any] | None = None,
+        n_best: int = 1,
+        precision: Precision = "auto",
     ) -> None:
-        super().__init__(folders[0])
-        self.others: list[CaptionModel] = [self.load(Path(folder)) for folder in folders[1:]]
+        super().__init__(folders[0], precision)
+        self.others: list[CaptionModel] = [self.load(Path(one), self.precision) for one in folders[1:]]
         for folder, other in zip(folders[1:], self.others, strict=True):
             if other.vocabulary.words != self.model.vocabulary.words:
                 raise UserError(f"{folder} and {folders[0]} have different words: they make no ensemble.")
@@ -147,20 +153,18 @@ class Captioner(ImagePredictor[CaptionModel]):
             Features and the best caption's words, of those that have any.
         """
         for batch in self.read(images, BATCH_SIZE):
-            read = [one.value for one in batch if one.value is not None]
-            if not read:
+            if not (read := [one.value for one in batch if one.value is not None]):
                 continue
             features_BLF = self._features(read)[0]
             found = [list(one[0].tokens) for one in self.search(self.model.decoder, features_BLF)]
-            rows = [row for row, tokens in enumerate(found) if tokens]
-            if rows:
+            if rows := [row for row, tokens in enumerate(found) if tokens]:
                 yield WrittenBatch(features_BLF[rows], [found[row] for row in rows])
 
     def settings(self) -> dict[str, Any]:
-        """Return what captions depend on beside the image: hashes of the models' cards, and the search."""
+        """Return what captions depend on beside the image: the models' cards, precision and search."""
         models = [file_sha256(folder / CARD) for folder in self.folders]
         own = search_settings(self.search, self.search_config["name"])
-        return {"models": models, "n_best": self.n_best, **own}
+        return {"models": models, "precision": self.precision, "n_best": self.n_best, **own}
 
     def check_has_attention(self) -> None:
         """Make sure that there is attention to draw.
@@ -190,8 +194,7 @@ class Captioner(ImagePredictor[CaptionModel]):
         own = search_settings(self.search, self.search_config["name"])
         settings = {"model": str(self.folder), **own, "n_best": self.n_best}
         captions = [caption.to_json() for caption in captioned.captions]
-        name, words = Path(captioned.name).name, self.model.vocabulary.words
-        view = captioned.encoder_view
+        name, words, view = Path(captioned.name).name, self.model.vocabulary.words, captioned.encoder_view
         write_search_tree(file, name, captioned.events, words, settings, captions, view, self.grid)
 
     @torch.inference_mode()

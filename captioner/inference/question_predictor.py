@@ -12,6 +12,7 @@ from captioner.errors import UserError
 from captioner.images import ImageSource, UnreadableImage, image_name
 from captioner.inference.base import EncoderInput, ImagePredictor
 from captioner.models.vqa import Prediction
+from captioner.precision import Precision
 
 
 class ImageQuestion(NamedTuple):
@@ -85,13 +86,14 @@ class QuestionPredictor(ImagePredictor[Any]):
     Args:
         folder: the model folder.
         n_best: answers a question.
+        precision: as `ImagePredictor`.
 
     Raises:
-        UserError: the folder holds no such model.
+        UserError: the folder holds no such model, or the device does not compute in the precision.
     """
 
-    def __init__(self, folder: Path | str, n_best: int = 5) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path | str, n_best: int = 5, precision: Precision = "auto") -> None:
+        super().__init__(folder, precision)
         self.n_best = n_best
 
     def changed(self, n_best: int) -> Self:

@@ -43,6 +43,6 @@ def average_models(folders: Sequence[Path], target: Path) -> None:
         for key, value in total.items()
     }
     models[0].config.encoder = load(folders[0] / CONFIG).encoder  # a loaded one has no source
-    of_weights = ("epoch", "validation", "confidence")
+    of_weights = ("epoch", "validation", "confidence", "confidence_precision")
     card = {key: value for key, value in read_card(folders[0]).items() if key not in of_weights}
     save_model(models[0], target, card | {"averaged": len(folders)}, mean)

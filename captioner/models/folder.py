@@ -62,18 +62,21 @@ def save_model(
         write_card(new, about)
 
 
-def add_confidence(folder: Path, confidence: Mapping[str, float], prototypes: Mapping[str, Tensor]) -> None:
+def add_confidence(
+    folder: Path, confidence: Mapping[str, float], prototypes: Mapping[str, Tensor], precision: str
+) -> None:
     """Add the calibration of a captioner to its model folder.
 
     Args:
         folder: the model folder.
         confidence: what the card gets.
         prototypes: mean features of usual images.
+        precision: that captions were computed in.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    card = read_card(folder) | {"confidence": confidence}
+    card = read_card(folder) | {"confidence": confidence, "confidence_precision": precision}
     with _new_folder(folder) as new:
         for file in folder.iterdir():
             shutil.copyfile(file, new / file.name)

@@ -42,11 +42,11 @@ class ImageModel(Model):
             pixels: pixels_CHW of each, as `encoder.preprocessing` makes them.
 
         Returns:
-            features_BLF; with L = 0 where the model uses no image.
+            features_BLF in the model's precision; with L = 0 where it uses no image.
         """
         if self.encoder is None:
-            return torch.zeros(len(pixels), 0, 0, device=self.device)
-        return self.encoder.encode(torch.stack(pixels).to(self.device))
+            return torch.zeros(len(pixels), 0, 0, device=self.device, dtype=self.dtype)
+        return self.encoder.encode(torch.stack(pixels).to(self.device, self.dtype))
 
     def describe_encoder(self) -> str:
         """Return a line on the shape of the features."""

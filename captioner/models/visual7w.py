@@ -16,6 +16,7 @@ from captioner.data.questions.telling_batch import TellingBatch, TellingQuestion
 from captioner.decoders.base import DECODERS
 from captioner.models.base import MODELS
 from captioner.models.multiple_choice import MultipleChoiceModel
+from captioner.precision import in_single_precision
 from captioner.ranges import Count
 from captioner.vocabulary import PAD, Vocabulary
 
@@ -83,7 +84,8 @@ class TellingModel(MultipleChoiceModel):
         if mask_BKT.any():
             features_BLF = self.features(batch.pictures)
             logits_MV, _ = self.decoder(features_BLF, batch.inputs_BKT, mask_BKT)
-            nll_M = F.cross_entropy(logits_MV, batch.targets_BKT[mask_BKT], reduction="none")
+            targets_M = batch.targets_BKT[mask_BKT]
+            nll_M = F.cross_entropy(in_single_precision(logits_MV), targets_M, reduction="none")
             nll_BKT = nll_BKT.to(nll_M.dtype).masked_scatter(mask_BKT, nll_M)
         return TellingOutput(batch, batch.mask_BKT, nll_BKT)
 

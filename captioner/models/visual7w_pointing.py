@@ -16,6 +16,7 @@ from captioner.data.questions.pointing_batch import PointingBatch, PointingQuest
 from captioner.errors import UserError
 from captioner.models.base import MODELS, check_unused_options
 from captioner.models.multiple_choice import MultipleChoiceModel
+from captioner.precision import in_single_precision
 from captioner.regions import Pointer, box_weights
 from captioner.vocabulary import Vocabulary
 
@@ -107,7 +108,7 @@ class PointingModel(MultipleChoiceModel):
             h_BKH = h_MH.new_zeros(*is_question_BK.shape, h_MH.shape[-1])
             h_BKH[is_question_BK] = h_MH
             weights_BKCL = box_weights(batch.boxes_BKC4, self.encoder.grid)
-            scores_BKC = self.pointer(features_BLF, weights_BKCL.to(features_BLF), h_BKH)
+            scores_BKC = in_single_precision(self.pointer(features_BLF, weights_BKCL.to(features_BLF), h_BKH))
             log_probs_BKC = scores_BKC.masked_fill(~batch.box_mask_BKC, -torch.inf).log_softmax(dim=-1)
         return PointingOutput(batch, log_probs_BKC)
 

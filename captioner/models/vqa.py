@@ -19,6 +19,7 @@ from captioner.encoders.text_encoder import TextEncoder
 from captioner.heads.base import HEADS, Answered
 from captioner.models.base import MODELS, check_unused_options, label_rows
 from captioner.models.image_model import ImageModel, build_encoder
+from captioner.precision import in_single_precision
 from captioner.registry import check_options
 from captioner.vocabulary import UNK, Vocabulary
 
@@ -90,7 +91,7 @@ class VQAModel(ImageModel):
     def encode_questions(self, tokens: Sequence[Tensor]) -> Tensor:
         """Return question_NS of all questions, from tokens_NT of each length."""
         if self.text_encoder is None:
-            return torch.zeros(sum(map(len, tokens)), 0, device=self.device)
+            return torch.zeros(sum(map(len, tokens)), 0, device=self.device, dtype=self.dtype)
         return torch.cat([self.text_encoder(tokens_NT).state_NS for tokens_NT in tokens])
 
     def forward(self, features_BLF: Tensor, images_N: Tensor, tokens: Sequence[Tensor]) -> Answered:
@@ -146,7 +147,7 @@ class VQAModel(ImageModel):
         """
         offered = list(dict.fromkeys(choices)) or self.answers.texts
         texts = [text for text in offered if self.answers.number(text) != UNLISTED]
-        logits_K = logits_V[[self.answers.number(text) for text in texts]]
+        logits_K = in_single_precision(logits_V[[self.answers.number(text) for text in texts]])
         probabilities_K = logits_K.sigmoid() if self.soft_targets else logits_K.softmax(dim=-1)
         order_K = probabilities_K.argsort(descending=True, stable=True)[:count].tolist()
         found = [Prediction(texts[k], float(probabilities_K[k])) for k in order_K]

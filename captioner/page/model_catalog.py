@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from captioner.errors import UserError, nearest
 from captioner.page.refusals import Refused
 from captioner.paths import expanded, model_within, shipped_models, trained_models
+from captioner.precision import Precision
 
 TABS = {
     "caption": "caption",
@@ -49,14 +50,16 @@ class ModelCatalog:
     Args:
         named: names or folders of models.
         runs: the folder of all runs.
+        precision: that models of images compute in.
 
     Raises:
         UserError: a model that is named cannot be used.
     """
 
-    def __init__(self, named: Sequence[str], runs: Path) -> None:
+    def __init__(self, named: Sequence[str], runs: Path, precision: Precision = "auto") -> None:
         self._named = {_id_of(one): _folder_of(one) for one in named}
         self._runs = runs
+        self._precision = precision
         self._read: dict[Path, tuple[str, str] | None] = {}
         self._loaded: OrderedDict[Path, Any] = OrderedDict()
         self._lock = threading.Lock()
@@ -116,11 +119,13 @@ class ModelCatalog:
         Raises:
             UserError: the folder is damaged.
         """
-        from captioner.inference.base import PREDICTORS
+        from captioner.inference.base import PREDICTORS, ImagePredictor
 
         if (found := self.loaded(entry)) is not None:
             return found
-        predictor = PREDICTORS[entry.task](entry.folder)
+        kind: Any = PREDICTORS[entry.task]
+        options = {"precision": self._precision} if issubclass(kind, ImagePredictor) else {}
+        predictor = kind(entry.folder, **options)
         with self._lock:
             self._loaded[entry.folder] = predictor
             while len(self._loaded) > LOADED:

@@ -50,7 +50,7 @@ class Page:
 
     def __init__(self, settings: PageSettings) -> None:
         self.settings = settings
-        self.catalog = ModelCatalog(settings.models, settings.runs)
+        self.catalog = ModelCatalog(settings.models, settings.runs, settings.precision)
         self.pictures = PictureStore()
         self.searches = SearchSessions()
         self.thread = ModelThread(settings.max_waiting, settings.max_seconds)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from captioner.precision import Precision
+
 
 @dataclass(frozen=True)
 class PageSettings:
@@ -14,6 +16,7 @@ class PageSettings:
         port: 0 for any that is free.
         token: required of every request, where others than this machine can reach the server.
         models: names or folders of models beside those that are found; the first of a task is its default.
+        precision: that models of images compute in.
         runs: the folder whose trained models are offered.
         max_body: bytes of a request.
         max_bodies: bytes of all requests that are under way.
@@ -27,6 +30,7 @@ class PageSettings:
     port: int = 8000
     token: str | None = None
     models: tuple[str, ...] = ()
+    precision: Precision = "auto"
     runs: Path = Path("runs")
     max_body: int = 20_000_000
     max_bodies: int = 400_000_000

@@ -51,6 +51,19 @@ def test_a_second_opening_computes_nothing_and_another_encoder_all(pictures, tmp
     assert torch.equal(again.read(["key1", "key2"]), store.read(["key1", "key2"]))
 
 
+def test_features_of_another_precision_have_a_store_of_their_own(pictures, tmp_path, monkeypatch):
+    encoder = small_vgg(batch_norm=True)
+    exact = open_store(encoder, pictures, tmp_path / "store")
+    monkeypatch.setattr("captioner.precision.cpu_has_bf16_instructions", lambda: True)
+    short = open_store(encoder, pictures, tmp_path / "store", precision="auto")
+    assert next(encoder.parameters()).dtype == torch.float32, "the encoder itself stays as it is"
+    assert (exact.folder.name + "-bf16", "bf16") == (short.folder.name, short.about.pop("precision"))
+    assert short.about == exact.about, "a store in fp32 is named and headed as one without a precision"
+    found, expected = short.read(["key1", "key5"]), exact.read(["key1", "key5"])
+    assert not torch.equal(found, expected)
+    assert (found - expected).norm() < 0.03 * expected.norm()
+
+
 def test_each_picture_is_decoded_and_resized_once(pictures, tmp_path, monkeypatch):
     counts = count_pillow_calls(monkeypatch)
     for _ in range(2):

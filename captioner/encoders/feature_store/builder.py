@@ -1,5 +1,6 @@
 """Open feature stores and compute what they lack, so that a frozen encoder runs once an image."""
 
+import copy
 import os
 import shutil
 import sys
@@ -20,6 +21,7 @@ from captioner.encoders.views import View
 from captioner.errors import UserError
 from captioner.images import ImageSource
 from captioner.packed_image import PackedImage
+from captioner.precision import Precision, cast_weights, chosen_precision
 from captioner.progress import progress_bar
 
 NAMED = 5  # unreadable images that are printed one by one; the store lists them all
@@ -33,21 +35,22 @@ def open_store(
     folder: Path,
     *,
     dtype: str = "float16",
+    precision: Precision = "fp32",
     batch_size: int = 32,
     device: torch.device | str = "cpu",
 ) -> FeatureStore:
     """Open the feature store of an encoder, and compute the features that it lacks.
 
-    Features are computed in float32; those whose file has changed since (size, time) are computed again.
-    Images that cannot be read are named and left out; they are tried again the next time. Processes that open
-    the same store at once, on one machine or on a disk that they share, divide the work; each returns when
-    all is done.
+    Features of a file that has changed since (size, time) are computed again. Images that cannot be read are
+    named and left out; they are tried again the next time. Processes that open the same store at once, on one
+    machine or on a disk that they share, divide the work; each returns when all is done.
 
     Args:
         encoder: a frozen encoder.
         pictures: the images whose features are wanted.
         folder: the folder of all stores.
         dtype: float16, float8 or int8: how numbers are kept. Each has a store of its own.
+        precision: that the encoder computes in; likewise.
         batch_size: images encoded at a time.
         device: the device of the encoder.
 
@@ -60,8 +63,10 @@ def open_store(
     """
     if not encoder.is_frozen:
         raise UserError("Features of an encoder that is being trained change, so they cannot be stored.")
-    fingerprint = encoder.fingerprint()
-    home = Path(folder) / (fingerprint[:16] + f"-{dtype}" * (dtype != "float16"))
+    fingerprint, device = encoder.fingerprint(), torch.device(device)
+    precision = chosen_precision(precision, device)
+    endings = f"-{dtype}" * (dtype != "float16") + f"-{precision}" * (precision != "fp32")
+    home = Path(folder) / (fingerprint[:16] + endings)
     about = {
         "fingerprint": fingerprint,
         "grid": list(encoder.grid),
@@ -69,6 +74,10 @@ def open_store(
         "dtype": dtype,
         "preprocessing": encoder.preprocessing.to_dict(),
     }
+    if precision != "fp32":
+        about["precision"] = precision
+        encoder = copy.deepcopy(encoder)  # the one that is given stays exact
+        cast_weights(encoder, precision)
     store = _open_or_create(home, about)
     missing = [
         view for view in pictures if view.key not in store or store.stamps[view.key] != _stamp(view.source)
@@ -77,7 +86,7 @@ def open_store(
         # New ones first: after a kill, batches are cut as they would have been without one.
         missing.sort(key=lambda view: view.key in store.unreadable)
         _announce(store, len(missing))
-        _build(encoder, missing, store, batch_size, torch.device(device))
+        _build(encoder, missing, store, batch_size, device)
     _report_unreadable(store, pictures)
     return store
 

@@ -29,7 +29,8 @@ class FeatureStore:
         folder: the folder of the store.
 
     Attributes:
-        about: the encoder's fingerprint, `grid` and `feature_dim`, the preprocessing, and the `dtype`.
+        about: the encoder's fingerprint, `grid` and `feature_dim`, the preprocessing, the `dtype`, and the
+            `precision` that it was computed in, where that is not fp32.
         format: how features are written.
         grid: rows and columns of the locations.
         feature_dim: F.

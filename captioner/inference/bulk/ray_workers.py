@@ -14,6 +14,7 @@ from captioner.errors import UserError
 from captioner.images import ImageSource
 from captioner.inference.caption import BATCH_SIZE, Captioner
 from captioner.inference.caption_results import Captioned
+from captioner.precision import Precision
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -38,12 +39,20 @@ class CaptionWorker:
         folders: the model folders.
         search: changes to the first model's own search.
         n_best: captions an image.
+        precision: fp32, bf16 or fp16.
     """
 
-    def __init__(self, folder: Path, folders: Sequence[Path], search: Mapping[str, Any], n_best: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        folders: Sequence[Path],
+        search: Mapping[str, Any],
+        n_best: int,
+        precision: Precision,
+    ) -> None:
         with suppress(OSError):  # a machine may lack it where all names are absolute
             os.chdir(folder)
-        self.captioner = Captioner(*folders, search=search, n_best=n_best)
+        self.captioner = Captioner(*folders, search=search, n_best=n_best, precision=precision)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[bytes]]:
         """Read and caption the images of a batch; pixels and attention are not sent back."""
@@ -68,6 +77,7 @@ class RayWorkers:
         folders: the model folders, under the same paths on all machines.
         search: changes to the first model's own search.
         n_best: captions an image.
+        precision: fp32, bf16 or fp16, the same for all workers.
         address: of the cluster; None for RAY_ADDRESS, a cluster of this machine, or one that is started.
 
     Raises:
@@ -75,9 +85,20 @@ class RayWorkers:
     """
 
     def __init__(
-        self, folders: Sequence[Path], search: Mapping[str, Any], n_best: int, address: str | None = None
+        self,
+        folders: Sequence[Path],
+        search: Mapping[str, Any],
+        n_best: int,
+        precision: Precision,
+        address: str | None = None,
     ) -> None:
-        self.options = (Path.cwd(), [folder.absolute() for folder in folders], dict(search), n_best)
+        self.options = (
+            Path.cwd(),
+            [folder.absolute() for folder in folders],
+            dict(search),
+            n_best,
+            precision,
+        )
         self.ray = _connected(address)
         there = self.ray.cluster_resources()
         self.num_gpus = int(there.get("GPU", 0))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from captioner.precision import in_single_precision
 from captioner.search.interventions import Intervention
 from captioner.search.stepping.beam_state import (
     BeamState,
@@ -19,7 +20,7 @@ from captioner.search.stepping.beam_state import (
 from captioner.search.stepping.beam_tracer import BeamTracer
 from captioner.search.stepping.constraints import Constraints
 from captioner.search.stepping.intervene import intervene
-from captioner.search.stepping.policy import Policy, StepModel, as_scores, check_scores, normaliser
+from captioner.search.stepping.policy import Policy, StepModel, check_scores, normaliser
 from captioner.search.stepping.state import NextWord, SearchSetup, SearchState
 from captioner.search.trace import SearchTrace, TraceEvent
 from captioner.tree import Tree, first_leaf, repeat_rows, select_rows
@@ -138,7 +139,7 @@ def _continue(state: SearchState, selection: Selection) -> SearchState:
 def _score_next(setup: SearchSetup, beams: BeamState, state: Tree, memory: Tree) -> NextWord:
     """Read the last words, and score those that may come next."""
     step = setup.model.step(beams.tokens_BKT[:, :, -1].flatten(), state, memory)
-    logits_NV = as_scores(step.logits_NV)
+    logits_NV = in_single_precision(step.logits_NV)
     normaliser_N1 = normaliser(logits_NV)
     setup.constraints.forbid(logits_NV, beams.tokens_BKT.flatten(0, 1))
     return NextWord(memory, step.state, logits_NV, normaliser_N1, step.alphas_NL)

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from captioner.precision import in_single_precision
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.stepping.constraints import Constraints
 from captioner.search.stepping.length_penalty import LengthPenalty
-from captioner.search.stepping.policy import StepModel, as_scores, check_scores, normaliser
+from captioner.search.stepping.policy import StepModel, check_scores, normaliser
 from captioner.search.trace import Candidate, SearchTrace, TraceEvent
 from captioner.tree import Tree, first_leaf, map_tree, select_rows
 from captioner.vocabulary import BOS, EOS, PAD
@@ -141,7 +142,7 @@ class BranchAndBound:
         padded = [[PAD] * (T - len(b.tokens)) + [BOS, *b.tokens] for b in rows]
         tokens_NT = torch.tensor(padded, device=device)
         step = self._decoder.step(tokens_NT[:, -1], state, memory)
-        logits_NV = as_scores(step.logits_NV)
+        logits_NV = in_single_precision(step.logits_NV)
         normaliser_N1 = normaliser(logits_NV)
         self._constraints.forbid(logits_NV, tokens_NT)
         check_scores(normaliser_N1, logits_NV, T + 1)

@@ -74,11 +74,6 @@ class Policy(ABC):
         """Return done_B: whether more words cannot change the answer."""
 
 
-def as_scores(logits_NV: Tensor) -> Tensor:
-    """Return the logits in single precision or better."""
-    return logits_NV if logits_NV.dtype == torch.double else logits_NV.float()
-
-
 def normaliser(logits_NV: Tensor) -> Tensor:
     """Compute normaliser_N1, to be subtracted from logits for log-probabilities."""
     parts = torch.split(logits_NV, rows_at_once(logits_NV.shape[1], logits_NV.device))

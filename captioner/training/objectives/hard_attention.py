@@ -12,6 +12,7 @@ from torch import Tensor
 from captioner.attention_selection import draw_location, mean_location, with_selection
 from captioner.decoders.base import Decoder
 from captioner.errors import UserError
+from captioner.precision import in_single_precision
 from captioner.ranges import BeamSize, Fraction, NonNegative
 from captioner.training.loss import Loss
 from captioner.training.objectives.base import OBJECTIVES, Objective, SentenceBatch
@@ -177,14 +178,14 @@ def draw(decoder: Decoder, features_BLF: Tensor, tokens_BKT: Tensor, samples: in
 
     def select(alphas_NL: Tensor) -> Tensor:
         weights_NL = draw_location(alphas_NL)
-        exact_NL = _in_single_precision(alphas_NL)
+        exact_NL = in_single_precision(alphas_NL)
         log_NL = exact_NL.clamp_min(1e-30).log()  # of 0 comes no draw, and no gradient either
         log_alphas.append((weights_NL * log_NL).sum(dim=1))
         entropies.append(-(exact_NL * log_NL).sum(dim=1))
         return weights_NL
 
     logits_MV, _ = with_selection(decoder, select)(features_BLF, inputs_BNT, mask_BNT)
-    log_prob_M = -F.cross_entropy(_in_single_precision(logits_MV), targets_BNT[mask_BNT], reduction="none")
+    log_prob_M = -F.cross_entropy(in_single_precision(logits_MV), targets_BNT[mask_BNT], reduction="none")
     log_prob_NT = log_prob_M.new_zeros(mask_NT.shape).masked_scatter(mask_NT, log_prob_M)
     log_alpha_NT, entropy_NT = (_pad_rows(leaf, mask_NT) for leaf in (log_alphas, entropies))
     return DrawnAttention(log_prob_NT, log_alpha_NT, entropy_NT, mask_NT)
@@ -193,11 +194,6 @@ def draw(decoder: Decoder, features_BLF: Tensor, tokens_BKT: Tensor, samples: in
 def reward_to_go(reward_NT: Tensor) -> Tensor:
     """Compute the sum from every time to the last."""
     return reward_NT.flip(1).cumsum(dim=1).flip(1)
-
-
-def _in_single_precision(tensor: Tensor) -> Tensor:
-    """The tensor in single precision, or better if it is better."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float))
 
 
 def _pad_rows(by_time: list[Tensor], mask_NT: Tensor) -> Tensor:
