@@ -23,7 +23,7 @@ from captioner.paths import cache_folder, model_within
 from captioner.processes import first_process_reports, is_first_process
 from captioner.training.callbacks import Interrupted, KeepBest, SaveByTime, StopOnRequest
 from captioner.training.checks.components import check_components
-from captioner.training.checks.trainer_options import check_trainer
+from captioner.training.checks.trainer_options import check_trainer, with_native_precision
 from captioner.training.data_module import DataModule
 from captioner.training.logs.loggers import SampleTable, check_loggers, make_loggers
 from captioner.training.logs.progress import ProgressBar, ProgressLines
@@ -199,7 +199,11 @@ def _make_trainer(config: Config, folder: Path, keep_best: KeepBest, data: Train
     )
     defaults = {"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 10}
     return pl.Trainer(
-        **(defaults | config.trainer | {"enable_progress_bar": has_bar and sys.stdout.isatty()}),
+        **(
+            defaults
+            | with_native_precision(config.trainer)
+            | {"enable_progress_bar": has_bar and sys.stdout.isatty()}
+        ),
         default_root_dir=folder,
         logger=make_loggers(config.logger, folder),
         callbacks=callbacks,

@@ -8,7 +8,7 @@ from runs import rows
 
 from captioner.config import load
 from captioner.errors import UserError
-from captioner.training.checks.trainer_options import check_trainer
+from captioner.training.checks.trainer_options import check_trainer, with_native_precision
 from captioner.training.logs.loggers import check_loggers
 from captioner.training.train import check, train
 
@@ -124,3 +124,24 @@ def test_wandb_that_nobody_is_logged_in_to_is_refused_only_where_it_would_send(m
     monkeypatch.setenv("WANDB_MODE", mode)
     with pytest.raises(UserError, match=r"nobody is logged in: .* set WANDB_MODE=offline"):
         check_loggers(["wandb"])
+
+
+@pytest.mark.parametrize(
+    ("native", "given"), [("bf16", "bf16-mixed"), ("fp16", "32-true"), ("fp32", "32-true")]
+)
+def test_the_precision_auto_is_what_the_device_trains_safely_in(native, given, tiny, tmp_path, monkeypatch):
+    asked = "captioner.training.checks.trainer_options.native_precision"
+    monkeypatch.setattr(asked, lambda device: native if device.type == "cpu" else "fp32")
+    options = tiny.trainer | {"precision": "auto"}
+    assert with_native_precision(options) == options | {"precision": given}
+    assert with_native_precision(tiny.trainer) == tiny.trainer
+    check_trainer(options)
+    made = []
+    monkeypatch.setattr(
+        "pytorch_lightning.Trainer.fit", lambda trainer, *_, **__: made.append(trainer.precision)
+    )
+    monkeypatch.setattr("captioner.training.callbacks.KeepBest.save", lambda *_: None)
+    tiny.trainer = options
+    train(tiny, tmp_path / "run")
+    assert made == [given]
+    assert load(tmp_path / "run/config.yaml").trainer["precision"] == "auto"

@@ -10,7 +10,9 @@ from annotated_types import Ge, Gt, Le
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
+from captioner.device import best_device
 from captioner.errors import UserError, check_type
+from captioner.precision import native_precision
 from captioner.processes import num_cores
 from captioner.ranges import LARGEST_COUNT, Count, CountOrZero, NonNegative, Probability
 from captioner.registry import check_options
@@ -64,6 +66,7 @@ def check_trainer(options: Mapping[str, Any], num_workers: int = 0) -> None:
     Raises:
         UserError: one sentence, Lightning's own where it is the one that refuses.
     """
+    options = with_native_precision(options)
     check_options("trainer", pl.Trainer, options, facts=OURS, ranges=RANGES)
     for name in ("max_epochs", "max_steps", "limit_train_batches"):
         if options.get(name) == 0:
@@ -88,6 +91,24 @@ def check_trainer(options: Mapping[str, Any], num_workers: int = 0) -> None:
     _check_strategy(trainer.strategy, options.get("strategy"))
     on_cpu = trainer.strategy.root_device.type == "cpu"
     _check_processes(trainer.num_devices, num_workers, on_cpu)
+
+
+def with_native_precision(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace the precision `auto` by what the device computes natively, where training is as safe in it.
+
+    That is bfloat16 under autocast, with weights, gradients and the loss in single precision. Half precision,
+    whose gradients can become zero or infinite, is for those who ask for it.
+
+    Args:
+        options: those under `trainer` of a config.
+
+    Returns:
+        Options that Lightning knows.
+    """
+    if options.get("precision") != "auto":
+        return {**options}
+    device = torch.device("cpu") if options.get("accelerator") == "cpu" else best_device()
+    return {**options, "precision": "bf16-mixed" if native_precision(device) == "bf16" else "32-true"}
 
 
 def _check_processes(processes: int, num_workers: int, on_cpu: bool) -> None:
