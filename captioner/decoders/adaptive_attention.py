@@ -13,6 +13,7 @@ from captioner.attention import AdditiveAttention
 from captioner.attention_mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
+from captioner.decoders.output_layer import OutputLayer
 from captioner.ranges import Dimension, Fraction, Positive
 
 
@@ -99,7 +100,7 @@ class AdaptiveAttention(Decoder):
         self.sentinel_key = nn.Linear(hidden_dim, attention_dim)
         self.hidden_to_output = nn.Linear(hidden_dim, embed_dim)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(embed_dim, vocab_size)
+        self.output = OutputLayer(embed_dim, vocab_size)
 
     def start(self, features_BLF: Tensor) -> DecoderStart:
         """Encode the locations and the whole image; the state is zero."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.cells.init import initialise
 from captioner.decoders.base import DECODERS, DecoderStart
+from captioner.decoders.output_layer import OutputLayer
 from captioner.decoders.recurrent import RecurrentDecoder
 from captioner.ranges import Dimension, Fraction, Positive
 from captioner.vocabulary import SPECIAL
@@ -70,7 +71,7 @@ class LanguageModel(RecurrentDecoder):
         self.symbols = None if embed_dim is None else nn.Embedding(num_symbols, embed_dim)
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim or num_symbols)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(self.cell.hidden_dim, num_symbols)
+        self.output = OutputLayer(self.cell.hidden_dim, num_symbols)
         initialise([self.output.weight], [], self.cell.hidden_dim, init, init_scale)
         nn.init.zeros_(self.output.bias)
 

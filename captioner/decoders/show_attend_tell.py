@@ -11,6 +11,7 @@ from captioner.attention import AdditiveAttention
 from captioner.attention_mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
+from captioner.decoders.output_layer import OutputLayer
 from captioner.ranges import Dimension, Fraction, Positive
 
 
@@ -106,7 +107,7 @@ class ShowAttendTell(Decoder):
         deep = output == "deep"
         self.hidden_to_output = nn.Linear(hidden_dim, embed_dim, bias=False) if deep else None
         self.context_to_output = nn.Linear(feature_dim, embed_dim, bias=False) if deep else None
-        self.output = nn.Linear(embed_dim if deep else hidden_dim, vocab_size)
+        self.output = OutputLayer(embed_dim if deep else hidden_dim, vocab_size)
 
     def start(self, features_BLF: Tensor) -> DecoderStart:
         """Compute the attention keys, and the cell's state from the mean feature."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, CellConfig
 from captioner.decoders.base import DECODERS, DecoderStart
+from captioner.decoders.output_layer import OutputLayer
 from captioner.decoders.recurrent import RecurrentDecoder
 from captioner.ranges import Dimension, Fraction
 
@@ -54,7 +55,7 @@ class ShowTell(RecurrentDecoder):
         self.words = nn.Embedding(vocab_size, embed_dim)
         self.cell = CELLS.build(cell or {"name": "lstm"}, input_dim=embed_dim)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(self.cell.hidden_dim, vocab_size)
+        self.output = OutputLayer(self.cell.hidden_dim, vocab_size)
 
     def start(self, features_BLF: Tensor) -> DecoderStart:
         """Run the cell on the image; there is no memory."""

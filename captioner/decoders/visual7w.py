@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from captioner.attention import AdditiveAttention, LocatedAttention
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
+from captioner.decoders.output_layer import OutputLayer
 from captioner.errors import UserError
 from captioner.ranges import Dimension, Fraction, Positive
 
@@ -108,7 +109,7 @@ class Visual7WDecoder(Decoder):
         deep = output == "deep"
         self.context_to_output = nn.Linear(feature_dim, self.cell.hidden_dim, bias=False) if deep else None
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(self.cell.hidden_dim, vocab_size)
+        self.output = OutputLayer(self.cell.hidden_dim, vocab_size)
 
     def start(self, features_BLF: Tensor) -> DecoderStart:
         """Compute the attention keys, and run the cell on the image."""
