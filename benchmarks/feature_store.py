@@ -33,9 +33,9 @@ from captioner.encoders.feature_store.formats import FORMATS, format_of
 from captioner.encoders.feature_store.store import FeatureStore
 from captioner.encoders.views import View
 from captioner.evaluation.caption_split import split_of
-from captioner.images import Preprocessing
 from captioner.inference.base import load
 from captioner.metrics.scores import score_captions
+from captioner.preprocessing import Preprocessing
 
 GRID, FEATURE_DIM, BATCH = (14, 14), 512, 64
 

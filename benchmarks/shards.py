@@ -62,7 +62,7 @@ def measure(folder: str) -> None:
     from captioner.data.images import FromDisk
     from captioner.data.loader import ResumableLoader
     from captioner.data.splits import each_row, fingerprint_of
-    from captioner.images import Preprocessing
+    from captioner.preprocessing import Preprocessing
     from captioner.vocabulary import Vocabulary
 
     figures: dict[str, object] = {"before": memory()}

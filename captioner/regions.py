@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 
 
 def box_in_encoder_view(

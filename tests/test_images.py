@@ -17,7 +17,8 @@ from torchvision.models import VGG11_Weights, VGG16_Weights
 
 from captioner import image_formats
 from captioner.errors import UserError
-from captioner.images import MAX_PIXELS, Preprocessing, UnreadableImage, load_image, picture_size
+from captioner.images import MAX_PIXELS, UnreadableImage, load_image, picture_size, whole_size
+from captioner.preprocessing import Preprocessing
 
 WIDTH, HEIGHT = 37, 23
 RANDOM = np.random.default_rng(0)
@@ -280,6 +281,27 @@ def test_pixels_equal_torchvisions_transforms(weights, size):
     ours = Preprocessing(224, "crop", 256, tuple(theirs.mean), tuple(theirs.std))
     picture = Image.fromarray(RANDOM.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
     assert torch.equal(ours(picture), theirs(picture))
+
+
+def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same_to_an_encoder(tmp_path):
+    path, transform = tmp_path / "large.jpg", Preprocessing(20, resize="crop", resize_size=24)
+    noise = np.random.default_rng(3).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    large = Image.fromarray(noise).resize((800, 600), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # upright it is 600 x 800
+    large.save(path, quality=95, exif=exif)
+    assert transform.enough == 48
+    whole, smaller = load_image(path), load_image(path, transform.enough)
+    assert (whole.size, smaller.size) == ((600, 800), (75, 100))
+    assert whole_size(whole) == whole_size(smaller) == picture_size(path) == (600, 800)
+    difference = (transform(smaller) - transform(whole)).abs() * 0.225 * 255
+    assert 0 < difference.mean() < 2
+    assert np.array_equal(load_image(path, 301), whole)  # half of it would be too small
+    opened = Image.open(path)
+    assert np.array_equal(load_image(opened, 48), whole)
+    assert opened.size == (800, 600)
+    cut = load_image(smaller.crop((0, 0, 30, 20)), 48)
+    assert whole_size(cut) == (30, 20)
 
 
 def test_squashing_and_bicubic_and_caffes_scale_equal_pillow():

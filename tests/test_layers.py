@@ -21,7 +21,7 @@ LAYERS = [
         "precision",
     },
     {"cells", "attention", "attention_kernels", "attention_mode", "attention_selection"}
-    | {"vocabulary", "images", "image_reader", "tree", "device"}
+    | {"vocabulary", "images", "preprocessing", "image_reader", "tree", "device"}
     | {"image_formats", "packed_image", "pillow", "scenes", "pairs", "regions"},
     {"decoders", "encoders", "heads"},
     {"metrics"},

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 from captioner.regions import Pointer, box_in_encoder_view, box_weights
 
 GRID = (3, 5)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from captioner.encoders.views import view_key
 from captioner.image_reader import read_images
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 
 
 class ImageSourceOfSplit(Protocol):
@@ -77,7 +77,7 @@ class FromDisk:
             ((path, seed), self.source.image(self.split, path))
             for path, seed in zip(paths, seeds, strict=True)
         ]
-        found = read_images(keyed, self._pixels)
+        found = read_images(keyed, self._pixels, self.preprocessing.enough)
         for (path, _), _, problem in found:
             if problem and path not in self.unreadable:
                 self.unreadable[path] = problem

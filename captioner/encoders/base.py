@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from captioner.errors import UserError
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 from captioner.registry import Registry
 
 CPU_BATCH = 2

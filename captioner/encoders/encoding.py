@@ -43,7 +43,10 @@ def encoded_batches(
     encoder.to(device).eval()
     images = ((view, view.source) for view in views)
     rows, columns = encoder.grid
-    for batch in read_batches(images, lambda v, image: v.pixels(encoder.preprocessing, image), batch_size):
+    transform = encoder.preprocessing
+    for batch in read_batches(
+        images, lambda view, image: view.pixels(transform, image), batch_size, enough=transform.enough
+    ):
         pixels = {one.key.key: one.value for one in batch if one.value is not None}
         features_BLF = torch.empty(0, rows * columns, encoder.feature_dim)
         if pixels:

@@ -11,7 +11,7 @@ from torch import nn
 
 from captioner.encoders.weights import downloading
 from captioner.errors import UserError, nearest
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 
 # A model folder may come from anywhere, and timm has arguments that load files or fetch them
 # (checkpoint_path, pretrained_cfg, cache_dir): only those that shape the network are passed on.

@@ -15,7 +15,7 @@ from captioner.encoders.base import ENCODERS, Encoder, ParameterGroup, freeze
 from captioner.encoders.vgg_weights import Source, published_weights, standardisation, stored_weights
 from captioner.encoders.weights import load_needed
 from captioner.errors import UserError, nearest
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 from captioner.ranges import ImageSize, PathName, Positive
 
 CONVOLUTIONS = {

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from captioner.encoders.weights import fetch_weights, read_weights
 from captioner.errors import UserError, nearest
-from captioner.images import IMAGENET_MEAN, IMAGENET_STD
+from captioner.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 Source = tuple[Mapping[str, Tensor], str]  # weights by the paper's names, and their name for messages
 

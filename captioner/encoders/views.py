@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from captioner.images import ImageSource, Preprocessing
+from captioner.images import ImageSource
+from captioner.preprocessing import Preprocessing
 
 
 class View(NamedTuple):

@@ -12,7 +12,7 @@ from torch import Tensor
 from captioner.device import best_device
 from captioner.errors import UserError
 from captioner.image_reader import ReadImage, read_batches
-from captioner.images import ImageSource, image_name
+from captioner.images import ImageSource, image_name, whole_size
 from captioner.models.base import Model
 from captioner.models.folder import load_model, trained_task
 from captioner.models.image_model import ImageModel
@@ -117,16 +117,22 @@ class ImagePredictor(Predictor[ImageModelT]):
                 yield [ReadImage(name, blank, None) for name in batch]
             return
         ahead = self.model.device.type != "cpu"
-        yield from read_batches(images, lambda _, image: self.prepare(image), batch_size, ahead)
+        yield from read_batches(images, lambda _, image: self.prepare(image), batch_size, ahead, self.enough)
+
+    @property
+    def enough(self) -> int | None:
+        """Pixels that a side of an image must have, as for `load_image`: what its encoders need."""
+        encoders = (model.encoder for model in self.models if model.encoder is not None)
+        return max((encoder.preprocessing.enough for encoder in encoders), default=None)
 
     def prepare(self, image: Image.Image) -> EncoderInput:
         """Return a decoded image as the encoders take it; those with one preprocessing share its pixels."""
         wanted = [model.encoder.preprocessing for model in self.models if model.encoder is not None]
         if not wanted:
-            return EncoderInput(image.size, image, ())
+            return EncoderInput(whole_size(image), image, ())
         views = {one: one.encoder_view(image) for one in dict.fromkeys(wanted)}
         pixels = {one: one.normalize(view) for one, view in views.items()}
-        return EncoderInput(image.size, views[wanted[0]], tuple(pixels[one] for one in wanted))
+        return EncoderInput(whole_size(image), views[wanted[0]], tuple(pixels[one] for one in wanted))
 
     @property
     def models(self) -> Sequence[ImageModel]:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from captioner.config import Component
 from captioner.encoders.base import ENCODERS, Encoder
-from captioner.images import Preprocessing
 from captioner.models.base import Model
+from captioner.preprocessing import Preprocessing
 
 
 class ImageModel(Model):

@@ -28,7 +28,9 @@ class ReadPicture(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return its id, size and address."""
-        return picture_to_json(self.stored, self.image.size)
+        from captioner.images import whole_size
+
+        return picture_to_json(self.stored, whole_size(self.image))
 
 
 def picture_to_json(stored: StoredPicture, size: tuple[int, int]) -> dict[str, Any]:
@@ -66,11 +68,12 @@ class Page:
         loaded = self.catalog.loaded(entry)
         return loaded if loaded is not None else await self.thread.call(self.catalog.load, entry)
 
-    async def read_picture(self, form: Form) -> ReadPicture:
+    async def read_picture(self, form: Form, enough: int | None = None) -> ReadPicture:
         """Read the picture that a request is about, and keep one that was sent.
 
         Args:
             form: has a file `image`, or the id of a `picture`.
+            enough: pixels that a side must have, as for `load_image`.
 
         Returns:
             The picture.
@@ -80,7 +83,7 @@ class Page:
             Refused: the picture of this id is not here.
         """
         sent = await self.sent_picture(form)
-        image = await self.decode(sent.data)
+        image = await self.decode(sent.data, enough)
         return ReadPicture(self.pictures.keep(sent), image)
 
     async def sent_picture(self, form: Form) -> StoredPicture:
@@ -104,11 +107,12 @@ class Page:
         await to_thread.run_sync(self._check_pixels, data, limiter=self._readers)
         return StoredPicture("", data)
 
-    async def decode(self, data: bytes) -> Image.Image:
+    async def decode(self, data: bytes, enough: int | None = None) -> Image.Image:
         """Decode a picture in a thread.
 
         Args:
             data: the bytes of its file.
+            enough: pixels that a side must have, as for `load_image`.
 
         Returns:
             The upright RGB image.
@@ -118,7 +122,7 @@ class Page:
         """
         from captioner.images import load_image
 
-        return await to_thread.run_sync(load_image, data, limiter=self._readers)
+        return await to_thread.run_sync(load_image, data, enough, limiter=self._readers)
 
     async def prepare(self, predictor: Any, image: Image.Image) -> Any:
         """Return a decoded image as the encoders of a predictor take it."""

@@ -63,7 +63,7 @@ class MyDecoder(RecurrentDecoder):
 from torch import nn
 
 from captioner.encoders.base import ENCODERS, Encoder
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 
 
 @ENCODERS.register("my_encoder")

@@ -12,7 +12,7 @@ import captioner
 from captioner import image_reader
 from captioner.commands import main
 from captioner.errors import UserError
-from captioner.images import Preprocessing, UnreadableImage, load_image
+from captioner.images import UnreadableImage, load_image
 from captioner.inference.base import PREDICTORS
 from captioner.inference.caption import Captioner
 from captioner.inference.char_lm import Writer
@@ -22,6 +22,7 @@ from captioner.inference.translate import Translator
 from captioner.inference.visual7w import Chooser
 from captioner.inference.vqa import Answerer
 from captioner.models.base import MODELS
+from captioner.preprocessing import Preprocessing
 
 KINDS = {
     "caption": Captioner,
@@ -53,7 +54,9 @@ def decoded(monkeypatch):
     sources, resized = [], []
     view = Preprocessing.encoder_view
     monkeypatch.setattr(
-        image_reader, "load_image", lambda source: sources.append(source) or load_image(source)
+        image_reader,
+        "load_image",
+        lambda source, enough: sources.append(source) or load_image(source, enough),
     )
     monkeypatch.setattr(
         Preprocessing, "encoder_view", lambda self, image: resized.append(image) or view(self, image)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from captioner.data.padding import pad
 from captioner.data.questions.choices import MultipleChoiceQuestion
-from captioner.images import Preprocessing
 from captioner.metrics.tokenization.ptb import tokenize
+from captioner.preprocessing import Preprocessing
 from captioner.regions import box_in_encoder_view
 from captioner.vocabulary import BOS, PAD, Vocabulary
 

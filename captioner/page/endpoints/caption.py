@@ -41,7 +41,8 @@ def _caption_all(captioner: Any, pictures: Sequence[bytes]) -> list[tuple[Any, t
     from captioner.image_reader import read_images
 
     started = time.perf_counter()
-    images = read_images([("", data) for data in pictures], lambda _, image: captioner.prepare(image))
+    keyed = [("", data) for data in pictures]
+    images = read_images(keyed, lambda _, image: captioner.prepare(image), captioner.enough)
     captioned = captioner.caption_batch(images)
     seconds = round(time.perf_counter() - started, 4)
     sizes = [(0, 0) if one.value is None else one.value.size for one in images]

@@ -11,7 +11,7 @@ from captioner.data.captions.batches import CaptionBatch, CaptionItems, pad, wit
 from captioner.data.images import FromDisk
 from captioner.data.loader import SampleIndex
 from captioner.errors import UserError
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 from captioner.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
 CAPTIONS = [

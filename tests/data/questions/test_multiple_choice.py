@@ -15,7 +15,7 @@ from captioner.data.questions.base import QuestionRow, question_table
 from captioner.data.questions.multiple_choice import questions_by_path
 from captioner.data.questions.pointing import PointingItems, PointingQuestionEncoder
 from captioner.data.questions.telling import TellingData, TellingItems, TellingQuestionEncoder
-from captioner.images import Preprocessing
+from captioner.preprocessing import Preprocessing
 from captioner.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
 
 WORDS = Vocabulary([*SPECIAL, "what", "is", "it", "red", "a", "dog", "there", "two"])

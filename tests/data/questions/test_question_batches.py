@@ -14,9 +14,9 @@ from captioner.data.questions.base import QuestionSource, question_table
 from captioner.data.questions.batches import QuestionData, QuestionItems, listed, listed_soft_scores
 from captioner.encoders.base import ENCODERS
 from captioner.errors import UserError
-from captioner.images import Preprocessing
 from captioner.metrics.answers.measures import MEASURES
 from captioner.metrics.tokenization.ptb import tokenize
+from captioner.preprocessing import Preprocessing
 from captioner.vocabulary import UNK, Vocabulary
 
 ASKED = [  # picture, question, answer, what people said beside it
