@@ -15,6 +15,7 @@ them: what 8 bits cost in CIDEr-D and BLEU-4.
 
 import io
 import os
+import pickle
 import signal
 import tempfile
 import time
@@ -108,6 +109,7 @@ def build(pictures: list[View], folder: Path, dtype: str, processes: int, figure
 
 def reading_rate(store: FeatureStore, pictures: list[View], seconds: float, from_disk: bool) -> float:
     """Read batches in random order; returns pictures a second."""
+    store = pickle.loads(pickle.dumps(store))  # a file that is mapped is not forgotten
     if from_disk:
         for shard in store.shards.values():
             with open(shard.data_path, "rb") as file:

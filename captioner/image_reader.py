@@ -28,19 +28,19 @@ class ReadImage(NamedTuple, Generic[Key, Value]):
 def read_images(
     images: Sequence[tuple[Key, ImageSource]],
     transform: Callable[[Key, Image.Image], Value],
-    enough: int | None = None,
+    min_side: int | None = None,
 ) -> list[ReadImage[Key, Value]]:
     """Decode each image once and transform it, several at a time.
 
     Args:
         images: sources of images, each with a key that names it.
         transform: the work to do on the key and the decoded RGB image; it runs in the reading thread.
-        enough: pixels that a side must have, as for `load_image`.
+        min_side: pixels that each side must keep, as for `load_image`.
 
     Returns:
         One entry an image, in order; `problem` is set where the image cannot be read.
     """
-    batches = read_batches(images, transform, max(1, len(images)), enough=enough)
+    batches = read_batches(images, transform, max(1, len(images)), min_side=min_side)
     return [one for batch in batches for one in batch]
 
 
@@ -49,7 +49,7 @@ def read_batches(
     transform: Callable[[Key, Image.Image], Value],
     batch_size: int,
     ahead: bool = True,
-    enough: int | None = None,
+    min_side: int | None = None,
 ) -> Iterator[list[ReadImage[Key, Value]]]:
     """Decode and transform images batch by batch.
 
@@ -60,7 +60,7 @@ def read_batches(
         batch_size: images of a batch; the last one may have fewer.
         ahead: whether the next batch is read while this one is used. A model that computes on all cores of a
             CPU is slowed down by it more than reading is hidden.
-        enough: pixels that a side must have, as for `load_image`.
+        min_side: pixels that each side must keep, as for `load_image`.
 
     Yields:
         Batches of entries, in order; `problem` is set where an image cannot be read.
@@ -68,7 +68,7 @@ def read_batches(
 
     def read(key: Key, source: ImageSource) -> ReadImage[Key, Value]:
         try:
-            image = load_image(source, enough)
+            image = load_image(source, min_side)
         except UnreadableImage as error:
             return ReadImage(key, None, str(error))
         return ReadImage(key, transform(key, image), None)

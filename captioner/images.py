@@ -31,7 +31,7 @@ class UnreadableImage(UserError):  # noqa: N818 (a mistake of the data, read as 
     """An image that is missing, empty, broken or too large; the message names it and the reason."""
 
 
-def load_image(source: ImageSource, enough: int | None = None) -> Image.Image:
+def load_image(source: ImageSource, min_side: int | None = None) -> Image.Image:
     """Decode an image: RGB, upright, its first frame, on white if transparent.
 
     16-bit greys keep their upper eight bits; floats are taken to range to the smallest of 1, 255 and 65535
@@ -39,8 +39,8 @@ def load_image(source: ImageSource, enough: int | None = None) -> Image.Image:
 
     Args:
         source: a file, bytes of one, a part of one, a PIL image, or an array (see `pillow.from_array`).
-        enough: pixels that a side must have. A JPEG whose sides are many times as long is decoded at 1/2, 1/4
-            or 1/8 of its size, which takes a fraction of the time.
+        min_side: pixels that each side must keep. A JPEG whose sides are many times as long is decoded at
+            1/2, 1/4 or 1/8 of its size, which takes a fraction of the time.
 
     Returns:
         A new image; changes of it do not reach the source. `whole_size` tells the size of the source.
@@ -55,8 +55,8 @@ def load_image(source: ImageSource, enough: int | None = None) -> Image.Image:
             if max(picture.size) > MAX_SIDE:
                 raise ValueError(f"a side is longer than {MAX_SIDE:,} pixels")
             size = picture.size
-            if enough is not None and picture.format == "JPEG" and picture is not source:
-                picture.draft(None, (enough, enough))
+            if min_side is not None and picture.format == "JPEG" and picture is not source:
+                picture.draft(None, (min_side, min_side))
             picture.load()
             image = upright(picture, to_rgb(picture))
             for key in (WHOLE_SIZE, "exif"):  # what is left would turn it again

@@ -58,7 +58,7 @@ class Preprocessing:
             raise UserError(f"A picture resized to {self.resize_size} cannot be cut to {self.size} pixels.")
 
     @property
-    def enough(self) -> int:
+    def min_side(self) -> int:
         """Pixels that a side of an image needs to have: twice as many as after resizing, crops included."""
         return 2 * max(self.resize_size or self.size, self._side_for_crops)
 

@@ -37,9 +37,9 @@ def decoded(monkeypatch):
     """The sources that were decoded so far."""
     real, seen = image_reader.load_image, []
 
-    def load_image(source, enough):
+    def load_image(source, min_side):
         seen.append(source)
-        return real(source, enough)
+        return real(source, min_side)
 
     monkeypatch.setattr(image_reader, "load_image", load_image)
     return seen

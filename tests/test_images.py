@@ -290,8 +290,8 @@ def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same_to_an_encoder(tmp_pa
     exif = Image.Exif()
     exif[0x0112] = 6  # upright it is 600 x 800
     large.save(path, quality=95, exif=exif)
-    assert transform.enough == 48
-    whole, smaller = load_image(path), load_image(path, transform.enough)
+    assert transform.min_side == 48
+    whole, smaller = load_image(path), load_image(path, transform.min_side)
     assert (whole.size, smaller.size) == ((600, 800), (75, 100))
     assert whole_size(whole) == whole_size(smaller) == picture_size(path) == (600, 800)
     difference = (transform(smaller) - transform(whole)).abs() * 0.225 * 255

@@ -77,7 +77,7 @@ class FromDisk:
             ((path, seed), self.source.image(self.split, path))
             for path, seed in zip(paths, seeds, strict=True)
         ]
-        found = read_images(keyed, self._pixels, self.preprocessing.enough)
+        found = read_images(keyed, self._pixels, self.preprocessing.min_side)
         for (path, _), _, problem in found:
             if problem and path not in self.unreadable:
                 self.unreadable[path] = problem

@@ -45,7 +45,7 @@ def encoded_batches(
     rows, columns = encoder.grid
     transform = encoder.preprocessing
     for batch in read_batches(
-        images, lambda view, image: view.pixels(transform, image), batch_size, enough=transform.enough
+        images, lambda view, image: view.pixels(transform, image), batch_size, min_side=transform.min_side
     ):
         pixels = {one.key.key: one.value for one in batch if one.value is not None}
         features_BLF = torch.empty(0, rows * columns, encoder.feature_dim)

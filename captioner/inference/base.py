@@ -117,13 +117,15 @@ class ImagePredictor(Predictor[ImageModelT]):
                 yield [ReadImage(name, blank, None) for name in batch]
             return
         ahead = self.model.device.type != "cpu"
-        yield from read_batches(images, lambda _, image: self.prepare(image), batch_size, ahead, self.enough)
+        yield from read_batches(
+            images, lambda _, image: self.prepare(image), batch_size, ahead, self.min_side
+        )
 
     @property
-    def enough(self) -> int | None:
-        """Pixels that a side of an image must have, as for `load_image`: what its encoders need."""
+    def min_side(self) -> int | None:
+        """Pixels that each side of an image must keep, as for `load_image`: what the encoders need."""
         encoders = (model.encoder for model in self.models if model.encoder is not None)
-        return max((encoder.preprocessing.enough for encoder in encoders), default=None)
+        return max((encoder.preprocessing.min_side for encoder in encoders), default=None)
 
     def prepare(self, image: Image.Image) -> EncoderInput:
         """Return a decoded image as the encoders take it; those with one preprocessing share its pixels."""

@@ -68,12 +68,12 @@ class Page:
         loaded = self.catalog.loaded(entry)
         return loaded if loaded is not None else await self.thread.call(self.catalog.load, entry)
 
-    async def read_picture(self, form: Form, enough: int | None = None) -> ReadPicture:
+    async def read_picture(self, form: Form, min_side: int | None = None) -> ReadPicture:
         """Read the picture that a request is about, and keep one that was sent.
 
         Args:
             form: has a file `image`, or the id of a `picture`.
-            enough: pixels that a side must have, as for `load_image`.
+            min_side: pixels that each side must keep, as for `load_image`.
 
         Returns:
             The picture.
@@ -83,7 +83,7 @@ class Page:
             Refused: the picture of this id is not here.
         """
         sent = await self.sent_picture(form)
-        image = await self.decode(sent.data, enough)
+        image = await self.decode(sent.data, min_side)
         return ReadPicture(self.pictures.keep(sent), image)
 
     async def sent_picture(self, form: Form) -> StoredPicture:
@@ -107,12 +107,12 @@ class Page:
         await to_thread.run_sync(self._check_pixels, data, limiter=self._readers)
         return StoredPicture("", data)
 
-    async def decode(self, data: bytes, enough: int | None = None) -> Image.Image:
+    async def decode(self, data: bytes, min_side: int | None = None) -> Image.Image:
         """Decode a picture in a thread.
 
         Args:
             data: the bytes of its file.
-            enough: pixels that a side must have, as for `load_image`.
+            min_side: pixels that each side must keep, as for `load_image`.
 
         Returns:
             The upright RGB image.
@@ -122,7 +122,7 @@ class Page:
         """
         from captioner.images import load_image
 
-        return await to_thread.run_sync(load_image, data, enough, limiter=self._readers)
+        return await to_thread.run_sync(load_image, data, min_side, limiter=self._readers)
 
     async def prepare(self, predictor: Any, image: Image.Image) -> Any:
         """Return a decoded image as the encoders of a predictor take it."""

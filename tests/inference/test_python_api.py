@@ -56,7 +56,7 @@ def decoded(monkeypatch):
     monkeypatch.setattr(
         image_reader,
         "load_image",
-        lambda source, enough: sources.append(source) or load_image(source, enough),
+        lambda source, min_side: sources.append(source) or load_image(source, min_side),
     )
     monkeypatch.setattr(
         Preprocessing, "encoder_view", lambda self, image: resized.append(image) or view(self, image)

@@ -118,10 +118,11 @@ class FeatureStore:
             if key not in self._places:
                 reason = self.unreadable.get(key, "it is not in the store")
                 raise UserError(f"There are no features of {key}: {reason}")
-        places = [self._places[key] for key in keys]
+        places = [divmod(self._places[key], 1 << ROW_BITS) for key in keys]
+        for number, row in places:
+            self.shards[number].prefetch(row)
         bytes_BN = np.empty((len(keys), self.format.row_bytes), dtype=np.uint8)
-        for position in sorted(range(len(keys)), key=places.__getitem__):  # in the order of the files
-            number, row = divmod(places[position], 1 << ROW_BITS)
+        for position, (number, row) in enumerate(places):
             bytes_BN[position] = self.shards[number].bytes_RN[row]
         return self.format.decode(torch.from_numpy(bytes_BN))
 

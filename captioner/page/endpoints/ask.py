@@ -61,7 +61,7 @@ async def ask(request: Request) -> JSONResponse:
         entry = page.catalog.entry(form.text("model"), "ask")
         predictor: QuestionPredictor = (await page.predictor(entry)).changed(top)
         predictor.check_question(ImageQuestion("", b"", text, choices))
-        picture = await page.read_picture(form, predictor.enough)
+        picture = await page.read_picture(form, predictor.min_side)
         image: EncoderInput = await page.prepare(predictor, picture.image)
         asked = AskedQuestion(ImageQuestion(picture.stored.id, picture.image, text, choices), image)
     answer = await page.thread.batched((entry.folder, top), partial(_answer_all, predictor), asked)

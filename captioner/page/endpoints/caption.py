@@ -42,7 +42,7 @@ def _caption_all(captioner: Any, pictures: Sequence[bytes]) -> list[tuple[Any, t
 
     started = time.perf_counter()
     keyed = [("", data) for data in pictures]
-    images = read_images(keyed, lambda _, image: captioner.prepare(image), captioner.enough)
+    images = read_images(keyed, lambda _, image: captioner.prepare(image), captioner.min_side)
     captioned = captioner.caption_batch(images)
     seconds = round(time.perf_counter() - started, 4)
     sizes = [(0, 0) if one.value is None else one.value.size for one in images]

@@ -37,7 +37,7 @@ def _read(captioner: Any, data: bytes) -> Any:
     """Decode a picture, in the model thread as for captions."""
     from captioner.images import load_image
 
-    return captioner.prepare(load_image(data, captioner.enough))
+    return captioner.prepare(load_image(data, captioner.min_side))
 
 
 async def run_search(request: Request) -> Response:
