@@ -71,7 +71,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/shards.py 10000 --json $$file; \
 	$(BIN)/python benchmarks/metrics.py --json $$file; \
 	$(BIN)/python benchmarks/search.py --json $$file; \
-	$(BIN)/python benchmarks/cell_speed.py --rounds 5 --json $$file; \
+	$(BIN)/python benchmarks/cell_speed.py --rounds 3 --cells lstm mut1 min_gru --json $$file; \
 	set +x; echo "make bench took $$(( ($$(date +%s) - started) / 60 )) minutes; the figures are in $$file."; \
 	echo "$(BIN)/python benchmarks/compare.py OLD.json $$file  compares them with those of another run."
 

@@ -76,8 +76,8 @@ class MultipleChoiceModel(ImageModel):
             By the id of a question the log-probabilities of its choices, a word on average where they are
             words.
         """
-        batch = self.make_batch(features_BLF, sizes, questions)
-        return self.choice_log_probs(self(map_tree(lambda leaf: leaf.to(self.device), batch)))
+        batch = map_tree(lambda leaf: leaf.to(self.device), self.make_batch(features_BLF, sizes, questions))
+        return self.choice_log_probs(self(batch, features_BLF=features_BLF))
 
     @abstractmethod
     def make_batch(

@@ -69,12 +69,15 @@ class TellingModel(MultipleChoiceModel):
         sentences = [[s for one in own for s in self.question_encoder.sentences(one)] for own in questions]
         return telling_batch(features_BLF, sentences)
 
-    def forward(self, batch: TellingBatch, score_questions: bool = False) -> TellingOutput:
+    def forward(
+        self, batch: TellingBatch, score_questions: bool = False, features_BLF: Tensor | None = None
+    ) -> TellingOutput:
         """Score the words of answers.
 
         Args:
             batch: images and sentences of question and answer.
             score_questions: whether the words of the questions are scored too.
+            features_BLF: features of the images; None for those of `batch.pictures`.
 
         Returns:
             -log p of these words, 0 elsewhere; all zero for a batch without images.
@@ -82,7 +85,7 @@ class TellingModel(MultipleChoiceModel):
         mask_BKT = batch.targets_BKT != PAD if score_questions else batch.mask_BKT
         nll_BKT = torch.zeros(mask_BKT.shape, device=mask_BKT.device)
         if mask_BKT.any():
-            features_BLF = self.features(batch.pictures)
+            features_BLF = self.features(batch.pictures) if features_BLF is None else features_BLF
             logits_MV, _ = self.decoder(features_BLF, batch.inputs_BKT, mask_BKT)
             targets_M = batch.targets_BKT[mask_BKT]
             nll_M = F.cross_entropy(in_single_precision(logits_MV), targets_M, reduction="none")

@@ -89,11 +89,12 @@ class PointingModel(MultipleChoiceModel):
         ]
         return pointing_batch(features_BLF, encoded)
 
-    def forward(self, batch: PointingBatch) -> PointingOutput:
+    def forward(self, batch: PointingBatch, features_BLF: Tensor | None = None) -> PointingOutput:
         """Score the boxes of questions.
 
         Args:
             batch: images, questions and their boxes.
+            features_BLF: features of the images; None for those of `batch.pictures`.
 
         Returns:
             Log-probabilities of the boxes, -inf where there is none; all zero for a batch without images.
@@ -102,7 +103,7 @@ class PointingModel(MultipleChoiceModel):
         mask_BKT = batch.mask_BKT
         if mask_BKT.any():
             assert self.encoder is not None
-            features_BLF = self.features(batch.pictures)
+            features_BLF = self.features(batch.pictures) if features_BLF is None else features_BLF
             h_MH = self.decoder.unroll_hidden(features_BLF, batch.tokens_BKT, mask_BKT).output[0]
             is_question_BK = mask_BKT.any(dim=-1)
             h_BKH = h_MH.new_zeros(*is_question_BK.shape, h_MH.shape[-1])
