@@ -3,22 +3,27 @@
 import pytest
 import torch
 from PIL import Image
-from tiny_models import save_tiny, tiny_config
+from tiny_models import tiny_config
 
 from captioner.data.questions.base import QUESTION_SOURCES
 from captioner.data.questions.multiple_choice import questions_by_path
-from captioner.models.folder import load_model
+from captioner.training.task_class import task_class
 
-ENCODER = (
-    'encoder={"name": "timm", "model": "resnet18", "layer": "layer2", "image_size": 32, "resize": "squash", '
-    '"fine_tune_from": "layer2"}'
-)
+ENCODER = {
+    "name": "timm",
+    "model": "resnet18",
+    "layer": "layer2",
+    "image_size": 32,
+    "resize": "squash",
+    "fine_tune_from": "layer2",
+}
 
 
 @pytest.mark.parametrize("task", ["visual7w", "visual7w_pointing"])
 def test_scores_from_features_are_those_from_images(task, tmp_path):
-    config = tiny_config(task, tmp_path / "data", ENCODER)
-    model = load_model(save_tiny(config, tmp_path / "run")).eval()
+    config = tiny_config(task, tmp_path / "data")
+    config.encoder = ENCODER
+    model = task_class(config).prepare(config, tmp_path)[0].model.eval()
     by_path = questions_by_path(QUESTION_SOURCES.build(config.data).tables()["test"])
     paths = list(by_path)[:3]
     images = [Image.open(path).convert("RGB") for path in paths]
