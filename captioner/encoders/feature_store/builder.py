@@ -63,22 +63,14 @@ def open_store(
     """
     if not encoder.is_frozen:
         raise UserError("Features of an encoder that is being trained change, so they cannot be stored.")
-    fingerprint, device = encoder.fingerprint(), torch.device(device)
+    device = torch.device(device)
     precision = chosen_precision(precision, device)
-    endings = f"-{dtype}" * (dtype != "float16") + f"-{precision}" * (precision != "fp32")
-    home = Path(folder) / (fingerprint[:16] + endings)
-    about = {
-        "fingerprint": fingerprint,
-        "grid": list(encoder.grid),
-        "feature_dim": encoder.feature_dim,
-        "dtype": dtype,
-        "preprocessing": encoder.preprocessing.to_dict(),
-    }
+    about = _describe(encoder, dtype, precision)
     if precision != "fp32":
-        about["precision"] = precision
         encoder = copy.deepcopy(encoder)  # the one that is given stays exact
         cast_weights(encoder, precision)
-    store = _open_or_create(home, about)
+    endings = f"-{dtype}" * (dtype != "float16") + f"-{precision}" * (precision != "fp32")
+    store = _open_or_create(Path(folder) / (about["fingerprint"][:16] + endings), about)
     missing = [
         view for view in pictures if view.key not in store or store.stamps[view.key] != _stamp(view.source)
     ]
@@ -91,15 +83,31 @@ def open_store(
     return store
 
 
+def _describe(encoder: Encoder, dtype: str, precision: Precision) -> dict[str, Any]:
+    """What features depend on, and how they are kept; fp32 is not named."""
+    return {
+        "fingerprint": encoder.fingerprint(),
+        "grid": list(encoder.grid),
+        "feature_dim": encoder.feature_dim,
+        "dtype": dtype,
+        "preprocessing": encoder.preprocessing.to_dict(),
+    } | ({} if precision == "fp32" else {"precision": precision})
+
+
 def _open_or_create(home: Path, about: dict[str, Any]) -> FeatureStore:
     home.mkdir(parents=True, exist_ok=True)
     with locked(home / "lock"):
-        if not any(b"\n" in file.read_bytes() for file in home.glob("index*.jsonl")):
+        if not any(_has_first_line(file) for file in home.glob("index*.jsonl")):
             FeatureShard(home, 0).start(about)
         store = FeatureStore(home)
     if store.about != about:
         raise UserError(f"The feature store {home} is another encoder's: delete it to build it again.")
     return store
+
+
+def _has_first_line(index: Path) -> bool:
+    with open(index, "rb") as file:
+        return file.readline().endswith(b"\n")
 
 
 def _announce(store: FeatureStore, number: int) -> None:
