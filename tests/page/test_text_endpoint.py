@@ -215,6 +215,8 @@ def run_until_disconnect(app, fields, ended, let_go):
                 await asyncio.sleep(0)
 
         await app(scope, receive, send)
+        for _ in range(3):  # the turns of the loop that a task takes to end once it is cancelled
+            await asyncio.sleep(0)
         let_go.set()
         async with asyncio.timeout(60):
             while not ended:

@@ -1,7 +1,7 @@
 """Search step by step: start a search, run it with words forced or banned, forget it."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from captioner.errors import UserError
 from captioner.insight.search_tree import search_steps
 from captioner.page.caption_request import read_caption_request
-from captioner.page.events import event_stream
+from captioner.page.events import EventStream
 from captioner.page.forms import read_form
 from captioner.page.json_bodies import read_json
 from captioner.page.model_thread import Stopped
@@ -47,7 +47,7 @@ async def run_search(request: Request) -> Response:
     fields = await read_json(request)
     refuse_unknown(fields, ("interventions",))
     interventions = read_interventions(fields.get("interventions", []), session.captioner)
-    return event_stream(_steps(page, session, interventions))
+    return EventStream(_steps(page, session, interventions))
 
 
 async def remove_search(request: Request) -> Response:
@@ -58,7 +58,7 @@ async def remove_search(request: Request) -> Response:
 
 async def _steps(
     page: Page, session: SearchSession, interventions: Sequence[TimedIntervention]
-) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
     deadline = time.monotonic() + page.settings.max_seconds
     words = session.captioner.model.vocabulary.words
     number = 0

@@ -5,7 +5,7 @@ import base64
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from captioner.errors import UserError
 from captioner.insight.interpretable_cells.signals import read_held_unit
-from captioner.page.events import event_stream
+from captioner.page.events import EventStream
 from captioner.page.forms import Form, read_form
 from captioner.page.limits import TEXT, check_limits
 from captioner.page.model_catalog import ModelEntry
@@ -69,7 +69,7 @@ async def sample(request: Request) -> Response:
     page, form = page_of(request), await read_form(request)
     asked = await _read_writing_request(page, form)
     if EVENTS in request.headers.get("accept", ""):
-        return event_stream(_pieces(page, asked))
+        return EventStream(_pieces(page, asked))
     written = await page.thread.call(_timed, partial(asked.writer.write, asked.prompt))
     return JSONResponse(_texts_to_json(asked, *written))
 
@@ -94,7 +94,7 @@ async def _read_writing_request(page: Page, form: Form) -> WritingRequest:
     return WritingRequest(entry, writer, prompt, settings)
 
 
-async def _pieces(page: Page, asked: WritingRequest) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+async def _pieces(page: Page, asked: WritingRequest) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
     """The pieces of a text as it is written, then the whole answer."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[str | None]()
 
