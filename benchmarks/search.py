@@ -57,7 +57,7 @@ class Ending:
         """The decoder's, with the end certain or impossible."""
         step = self.decoder.step(tokens_N, state[0], memory[0])
         length_N = memory[1].repeat_interleave(len(tokens_N) // len(memory[1]))
-        step.logits_NV[:, EOS] = torch.where(state[1] >= length_N, 1e4, -1e4)
+        step.logits_NV[:, EOS] = torch.where(state[1] >= length_N, 60.0, -60.0)
         return step._replace(state=(step.state, state[1] + 1))
 
 
@@ -78,10 +78,10 @@ def one_picture(decoder: Any, features_LF: Tensor, length: int) -> list[int]:
     complete: list[tuple[float, list[int]]] = []
     for t in range(LONGEST):
         if decoder.has_attention:  # the keys, again at every word
-            memory = memory._replace(prepared_BLA=decoder.attention.prepare(memory.features_BLF))
+            memory = memory._replace(prepared=decoder.attention.prepare(memory.features_BLF))
         step = decoder.step(sentences[:, -1], state, memory)
         logits_kV = step.logits_NV
-        logits_kV[:, EOS] = 1e4 if t >= length else -1e4
+        logits_kV[:, EOS] = 60.0 if t >= length else -60.0
         logits_kV[:, [PAD, BOS]] = -torch.inf
         totals_kV = scores_k.unsqueeze(1) + torch.log_softmax(logits_kV, dim=1)
         scores_k, places_k = (totals_kV[0] if t == 0 else totals_kV.view(-1)).topk(k)
