@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from captioner.attention_kernels import Activation, Relu, Tanh, fused_scores
+from captioner.attention_kernels import Activation, Relu, SharedKeys, Tanh, fused_scores, share_keys
 from captioner.attention_mode import AttentionMode
 from captioner.attention_selection import SELECTIONS, Selection
 
@@ -71,18 +71,31 @@ class AdditiveAttention(nn.Module):
         """Compute the keys W_a a_l, which do not depend on h: (B, L, A)."""
         return self.activation.prepare(self.keys(features_BLF))
 
-    def forward(self, features_BLF: Tensor, prepared_BLA: Tensor, h_NH: Tensor) -> Attended:
+    def share(self, prepared: Tensor | SharedKeys) -> Tensor | SharedKeys:
+        """Make one place for the gradients of keys that are asked at many times.
+
+        Args:
+            prepared: prepared_BLA from `prepare`; shared ones stay.
+
+        Returns:
+            What stands in their place, of which only first rows may be taken.
+        """
+        if isinstance(prepared, SharedKeys):
+            return prepared
+        return share_keys(prepared, self.score.weight.squeeze(0), self.activation)
+
+    def forward(self, features_BLF: Tensor, prepared: Tensor | SharedKeys, h_NH: Tensor) -> Attended:
         """Attend to the images.
 
         Args:
             features_BLF: a_l.
-            prepared_BLA: from `prepare`.
+            prepared: prepared_BLA from `prepare`, or what `share` makes of it.
             h_NH: the hidden states that ask, K of each image.
 
         Returns:
             context_NF and alphas_NL.
         """
-        return self.attend(self.scores(prepared_BLA, self.query(h_NH)), features_BLF)
+        return self.attend(self.scores(prepared, self.query(h_NH)), features_BLF)
 
     def attend(self, scores_BKL: Tensor, features_BLF: Tensor) -> Attended:
         """Compute the context of scores.
@@ -97,19 +110,19 @@ class AdditiveAttention(nn.Module):
         alphas_NL = scores_BKL.softmax(dim=-1).flatten(0, 1)
         return weighted_mean(self.selection(alphas_NL).view_as(scores_BKL), features_BLF)
 
-    def scores(self, prepared_BLA: Tensor, query_NA: Tensor) -> Tensor:
+    def scores(self, prepared: Tensor | SharedKeys, query_NA: Tensor) -> Tensor:
         """Compute e_l of every query and location.
 
         Args:
-            prepared_BLA: keys, from `prepare`.
+            prepared: keys, from `prepare` or `share`.
             query_NA: W_h h, K of each image.
 
         Returns:
             scores_BKL, up to a constant that is the same for all keys.
         """
-        B, _, A = prepared_BLA.shape
+        B, _, A = (prepared if isinstance(prepared, Tensor) else prepared.keys_BLA).shape
         query_BKA = self.activation.prepare(query_NA.view(B, -1, A))
-        return fused_scores(prepared_BLA, query_BKA, self.score.weight.squeeze(0), self.activation)
+        return fused_scores(prepared, query_BKA, self.score.weight.squeeze(0), self.activation)
 
 
 class LocatedAttention(nn.Module):

@@ -5,7 +5,7 @@ B images, K rows an image, N = B*K rows, L locations, A attention.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -101,11 +101,41 @@ class Relu(Activation):
         return y.sign_()
 
 
-def fused_scores(keys_BLA: Tensor, query_BKA: Tensor, v_A: Tensor, activation: Activation) -> Tensor:
-    """Compute e_bkl = sum_a v_a mix(k_bla, q_bka), differentiable once.
+class SharedKeys(NamedTuple):
+    """Prepared keys that are asked at many times, and one sum of their gradients for all of them.
+
+    Autograd would make a gradient as large as the keys at every time, and add them up. Of fewer images, the
+    first rows of all three are a view of the same sum.
+    """
+
+    keys_BLA: Tensor  # without a gradient of their own
+    sum_BLA: Tensor  # over queries and times, of what the gradient is a multiple of
+    link_B0: Tensor  # leads autograd from the scores to the keys, once all have added their part
+
+
+def share_keys(keys_BLA: Tensor, v_A: Tensor, activation: Activation) -> Tensor | SharedKeys:
+    """Prepare keys for being asked many times.
 
     Args:
         keys_BLA: prepared keys.
+        v_A: the weights of the sum.
+        activation: the function, which prepared them.
+
+    Returns:
+        What `fused_scores` takes in their place; the keys themselves where they need no gradient.
+    """
+    if not (torch.is_grad_enabled() and keys_BLA.requires_grad):
+        return keys_BLA
+    sum_BLA = torch.zeros_like(keys_BLA)
+    link_B0 = _CollectGradient.apply(keys_BLA, sum_BLA, v_A, activation)
+    return SharedKeys(keys_BLA.detach(), sum_BLA, link_B0)
+
+
+def fused_scores(keys: Tensor | SharedKeys, query_BKA: Tensor, v_A: Tensor, activation: Activation) -> Tensor:
+    """Compute e_bkl = sum_a v_a mix(k_bla, q_bka), differentiable once.
+
+    Args:
+        keys: prepared keys_BLA, or shared ones.
         query_BKA: prepared queries.
         v_A: the weights of the sum.
         activation: the function, which prepared both.
@@ -113,8 +143,27 @@ def fused_scores(keys_BLA: Tensor, query_BKA: Tensor, v_A: Tensor, activation: A
     Returns:
         scores_BKL, up to a constant.
     """
-    scores_BKL: Tensor = _Scores.apply(keys_BLA, query_BKA, v_A, activation)
+    keys_BLA, *shared = (keys,) if isinstance(keys, Tensor) else keys
+    scores_BKL: Tensor = _Scores.apply(keys_BLA, query_BKA, v_A, activation, *shared)
     return scores_BKL
+
+
+class _CollectGradient(torch.autograd.Function):
+    """The gradient of shared keys, once the scores of all times have added their part."""
+
+    @staticmethod
+    def forward(ctx: Any, keys_BLA: Tensor, sum_BLA: Tensor, v_A: Tensor, activation: Activation) -> Tensor:
+        ctx.save_for_backward(keys_BLA, v_A)
+        ctx.sum_BLA, ctx.activation = sum_BLA, activation
+        return keys_BLA.new_empty(len(keys_BLA), 0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, link_B0: Tensor) -> tuple[Tensor, None, None, None]:
+        keys_BLA, v_A = ctx.saved_tensors
+        dkeys_BLA = ctx.activation.backward_(ctx.sum_BLA * v_A, keys_BLA)
+        ctx.sum_BLA.zero_()  # for another pass through a graph that is kept
+        return dkeys_BLA, None, None, None
 
 
 class _Scores(torch.autograd.Function):
@@ -125,9 +174,17 @@ class _Scores(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, keys_BLA: Tensor, query_BKA: Tensor, v_A: Tensor, activation: Activation) -> Tensor:
+    def forward(
+        ctx: Any,
+        keys_BLA: Tensor,
+        query_BKA: Tensor,
+        v_A: Tensor,
+        activation: Activation,
+        sum_BLA: Tensor | None = None,
+        link_B0: Tensor | None = None,
+    ) -> Tensor:
         ctx.save_for_backward(keys_BLA, query_BKA, v_A)
-        ctx.activation = activation
+        ctx.activation, ctx.sum_BLA, ctx.link_B0 = activation, sum_BLA, link_B0
         scores_BKL = query_BKA.new_empty(*query_BKA.shape[:2], keys_BLA.shape[1])
         for buffer_BKLA, keys, query, scores in _image_groups(keys_BLA, query_BKA, scores_BKL):
             y_BKLA = activation.mix(keys.unsqueeze(1), query.unsqueeze(2), buffer_BKLA)
@@ -136,23 +193,24 @@ class _Scores(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_BKL: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, grad_BKL: Tensor) -> tuple[Tensor | None, ...]:
         keys_BLA, query_BKA, v_A = ctx.saved_tensors
-        dkeys_BLA, dquery_BKA, dv_A = *map(torch.empty_like, (keys_BLA, query_BKA)), torch.zeros_like(v_A)
-        groups = _image_groups(keys_BLA, query_BKA, grad_BKL, dkeys_BLA, dquery_BKA)
-        for buffer_BKLA, keys, query, grad, dkeys, dquery in groups:
+        shared = ctx.sum_BLA is not None
+        sum_BLA = ctx.sum_BLA if shared else torch.zeros_like(keys_BLA)
+        dquery_BKA, dv_A = torch.empty_like(query_BKA), torch.zeros_like(v_A)
+        groups = _image_groups(keys_BLA, query_BKA, grad_BKL, sum_BLA, dquery_BKA)
+        for buffer_BKLA, keys, query, grad, total, dquery in groups:
             y_BKLA = ctx.activation.mix(keys.unsqueeze(1), query.unsqueeze(2), buffer_BKLA)
             grad_BK1L = grad.unsqueeze(2)
             dv_A += (grad_BK1L @ y_BKLA).sum(dim=(0, 1, 2))
             slope_BKLA = ctx.activation.slope_(y_BKLA)
             torch.matmul(grad_BK1L, slope_BKLA, out=dquery.unsqueeze(2))
-            slopes, grads = slope_BKLA.unbind(1), grad.unsqueeze(3).unbind(1)
-            torch.mul(slopes[0], grads[0], out=dkeys)
-            for slope_BLA, grad_BL1 in zip(slopes[1:], grads[1:], strict=True):
-                dkeys.addcmul_(slope_BLA, grad_BL1)
-            ctx.activation.backward_(dkeys.mul_(v_A), keys)
+            for slope_BLA, grad_BL1 in zip(slope_BKLA.unbind(1), grad.unsqueeze(3).unbind(1), strict=True):
+                total.addcmul_(slope_BLA, grad_BL1)
         dquery_BKA = ctx.activation.backward_(dquery_BKA.mul_(v_A), query_BKA)
-        return dkeys_BLA, dquery_BKA, dv_A, None
+        if shared:
+            return None, dquery_BKA, dv_A, None, None, torch.zeros_like(ctx.link_B0)
+        return ctx.activation.backward_(sum_BLA.mul_(v_A), keys_BLA), dquery_BKA, dv_A, None, None, None
 
 
 def _image_groups(keys_BLA: Tensor, query_BKA: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from captioner.attention import AdditiveAttention
+from captioner.attention_kernels import SharedKeys
+from captioner.tree import first_rows
 
 B, K, L, F, H, A = 2, 3, 5, 4, 6, 7
 
@@ -117,3 +119,37 @@ def test_mixed_precision_has_nearly_the_results_and_gradients_of_full(activation
         mixed = run()
     for part, wanted in zip(mixed, full, strict=True):
         torch.testing.assert_close(part.float(), wanted, rtol=0, atol=0.03 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_shared_keys_have_the_sum_of_the_gradients_of_all_times(activation):
+    """Also where the last images are left out on the way, and in a second pass through the same graph."""
+    attention = AdditiveAttention(F, H, A, activation).double()
+    features_BLF = torch.randn(5, L, F, dtype=torch.double, requires_grad=True)
+    asked = [(torch.randn(B * K, H, dtype=torch.double), torch.randn(B * K, L)) for B in (5, 4, 4, 1)]
+    inputs = (features_BLF, *attention.parameters())
+
+    def loss(shared):
+        prepared = attention.prepare(features_BLF)
+        if shared:
+            prepared = attention.share(prepared)
+            assert isinstance(prepared, SharedKeys)
+        total = 0.0
+        for h_NH, wanted_NL in asked:
+            prepared = first_rows(prepared, len(h_NH) // K)
+            alphas_NL = attention(features_BLF[: len(h_NH) // K], prepared, h_NH).alphas_NL
+            total += (alphas_NL * wanted_NL).sum()
+        return total
+
+    expected, ours = torch.autograd.grad(loss(False), inputs), loss(True)
+    for _ in range(2):
+        for found, wanted in zip(torch.autograd.grad(ours, inputs, retain_graph=True), expected, strict=True):
+            torch.testing.assert_close(found, wanted)
+
+
+def test_keys_without_a_gradient_are_not_shared():
+    attention = AdditiveAttention(F, H, A)
+    prepared_BLA = attention.prepare(torch.randn(B, L, F))
+    assert attention.share(prepared_BLA.detach()).requires_grad is False
+    with torch.no_grad():
+        assert attention.share(prepared_BLA) is prepared_BLA

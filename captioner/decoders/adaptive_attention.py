@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from captioner.attention import AdditiveAttention
+from captioner.attention_kernels import SharedKeys
 from captioner.attention_mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
@@ -21,7 +22,7 @@ class AdaptiveMemory(NamedTuple):
     """The encoded image: its locations, their attention keys, and the whole image's part of all gates."""
 
     locations_BLH: Tensor
-    prepared_BLA: Tensor
+    prepared: Tensor | SharedKeys  # (B, L, A)
     projected_BG: Tensor  # of the cell's gates
     gate_BH: Tensor  # of the sentinel's gate
 
@@ -123,6 +124,10 @@ class AdaptiveAttention(Decoder):
         word = self.dropout(self.words(tokens))
         return AdaptiveWord(self.cell.project(word), self.word_to_gate(word))
 
+    def share_gradients(self, memory: AdaptiveMemory) -> AdaptiveMemory:
+        """Return memory with one sum of the gradients of the attention keys, for all steps."""
+        return memory._replace(prepared=self.attention.share(memory.prepared))
+
     def recurrent_step(
         self, embedded: tuple[Tensor, ...], state: State, memory: AdaptiveMemory
     ) -> StepOutput:
@@ -142,7 +147,7 @@ class AdaptiveAttention(Decoder):
         memory_NH = state[self.cell.memory_index]
         sentinel_NH = gate_NH * memory_NH.tanh()
         query_NA = self.attention.query(state[0])
-        scores_BKL = self.attention.scores(memory.prepared_BLA, query_NA)
+        scores_BKL = self.attention.scores(memory.prepared, query_NA)
         context_NH, alphas_NL = self.attention.attend(scores_BKL, memory.locations_BLH)
         own_key_N1A = self.attention.activation.prepare(self.sentinel_key(sentinel_NH)).unsqueeze(1)
         own_score_N1 = self.attention.scores(own_key_N1A, query_NA).view(-1, 1)

@@ -159,6 +159,17 @@ class Decoder(nn.Module, ABC):
         mask_NT = mask_BKT.flatten(0, 1)
         return Unrolled(tuple(leaf[mask_NT] for leaf in embedded), output, alphas_NTL)
 
+    def share_gradients(self, memory: Tree) -> Tree:
+        """Return memory that many steps read, the steps of fewer and fewer of the first images.
+
+        Args:
+            memory: from `start`.
+
+        Returns:
+            The same, with one sum of gradients for all steps where the decoder has such.
+        """
+        return memory
+
     def unroll(
         self, embedded: tuple[Tensor, ...], state: Tree, memory: Tree, mask_BKT: Tensor
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
@@ -174,6 +185,7 @@ class Decoder(nn.Module, ABC):
             Outputs at the scored positions, leaves (M, ...), and alphas_NTL or None.
         """
         B, K, _ = mask_BKT.shape
+        memory = self.share_gradients(memory)
         steps: list[StepOutput] = []
         embedded_by_time = [leaf.unbind(dim=1) for leaf in embedded]
         for t, images in enumerate(_active_images(mask_BKT)):

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from captioner.attention import AdditiveAttention
+from captioner.attention_kernels import SharedKeys
 from captioner.attention_mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
@@ -19,7 +20,7 @@ class AttentionMemory(NamedTuple):
     """Features and attention keys of each image."""
 
     features_BLF: Tensor
-    prepared_BLA: Tensor
+    prepared: Tensor | SharedKeys  # (B, L, A)
 
 
 class EmbeddedWord(NamedTuple):
@@ -123,6 +124,10 @@ class ShowAttendTell(Decoder):
         word = self.words(tokens)
         return EmbeddedWord(word, self.cell.project(word))
 
+    def share_gradients(self, memory: AttentionMemory) -> AttentionMemory:
+        """Return memory with one sum of the gradients of the attention keys, for all steps."""
+        return memory._replace(prepared=self.attention.share(memory.prepared))
+
     def recurrent_step(
         self, embedded: tuple[Tensor, ...], state: State, memory: AttentionMemory
     ) -> StepOutput:
@@ -137,7 +142,7 @@ class ShowAttendTell(Decoder):
             h_t and z_t as output, the cell's new state, alpha_t.
         """
         h_NH = state[0]
-        context_NF, alphas_NL = self.attention(memory.features_BLF, memory.prepared_BLA, h_NH)
+        context_NF, alphas_NL = self.attention(memory.features_BLF, memory.prepared, h_NH)
         if self.gate is not None:
             context_NF = self.gate(h_NH).sigmoid() * context_NF
         state = self.cell.step(embedded[1] + self.context_to_cell(context_NF), state)
