@@ -17,6 +17,7 @@ from captioner.precision import (
     cast_weights,
     chosen_precision,
     cpu_has_half_kernels,
+    decoder_products,
     in_single_precision,
     weights_dtype,
 )
@@ -97,6 +98,17 @@ def test_all_weights_are_cast_but_those_of_batch_normalisation():
     assert weights_dtype(cast(module[1:])) == torch.bfloat16, "whatever comes first"
     whole = cast(module, "fp32").state_dict()
     assert all(torch.equal(tensor, whole[name]) for name, tensor in module.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("precision", "num_images", "expected"),
+    [("bf16", 8, "medium"), ("bf16", 7, "highest"), ("fp32", 9, "highest"), ("fp16", 9, "highest")],
+)
+def test_products_of_many_images_decoders_may_be_short(precision, num_images, expected):
+    assert torch.get_float32_matmul_precision() == "highest"
+    with decoder_products(precision, num_images):
+        assert torch.get_float32_matmul_precision() == expected
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_scores_are_widened_and_never_narrowed():
@@ -200,9 +212,12 @@ def test_encoders_encode(config):
     torch.manual_seed(3)
     encoder = ENCODERS.build(config).eval()
     images_BCHW = torch.randn(2, 3, 32, 32)
-    found_BLF = cast(encoder).encode(images_BCHW.bfloat16())
-    assert found_BLF.dtype == torch.bfloat16
-    assert_near(found_BLF, encoder.encode(images_BCHW))
+    short, expected_BLF = cast(encoder), encoder.encode(images_BCHW)
+    assert weights_dtype(short) == torch.bfloat16
+    found_BLF = short.encode(images_BCHW)
+    assert found_BLF.dtype == torch.float
+    assert not torch.equal(found_BLF, expected_BLF)
+    assert_near(found_BLF, expected_BLF)
 
 
 @pytest.mark.parametrize("name", list(SEARCHES))

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from captioner.errors import UserError
+from captioner.precision import in_single_precision, weights_dtype
 from captioner.preprocessing import Preprocessing
 from captioner.registry import Registry
 
 CPU_BATCH = 2
-"""Images that a CPU encodes at once: the maps of more do not stay in its cache."""
+"""Images that a CPU encodes at once, in half precision twice as many: more maps do not stay in its cache."""
 
 
 class ParameterGroup(NamedTuple):
@@ -55,9 +56,23 @@ class Encoder(nn.Module, ABC):
 
     @torch.no_grad()
     def encode(self, images_BCHW: Tensor) -> Tensor:
-        """Compute features_BLF of normalised images without a gradient, a few at a time on a CPU."""
-        at_once = CPU_BATCH if images_BCHW.device.type == "cpu" else max(1, len(images_BCHW))
-        return torch.cat([self(part) for part in torch.split(images_BCHW, at_once)])
+        """Compute features without a gradient, in the precision of the weights.
+
+        On a CPU a few at a time, with the channels last: so oneDNN's kernels take and leave them, which
+        otherwise sort the maps anew around every convolution.
+
+        Args:
+            images_BCHW: normalised images.
+
+        Returns:
+            features_BLF, in single precision.
+        """
+        images_BCHW = images_BCHW.to(weights_dtype(self))
+        if images_BCHW.device.type != "cpu":
+            return in_single_precision(self(images_BCHW))
+        at_once = CPU_BATCH * 4 // images_BCHW.dtype.itemsize
+        images_BCHW = images_BCHW.contiguous(memory_format=torch.channels_last)
+        return torch.cat([in_single_precision(self(part)) for part in torch.split(images_BCHW, at_once)])
 
     def frozen_part(self) -> "Encoder":
         """Return the layers before the first that training changes, as an encoder of their own.

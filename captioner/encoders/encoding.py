@@ -9,7 +9,6 @@ from torch import Tensor
 from captioner.encoders.base import Encoder
 from captioner.encoders.views import View
 from captioner.image_reader import read_batches
-from captioner.precision import weights_dtype
 
 
 class EncodedBatch(NamedTuple):
@@ -51,9 +50,7 @@ def encoded_batches(
         features_BLF = torch.empty(0, rows * columns, encoder.feature_dim)
         if pixels:
             with torch.inference_mode():
-                images_BCHW = torch.stack(list(pixels.values()))
-                images_BCHW = images_BCHW.to(device, weights_dtype(encoder))
-                features_BLF = encoder.encode(images_BCHW).float().cpu()
+                features_BLF = encoder.encode(torch.stack(list(pixels.values())).to(device)).cpu()
         yield EncodedBatch(
             list(pixels), features_BLF, {one.key.key: one.problem for one in batch if one.problem}
         )

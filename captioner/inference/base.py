@@ -17,7 +17,7 @@ from captioner.models.base import Model
 from captioner.models.folder import load_model, trained_task
 from captioner.models.image_model import ImageModel
 from captioner.paths import model_folder
-from captioner.precision import Precision, cast_weights, chosen_precision
+from captioner.precision import Precision, chosen_precision
 from captioner.registry import Registry
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -29,31 +29,28 @@ class Predictor(ABC, Generic[ModelT]):
 
     Args:
         folder: the model folder.
-        precision: that the weights are cast to. A model of text reads thousands of symbols, and of the
-            numbers just below 1, with which a forget gate keeps its memory, bf16 has one in 256: fp32.
 
     Attributes:
         model_class: the models that the predictor uses.
-        precision: fp32, bf16 or fp16.
+        precision: fp32, bf16 or fp16: what images are encoded in.
 
     Raises:
-        UserError: the folder holds no such model, or the device does not compute in the precision.
+        UserError: the folder holds no such model.
     """
 
     model_class: ClassVar[type[Any]]
+    precision: Precision = "fp32"
 
-    def __init__(self, folder: Path | str, precision: Precision = "fp32") -> None:
+    def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        self.precision = chosen_precision(precision, best_device())
-        self.model: ModelT = self.load(self.folder, self.precision)
+        self.model: ModelT = self._load(self.folder)
 
     @classmethod
-    def load(cls, folder: Path, precision: Precision = "fp32") -> Any:
+    def load(cls, folder: Path) -> Any:
         """Load a model folder, on the fastest device.
 
         Args:
             folder: the model folder.
-            precision: fp32, bf16 or fp16.
 
         Returns:
             The model, an instance of `model_class`.
@@ -65,8 +62,11 @@ class Predictor(ABC, Generic[ModelT]):
         if not isinstance(model, cls.model_class):
             own = next(name for name in PREDICTORS if PREDICTORS[name] is cls)
             raise UserError(f"{folder} holds a model for the task {model.config.task['name']}, not {own}.")
-        cast_weights(model, precision)
         return model.to(best_device())
+
+    def _load(self, folder: Path) -> Any:
+        """A model folder as this predictor uses it."""
+        return self.load(folder)
 
 
 class EncoderInput(NamedTuple):
@@ -88,14 +88,15 @@ class ImagePredictor(Predictor[ImageModelT]):
 
     Args:
         folder: the model folder.
-        precision: that the weights are cast to; `auto` is what the device computes natively.
+        precision: that images are encoded in; `auto` is what the device computes natively.
 
     Raises:
-        UserError: as `Predictor`.
+        UserError: as `Predictor`, or the device does not compute in the precision.
     """
 
     def __init__(self, folder: Path | str, precision: Precision = "auto") -> None:
-        super().__init__(folder, precision)
+        self.precision = chosen_precision(precision, best_device())
+        super().__init__(folder)
 
     def read(
         self, images: Iterable[tuple[str, ImageSource]], batch_size: int
@@ -135,6 +136,11 @@ class ImagePredictor(Predictor[ImageModelT]):
         views = {one: one.encoder_view(image) for one in dict.fromkeys(wanted)}
         pixels = {one: one.normalize(view) for one, view in views.items()}
         return EncoderInput(whole_size(image), views[wanted[0]], tuple(pixels[one] for one in wanted))
+
+    def _load(self, folder: Path) -> Any:
+        model = self.load(folder)
+        model.prepare_encoder(self.precision)
+        return model
 
     @property
     def models(self) -> Sequence[ImageModel]:

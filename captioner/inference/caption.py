@@ -18,7 +18,7 @@ from captioner.inference.caption_results import Caption, Captioned
 from captioner.inference.confidence import read_confidence
 from captioner.models.caption import CaptionModel, WrittenBatch
 from captioner.models.card import CARD, read_card
-from captioner.precision import Precision
+from captioner.precision import Precision, decoder_products
 from captioner.search.base import SEARCHES
 from captioner.search.hypothesis import Hypothesis
 from captioner.search.override import override_search, search_settings
@@ -54,7 +54,7 @@ class Captioner(ImagePredictor[CaptionModel]):
         precision: Precision = "auto",
     ) -> None:
         super().__init__(folders[0], precision)
-        self.others: list[CaptionModel] = [self.load(Path(one), self.precision) for one in folders[1:]]
+        self.others: list[CaptionModel] = [self._load(Path(one)) for one in folders[1:]]
         for folder, other in zip(folders[1:], self.others, strict=True):
             if other.vocabulary.words != self.model.vocabulary.words:
                 raise UserError(f"{folder} and {folders[0]} have different words: they make no ensemble.")
@@ -213,7 +213,8 @@ class Captioner(ImagePredictor[CaptionModel]):
         if read := [one.value for one in batch if one.value is not None]:
             features = self._features(read)
             given = features if self.others else features[0]
-            found = iter(self.search(self.decoder, given, self.n_best, trace))
+            with decoder_products(self.precision, len(read)):
+                found = iter(self.search(self.decoder, given, self.n_best, trace))
         captioned, number = [], 0
         for name, value, problem in batch:
             if value is None:

@@ -11,7 +11,6 @@ from torch import nn
 
 from captioner.config import Component, Config
 from captioner.errors import UserError
-from captioner.precision import weights_dtype
 from captioner.registry import Registry, signature_of
 from captioner.vocabulary import Vocabulary
 
@@ -64,11 +63,6 @@ class Model(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type that the model computes in, and takes."""
-        return weights_dtype(self)
 
     def to_card(self) -> dict[str, Any]:
         """Return what a model folder has to remember beside weights, config and vocabulary."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from captioner.config import Component
 from captioner.encoders.base import ENCODERS, Encoder
 from captioner.models.base import Model
+from captioner.precision import Precision
 from captioner.preprocessing import Preprocessing
 
 
@@ -42,11 +43,25 @@ class ImageModel(Model):
             pixels: pixels_CHW of each, as `encoder.preprocessing` makes them.
 
         Returns:
-            features_BLF in the model's precision; with L = 0 where it uses no image.
+            features_BLF, in single precision; with L = 0 where it uses no image.
         """
         if self.encoder is None:
-            return torch.zeros(len(pixels), 0, 0, device=self.device, dtype=self.dtype)
-        return self.encoder.encode(torch.stack(pixels).to(self.device, self.dtype))
+            return torch.zeros(len(pixels), 0, 0, device=self.device)
+        return self.encoder.encode(torch.stack(pixels).to(self.device))
+
+    def prepare_encoder(self, precision: Precision) -> None:
+        """Make the encoder fast, for a model that is not trained any more.
+
+        The decoder or head stays in single precision: the eight digits of bf16 are too few for logits.
+
+        Args:
+            precision: fp32, bf16 or fp16, that the encoder's weights are cast to.
+        """
+        # Imported here: only predictors need it.
+        from captioner.encoders.inference import for_inference
+
+        if self.encoder is not None:
+            self.encoder = for_inference(self.encoder, precision)
 
     def describe_encoder(self) -> str:
         """Return a line on the shape of the features."""

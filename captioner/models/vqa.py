@@ -91,7 +91,7 @@ class VQAModel(ImageModel):
     def encode_questions(self, tokens: Sequence[Tensor]) -> Tensor:
         """Return question_NS of all questions, from tokens_NT of each length."""
         if self.text_encoder is None:
-            return torch.zeros(sum(map(len, tokens)), 0, device=self.device, dtype=self.dtype)
+            return torch.zeros(sum(map(len, tokens)), 0, device=self.device)
         return torch.cat([self.text_encoder(tokens_NT).state_NS for tokens_NT in tokens])
 
     def forward(self, features_BLF: Tensor, images_N: Tensor, tokens: Sequence[Tensor]) -> Answered:

@@ -1,6 +1,5 @@
 """Open feature stores and compute what they lack, so that a frozen encoder runs once an image."""
 
-import copy
 import os
 import shutil
 import sys
@@ -17,11 +16,12 @@ from captioner.encoders.feature_store.claims import Claims, locked
 from captioner.encoders.feature_store.formats import FeatureFormat
 from captioner.encoders.feature_store.shard import FeatureShard
 from captioner.encoders.feature_store.store import FeatureStore
+from captioner.encoders.inference import for_inference
 from captioner.encoders.views import View
 from captioner.errors import UserError
 from captioner.images import ImageSource
 from captioner.packed_image import PackedImage
-from captioner.precision import Precision, cast_weights, chosen_precision
+from captioner.precision import Precision, chosen_precision
 from captioner.progress import progress_bar
 
 NAMED = 5  # unreadable images that are printed one by one; the store lists them all
@@ -66,9 +66,6 @@ def open_store(
     device = torch.device(device)
     precision = chosen_precision(precision, device)
     about = _describe(encoder, dtype, precision)
-    if precision != "fp32":
-        encoder = copy.deepcopy(encoder)  # the one that is given stays exact
-        cast_weights(encoder, precision)
     endings = f"-{dtype}" * (dtype != "float16") + f"-{precision}" * (precision != "fp32")
     store = _open_or_create(Path(folder) / (about["fingerprint"][:16] + endings), about)
     missing = [
@@ -78,7 +75,7 @@ def open_store(
         # New ones first: after a kill, batches are cut as they would have been without one.
         missing.sort(key=lambda view: view.key in store.unreadable)
         _announce(store, len(missing))
-        _build(encoder, missing, store, batch_size, device)
+        _build(for_inference(encoder, precision), missing, store, batch_size, device)
     _report_unreadable(store, pictures)
     return store
 
