@@ -68,6 +68,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/startup.py --rounds 5 --json $$file; \
 	$(BIN)/python benchmarks/training_step.py --json $$file; \
 	$(BIN)/python benchmarks/features.py --json $$file; \
+	$(BIN)/python benchmarks/precision.py --rounds 3 --json $$file; \
 	$(BIN)/python benchmarks/shards.py 10000 --json $$file; \
 	$(BIN)/python benchmarks/metrics.py --json $$file; \
 	$(BIN)/python benchmarks/search.py --json $$file; \

@@ -18,6 +18,7 @@ from typing import Any
 
 from report import Report, benchmark_parser
 
+from captioner.commands.options.precision import add_precision_argument
 from captioner.data.image_inputs.inputs import ImageInputs
 from captioner.inference.caption import Captioner
 from captioner.paths import MODEL_HELP, model_folder
@@ -50,9 +51,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--folder", default=str(ROOT / "examples/photos"))
     parser.add_argument("--model", default="last", help=MODEL_HELP)
+    add_precision_argument(parser)
     options = parser.parse_args()
-    figures = Report("photos", options.json)
-    captioner = Captioner(model_folder(options.model, "caption"))
+    captioner = Captioner(model_folder(options.model, "caption"), precision=options.precision)
+    figures = Report("photos", options.json, captioner.precision)
     images = list(islice(cycle(ImageInputs([options.folder])), options.images))
     list(captioner.stream(images[:32]))  # the first batch makes threads and buffers
     watch = Stopwatch()
