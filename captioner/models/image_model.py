@@ -33,6 +33,8 @@ class ImageModel(Model):
             return pictures
         if pictures.ndim == 3:
             return self.encoder.forward_from(pictures)
+        if torch.is_autocast_enabled("cpu"):  # see `Encoder.encode`: VGG16 trains 2.8 times as fast, not 2.1
+            pictures = pictures.contiguous(memory_format=torch.channels_last)
         features_BLF: Tensor = self.encoder(pictures)
         return features_BLF
 

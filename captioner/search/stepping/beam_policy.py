@@ -14,6 +14,7 @@ from captioner.search.stepping.constraints import Constraints
 from captioner.search.stepping.image_rng import ImageRNG
 from captioner.search.stepping.length_penalty import LengthPenalty
 from captioner.search.stepping.policy import Policy
+from captioner.search.stepping.top_words import top_words
 from captioner.vocabulary import EOS
 
 NO_PENALTY = LengthPenalty("none", 0.0)
@@ -115,7 +116,7 @@ class BeamPolicy(Policy):
     def _candidates(self, beams: BeamState, logits_NV: Tensor, normaliser_N1: Tensor) -> Candidates:
         """Enough of the most probable words: penalties can displace as many as earlier groups choose."""
         C = min(self._size * self.num_groups, logits_NV.shape[1])
-        top_NC, words_NC = logits_NV.topk(C, dim=1)
+        top_NC, words_NC = top_words(logits_NV, C)
         if self._constraints.required_words:
             top_NC, words_NC = self._add_required(beams, logits_NV, top_NC, words_NC)
         finished_N1 = beams.finished_BK.view(-1, 1)
