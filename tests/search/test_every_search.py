@@ -38,7 +38,7 @@ def n_best(method: str) -> int:
 
 @pytest.mark.parametrize(("name", "cell", "method", "options"), EVERY)
 def test_images_of_a_batch_get_what_they_get_alone(name, cell, method, options):
-    decoder, features_BLF = make(name, cell, seed=1), 2 * pictures(3)
+    decoder, features_BLF = make(name, cell, seed=1), 1.5 * pictures(3)
     search = build(method, options)
     together = search(decoder, features_BLF, n_best(method))
     for b in range(3):
