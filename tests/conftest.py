@@ -85,12 +85,12 @@ def pictures(tmp_path: Path) -> list[tuple[str, Path]]:
 
 @pytest.fixture(scope="session")
 def page_app(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The page's application with a tiny model of every tab, and no runs."""
+    """The page's application with a tiny model of every tab, and no runs; fp32, as on every processor."""
     from captioner.page.app import create_app
     from captioner.page.settings import PageSettings
 
     names = tuple(str(tiny_model(task)) for task in ("caption", "vqa", "visual7w", "char_lm"))
-    return create_app(PageSettings(models=names, runs=tmp_path_factory.mktemp("runs")))
+    return create_app(PageSettings(models=names, runs=tmp_path_factory.mktemp("runs"), precision="fp32"))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def ask(capsys: Any, *words: object) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of the command."""
     capsys.readouterr()
     try:
-        main("ask", [str(word) for word in words])
+        main("ask", ["--precision", "fp32", *map(str, words)])
     except SystemExit as stopped:
         return int(str(stopped.code)), *capsys.readouterr()
     return 0, *capsys.readouterr()

@@ -27,7 +27,7 @@ def post(client, files=None, **fields):
 def test_a_picture_gets_the_captions_of_the_captioner(page_client, tiny_model, picture):
     folder = tiny_model("caption")
     search = {"name": "beam", "beam_size": 4, "max_length": 9}
-    expected = captioner.load(folder, search=search, n_best=3).caption(picture)
+    expected = captioner.load(folder, search=search, n_best=3, precision="fp32").caption(picture)
     answer = post(
         page_client, {"image": ("a.png", picture)}, search="beam", beam_size="4", max_length="9", n_best="3"
     )
@@ -46,7 +46,7 @@ def test_a_picture_gets_the_captions_of_the_captioner(page_client, tiny_model, p
 
 def test_the_view_box_is_the_part_that_the_encoder_sees(page_client, tiny_model):
     """What is outside of the box changes nothing, what is inside does."""
-    model = captioner.load(tiny_model("caption")).model
+    model = captioner.load(tiny_model("caption"), precision="fp32").model
     wide = np.random.default_rng(1).integers(0, 256, (40, 100, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(wide).save(file, "PNG")

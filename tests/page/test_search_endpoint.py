@@ -36,7 +36,7 @@ def run(client, session, interventions=()):
 
 def stepped(folder, picture, interventions, **options):
     """The same search with the Python interface: its events by time, and the words of its sentences."""
-    model = captioner.load(folder)
+    model = captioner.load(folder, precision="fp32")
     search = SEARCHES.build(options, vocabulary=model.model.vocabulary)
     features_BLF = model.model.encode_images([model.prepare(load_image(picture)).pixels[0]])
     state = search.start(model.model.decoder, features_BLF, traced=True)
@@ -159,7 +159,7 @@ def test_words_that_the_beam_did_not_look_at_can_be_forced(page_client, started,
     session = started(**OPTIONS["beam"])["session"]
     (_, first), *_ = run(page_client, session)
     dropped = [one for one in first["groups"][0]["candidates"] if one[1] is None]
-    model = captioner.load(tiny_model("caption"))
+    model = captioner.load(tiny_model("caption"), precision="fp32")
     features_BLF = model.model.encode_images([model.prepare(load_image(picture)).pixels[0]])
     state = SEARCHES.build({"name": "greedy"}).start(model.model.decoder, features_BLF)
     log_probs_V = state.next_word.logits_NV[0] - state.next_word.normaliser_N1[0]
