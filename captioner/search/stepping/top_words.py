@@ -30,7 +30,7 @@ def top_words(logits_NV: Tensor, count: int) -> tuple[Tensor, Tensor]:
     if logits_NV.device.type != "cpu" or N * V < MANY or 8 * count > G:
         top_NC, words_NC = logits_NV.topk(count, dim=1)
         return top_NC, words_NC
-    grouped_NGW = logits_NV[:, : G * GROUP].unflatten(1, (G, GROUP))
+    grouped_NGW = logits_NV[:, : G * GROUP].view(N, G, GROUP)
     groups_NC1 = grouped_NGW.amax(dim=2).topk(count, dim=1).indices.unsqueeze(2)
     some_NCW = grouped_NGW.gather(1, groups_NC1.expand(-1, -1, GROUP))
     words_NCW = groups_NC1 * GROUP + torch.arange(GROUP)
