@@ -53,11 +53,10 @@ class Written(NamedTuple):
 def compare_encoders(name: str, encoder: Encoder, rounds: int, figures: Report) -> None:
     size = encoder.preprocessing.size
     images_BCHW = torch.randn(IMAGES, 3, size, size)
-    short = for_inference(encoder, "bf16")
     sides: dict[str, Callable[[], Tensor]] = {
         "as trained": lambda: torch.cat([encoder(part) for part in torch.split(images_BCHW, 2)]),
         "fp32": partial(for_inference(encoder).encode, images_BCHW),
-        "bf16": partial(short.encode, images_BCHW),
+        "bf16": partial(for_inference(encoder, "bf16").encode, images_BCHW),
     }
     times: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds + 1):

@@ -105,7 +105,8 @@ class SharedKeys(NamedTuple):
     """Prepared keys that are asked at many times, and one sum of their gradients for all of them.
 
     Autograd would make a gradient as large as the keys at every time, and add them up. Of fewer images, the
-    first rows of all three are a view of the same sum.
+    first rows of all three are a view of the same sum. Of a graph that is kept, every pass must ask for the
+    gradient of the keys: a pass that does not leaves its part in the sum.
     """
 
     keys_BLA: Tensor  # without a gradient of their own

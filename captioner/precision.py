@@ -17,6 +17,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 """`auto` is what the device computes natively."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 MANY_IMAGES = 8
+"""Decoded together, from which on the products of `decoder_products` are quicker."""
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 """The types of torch by the name of their precision."""
 BF16_INSTRUCTIONS = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")

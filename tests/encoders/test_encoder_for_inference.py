@@ -94,3 +94,12 @@ def test_normalisation_stays_where_folding_it_would_change_the_features(twice):
     folded = for_inference(encoder)
     assert count(folded) == 1
     torch.testing.assert_close(folded(images_BCHW), encoder(images_BCHW))
+
+
+@pytest.mark.parametrize(("precision", "sizes"), [("fp32", [2, 2, 1]), ("bf16", [4, 1])])
+def test_a_cpu_encodes_a_few_images_at_once_with_their_channels_last(precision, sizes):
+    encoder, parts = for_inference(Forked(twice=False), precision), []
+    encoder.register_forward_pre_hook(lambda _, inputs: parts.append(inputs[0]))
+    encoder.encode(torch.randn(5, 3, 5, 7))
+    assert [len(part) for part in parts] == sizes
+    assert all(part.is_contiguous(memory_format=torch.channels_last) for part in parts)
