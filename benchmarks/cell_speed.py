@@ -28,7 +28,7 @@ from report import Report, benchmark_parser
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, Cell
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
 from captioner.device import keep_memory
 
 

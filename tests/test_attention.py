@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from captioner.attention import AdditiveAttention
-from captioner.attention_kernels import SharedKeys
+from captioner.attention.additive import AdditiveAttention
+from captioner.attention.kernels import SharedKeys
 from captioner.tree import first_rows
 
 B, K, L, F, H, A = 2, 3, 5, 4, 6, 7

@@ -20,7 +20,7 @@ LAYERS = [
         "processes",
         "precision",
     },
-    {"cells", "attention", "attention_kernels", "attention_mode", "attention_selection"}
+    {"cells", "attention"}
     | {"vocabulary", "images", "preprocessing", "image_reader", "tree", "device"}
     | {"image_formats", "packed_image", "pillow", "scenes", "pairs", "regions"},
     {"decoders", "encoders", "heads"},

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from captioner.cells.base import CELLS, CellOutput, State
-from captioner.cells.fused import run_fused
 from captioner.cells.init import Init
-from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.cells.recurrence.base import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.cells.recurrence.fused import run_fused
 from captioner.ranges import Dimension, Positive
 
 

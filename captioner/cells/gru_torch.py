@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, CellOutput, State
-from captioner.cells.fused import run_fused
-from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.cells.recurrence.base import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.cells.recurrence.fused import run_fused
 
 
 @CELLS.register("gru_torch")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from captioner.cells.init import Init, initialise
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
 from captioner.ranges import Dimension, Finite, Positive
 
 

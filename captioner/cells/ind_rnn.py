@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, CellOutput, State
 from captioner.cells.init import Init
-from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
-from captioner.cells.scan import relu_scan
+from captioner.cells.recurrence.base import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.cells.recurrence.scan import relu_scan
 from captioner.ranges import Dimension, Positive
 
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from captioner.cells.base import CELLS, CellOutput, State
-from captioner.cells.fused import run_fused
 from captioner.cells.lstm_base import LSTMBase
-from captioner.cells.recurrence import CellStep, PreActivations, RecurrentMatmul
-from captioner.cells.scan import linear_scan
+from captioner.cells.recurrence.base import CellStep, PreActivations, RecurrentMatmul
+from captioner.cells.recurrence.fused import run_fused
+from captioner.cells.recurrence.scan import linear_scan
 
 
 @CELLS.register("lstm")

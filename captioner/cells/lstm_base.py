@@ -5,7 +5,7 @@ from torch import Tensor
 
 from captioner.cells.base import State
 from captioner.cells.init import Init
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
 from captioner.ranges import Dimension, Finite, Positive
 
 

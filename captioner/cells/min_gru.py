@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from captioner.cells.base import CELLS
-from captioner.cells.linear_recurrence import LinearRecurrence, LinearStep
+from captioner.cells.recurrence.linear import LinearRecurrence, LinearStep
 
 
 @CELLS.register("min_gru")

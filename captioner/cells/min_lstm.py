@@ -6,8 +6,8 @@ from torch import Tensor
 
 from captioner.cells.base import CELLS
 from captioner.cells.init import Init
-from captioner.cells.linear_recurrence import LinearRecurrence, LinearStep
 from captioner.cells.min_gru import positive
+from captioner.cells.recurrence.linear import LinearRecurrence, LinearStep
 from captioner.ranges import Dimension, Finite, Positive
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from captioner.cells.base import CELLS, State
 from captioner.cells.identity_input import IdentityInputCell
-from captioner.cells.recurrence import CellStep, PreActivations, RecurrentMatmul
+from captioner.cells.recurrence.base import CellStep, PreActivations, RecurrentMatmul
 
 
 @CELLS.register("mut2")

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 
 from captioner.cells.base import CELLS, State
-from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.cells.recurrence.base import CellStep, PreActivations, Recurrence, RecurrentMatmul
 
 
 @CELLS.register("mut3")

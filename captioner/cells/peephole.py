@@ -7,7 +7,7 @@ from torch import nn
 
 from captioner.cells.base import CELLS, State
 from captioner.cells.lstm_base import LSTMBase
-from captioner.cells.recurrence import CellStep, PreActivations, RecurrentMatmul
+from captioner.cells.recurrence.base import CellStep, PreActivations, RecurrentMatmul
 
 
 @CELLS.register("peephole")

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from captioner.cells.base import CELLS
 from captioner.cells.identity_input import IdentityInputCell
 from captioner.cells.init import Init
-from captioner.cells.linear_recurrence import LinearRecurrence, LinearStep
-from captioner.cells.recurrence import PreActivations
+from captioner.cells.recurrence.base import PreActivations
+from captioner.cells.recurrence.linear import LinearRecurrence, LinearStep
 from captioner.ranges import Dimension, Positive
 
 EXPONENT = 8.0

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, State
 from captioner.cells.init import Init, initialise
-from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.cells.recurrence.base import CellStep, PreActivations, Recurrence, RecurrentMatmul
 from captioner.errors import UserError
 from captioner.ranges import Dimension, Finite, Positive
 

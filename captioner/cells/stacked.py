@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captioner.cells.base import CELLS, Cell, CellOutput, State, Trace
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
 from captioner.errors import UserError
 from captioner.ranges import Dimension, Fraction, NumLayers
 from captioner.registry import Inner

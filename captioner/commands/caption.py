@@ -60,6 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a model that `captioner models` lists, last (the last one trained), or a folder; several make "
         f"an ensemble (default: {PHOTOS})",
     )
+    _add_output_arguments(parser)
+    parser.add_argument(
+        "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="captions a picture (default: 1)"
+    )
+    add_precision_argument(parser)
+    add_search_arguments(parser)
+
+
+def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is written, and where."""
     parser.add_argument(
         "--attention",
         type=Path,
@@ -85,11 +95,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ray[:ADDRESS]",
         help="with --output: compute on a Ray cluster, its GPUs if any",
     )
-    parser.add_argument(
-        "--n-best", type=in_range(BeamSize), default=1, metavar="N", help="captions a picture (default: 1)"
-    )
-    add_precision_argument(parser)
-    add_search_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

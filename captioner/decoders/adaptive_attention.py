@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from captioner.attention import AdditiveAttention
-from captioner.attention_kernels import SharedKeys
-from captioner.attention_mode import AttentionMode
+from captioner.attention.additive import AdditiveAttention
+from captioner.attention.kernels import SharedKeys
+from captioner.attention.mode import AttentionMode
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
 from captioner.decoders.output_layer import OutputLayer

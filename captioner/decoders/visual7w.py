@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from captioner.attention import AdditiveAttention, LocatedAttention
+from captioner.attention.additive import AdditiveAttention, LocatedAttention
 from captioner.cells.base import CELLS, CellConfig, State
 from captioner.decoders.base import DECODERS, Decoder, DecoderStart, StepOutput
 from captioner.decoders.output_layer import OutputLayer

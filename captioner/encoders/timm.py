@@ -10,9 +10,11 @@ from captioner.encoders.base import ENCODERS, Encoder, ParameterGroup
 from captioner.encoders.timm_layers import (
     POOLED,
     LayerReached,
+    modules_from,
     outermost,
     patches,
     remove_uncalled,
+    stages,
     stop_here,
 )
 from captioner.encoders.timm_models import create, preprocessing_of
@@ -78,6 +80,10 @@ class Timm(Encoder):
                 "encoder timm: weights come from weights_file, from weights_package or by pretrained=true, "
                 "not from two of them."
             )
+        if fine_tune_from is None and learning_rate is not None:
+            raise UserError(
+                "encoder timm: learning_rate is for fine-tuning; set fine_tune_from to the first module."
+            )
         self.model_name, self.layer, self.pool, self.learning_rate = model, layer, pool, learning_rate
         self.batch_statistics = batch_statistics
         self.pretrained = pretrained or weights_file is not None or weights_package is not None
@@ -97,7 +103,7 @@ class Timm(Encoder):
             report_absent(weights_file, everything - set(self.net.state_dict()) - stored.keys(), layer)
         if packaged is not None:
             load_needed(self.net, packaged, f"The package {weights_package}")
-        self._trained = self._modules_from(fine_tune_from, called)
+        self._trained = modules_from(fine_tune_from, called, layer)
         self.requires_grad_(False)
         for module in self._trained_modules():
             module.requires_grad_(True)
@@ -149,10 +155,8 @@ class Timm(Encoder):
             return
         modules = dict(self.net.named_modules())
         if not self.layer or self.layer not in modules:
-            stages = [name for name in modules if name and name.count(".") < 2]
-            raise UserError(
-                f"{self.model_name} has no layer {self.layer!r}. {nearest(self.layer, [*stages, POOLED])}"
-            )
+            near = nearest(self.layer, [*stages(modules), POOLED])
+            raise UserError(f"{self.model_name} has no layer {self.layer!r}. {near}")
         modules[self.layer].register_forward_hook(stop_here)
 
     def _probe(self) -> list[str]:
@@ -196,23 +200,6 @@ class Timm(Encoder):
         raise UserError(
             f"The layer {self.layer} of {self.model_name} gives neither a map nor tokens nor a vector."
         )
-
-    def _modules_from(self, fine_tune_from: str | None, called: list[str]) -> list[str]:
-        if fine_tune_from is None:
-            if self.learning_rate is not None:
-                raise UserError(
-                    "encoder timm: learning_rate is for fine-tuning; set fine_tune_from to the first module."
-                )
-            return []
-        if fine_tune_from == "all":
-            return [""]
-        if fine_tune_from not in called:
-            stages = ["all", *(name for name in called if name and name.count(".") < 2)]
-            raise UserError(
-                f"{self.model_name} has no module {fine_tune_from!r} to fine-tune from up to {self.layer}. "
-                f"{nearest(fine_tune_from, stages)}"
-            )
-        return called[called.index(fine_tune_from) :]
 
     def _divided(self) -> "Timm":
         """The frozen part, where it and the trained modules together equal the whole."""

@@ -3,11 +3,45 @@
 B batch, L locations, F feature.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
 
+from captioner.errors import UserError, nearest
+
 POOLED = "pooled"  # name of timm's own vector of a whole picture, the input of its classifier
+
+
+def stages(names: Iterable[str]) -> list[str]:
+    """Return the names of modules and of their parts, not of what is deeper."""
+    return [name for name in names if name and name.count(".") < 2]
+
+
+def modules_from(first: str | None, called: list[str], layer: str) -> list[str]:
+    """Return the names of the modules that fine-tuning changes.
+
+    Args:
+        first: the first of them, `all` for the whole model, or None for none of it.
+        called: names of the modules that run up to the layer, in order.
+        layer: the name of the layer whose output is used.
+
+    Returns:
+        The names; that of the whole model is empty.
+
+    Raises:
+        UserError: there is no such module.
+    """
+    if first is None:
+        return []
+    if first == "all":
+        return [""]
+    if first not in called:
+        raise UserError(
+            f"There is no module {first!r} to fine-tune from up to {layer}. "
+            f"{nearest(first, ['all', *stages(called)])}"
+        )
+    return called[called.index(first) :]
 
 
 def outermost(names: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from captioner.attention import AdditiveAttention
+from captioner.attention.additive import AdditiveAttention
 from captioner.heads.base import HEADS, Answered, Head
 from captioner.heads.layers import Embedding, Scores, projection
 from captioner.ranges import Dimension, Fraction, NumHiddenLayers, NumLayers, Positive

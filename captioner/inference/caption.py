@@ -93,6 +93,7 @@ class Captioner(ImagePredictor[CaptionModel]):
         self.n_best = n_best
         self.search_config = override_search(self.model.config.search, search or {}, n_best)
         self.search = SEARCHES.build(self.search_config, vocabulary=self.model.vocabulary)
+        self.search_settings = search_settings(self.search, self.search_config["name"])
 
     @property
     def models(self) -> tuple[CaptionModel, ...]:
@@ -163,8 +164,7 @@ class Captioner(ImagePredictor[CaptionModel]):
     def settings(self) -> dict[str, Any]:
         """Return what captions depend on beside the image: the models' cards, precision and search."""
         models = [file_sha256(folder / CARD) for folder in self.folders]
-        own = search_settings(self.search, self.search_config["name"])
-        return {"models": models, "precision": self.precision, "n_best": self.n_best, **own}
+        return {"models": models, "precision": self.precision, "n_best": self.n_best, **self.search_settings}
 
     def check_has_attention(self) -> None:
         """Make sure that there is attention to draw.
@@ -191,10 +191,9 @@ class Captioner(ImagePredictor[CaptionModel]):
         """Write a page that plays the search of an image that was captioned with a trace."""
         from captioner.insight.search_tree import write_search_tree
 
-        own = search_settings(self.search, self.search_config["name"])
-        settings = {"model": str(self.folder), **own, "n_best": self.n_best}
-        captions = [caption.to_json() for caption in captioned.captions]
+        settings = {"model": str(self.folder), **self.search_settings, "n_best": self.n_best}
         name, words, view = Path(captioned.name).name, self.model.vocabulary.words, captioned.encoder_view
+        captions = [caption.to_json() for caption in captioned.captions]
         write_search_tree(file, name, captioned.events, words, settings, captions, view, self.grid)
 
     @torch.inference_mode()

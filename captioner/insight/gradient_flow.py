@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from captioner.cells.base import Cell, State
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
 
 
 class GradientFlow(NamedTuple):

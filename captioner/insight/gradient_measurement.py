@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from captioner.cells.base import CELLS
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
 from captioner.data.text.alphabet import Alphabet
 from captioner.data.text.corpus import CORPORA, Corpus
 from captioner.decoders.base import DECODERS

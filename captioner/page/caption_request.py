@@ -30,9 +30,8 @@ class CaptionRequest(NamedTuple):
     @property
     def settings(self) -> dict[str, Any]:
         """All options of the search."""
-        from captioner.search.override import search_settings
-
-        return search_settings(self.captioner.search, self.captioner.search_config["name"])
+        settings: dict[str, Any] = self.captioner.search_settings
+        return settings
 
     def to_json(self, stored: StoredPicture, size: tuple[int, int]) -> dict[str, Any]:
         """Return what an answer says beside the captions.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from captioner.attention_mode import AttentionMode
+from captioner.attention.mode import AttentionMode
 from captioner.errors import UserError
 from captioner.ranges import Count, CountOrZero, Seed
 from captioner.registry import Registry

@@ -3,7 +3,7 @@
 FILES = {
     "cells/my_cell.py": '''
 from captioner.cells.base import CELLS
-from captioner.cells.recurrence import CellStep, Recurrence
+from captioner.cells.recurrence.base import CellStep, Recurrence
 
 
 @CELLS.register("my_cell")

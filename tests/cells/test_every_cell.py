@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from captioner.cells.base import CELLS, Cell, State
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
 from captioner.errors import UserError
 
 N, T, E, H = 3, 7, 5, 4
@@ -46,7 +46,7 @@ def gradients(cell: Cell, outputs_NTH: torch.Tensor, *inputs: torch.Tensor) -> d
 @pytest.mark.parametrize("name", EVERY)
 def test_a_sequence_equals_its_steps_and_so_do_all_gradients(name, input_dim, rows, monkeypatch):
     """The loop with deferred weight gradients, in one chunk and in several, against single steps."""
-    monkeypatch.setattr("captioner.cells.recurrence.CHUNK_ROWS", rows)
+    monkeypatch.setattr("captioner.cells.recurrence.base.CHUNK_ROWS", rows)
     cell, x_NTE, state = make(name, input_dim)
     inputs = (x_NTE.requires_grad_(), *(leaf.requires_grad_() for leaf in state))
     states = stepped(cell, x_NTE, state)
@@ -199,7 +199,7 @@ def test_a_sequence_in_mixed_precision_goes_on_by_steps_in_full(name):
 def test_the_loop_runs_where_the_kernel_has_not_the_precision_of_autocast(monkeypatch):
     """As on a CPU whose oneDNN has no LSTM in bfloat16."""
     cell, x_NTE, state = make_single("lstm")
-    monkeypatch.setattr("captioner.cells.recurrence.lstm_kernel_computes_in", lambda dtype: False)
+    monkeypatch.setattr("captioner.cells.recurrence.base.lstm_kernel_computes_in", lambda dtype: False)
     monkeypatch.setattr(torch, "lstm", lambda *_, **__: pytest.fail("the kernel was called"))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         ran, traced, looped = cell(x_NTE, state), cell.trace(x_NTE, state), cell.unroll(x_NTE, state)
@@ -209,7 +209,7 @@ def test_the_loop_runs_where_the_kernel_has_not_the_precision_of_autocast(monkey
 
 def test_the_kernel_runs_where_it_has_the_precision_of_autocast(monkeypatch):
     cell, x_NTE, state = make_single("lstm")
-    monkeypatch.setattr("captioner.cells.recurrence.lstm_kernel_computes_in", lambda dtype: True)
+    monkeypatch.setattr("captioner.cells.recurrence.base.lstm_kernel_computes_in", lambda dtype: True)
     monkeypatch.setattr(cell, "fused", lambda *_: "fused")
     assert cell(x_NTE, state) == "fused"
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -5,7 +5,7 @@ import torch
 
 from captioner.cells import scan
 from captioner.cells.base import CELLS
-from captioner.cells.scan import linear_scan, relu_scan
+from captioner.cells.recurrence.scan import linear_scan, relu_scan
 
 N, H = 2, 3
 

@@ -6,7 +6,7 @@ from referees import F, V, assert_alike, make, pictures, said
 from test_every_search import METHODS, build, n_best
 from transformer import options as cell_options
 
-from captioner.attention_selection import location_at, one_hot, with_selection
+from captioner.attention.selection import location_at, one_hot, with_selection
 from captioner.decoders.base import DECODERS
 from captioner.search.stepping.ensemble import Ensemble
 from captioner.search.stepping.sampled_attention import SampledAttention

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 import torch
 
-from captioner.attention_selection import one_hot, with_selection
+from captioner.attention.selection import one_hot, with_selection
 from captioner.decoders.base import DECODERS
 from captioner.errors import UserError
 from captioner.search.base import SEARCHES

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from torch import Tensor
 
 from captioner.cells.base import Cell, State, Trace
-from captioner.cells.memory_readout import MemoryReadout
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
+from captioner.cells.recurrence.memory_readout import MemoryReadout
 from captioner.errors import UserError
 from captioner.insight.interpretable_cells.signals import Signal, Unit
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from captioner.attention_mode import AttentionMode
-from captioner.attention_selection import SELECTIONS, location_at, with_selection
+from captioner.attention.mode import AttentionMode
+from captioner.attention.selection import SELECTIONS, location_at, with_selection
 from captioner.decoders.base import Decoder, DecoderStart, DecoderStep
 from captioner.errors import UserError
 from captioner.search.stepping.ensemble import Ensemble

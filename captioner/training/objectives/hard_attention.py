@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from captioner.attention_selection import draw_location, mean_location, with_selection
+from captioner.attention.selection import draw_location, mean_location, with_selection
 from captioner.decoders.base import Decoder
 from captioner.errors import UserError
 from captioner.precision import in_single_precision

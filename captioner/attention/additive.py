@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from captioner.attention_kernels import Activation, Relu, SharedKeys, Tanh, fused_scores, share_keys
-from captioner.attention_mode import AttentionMode
-from captioner.attention_selection import SELECTIONS, Selection
+from captioner.attention.kernels import Activation, Relu, SharedKeys, Tanh, fused_scores, share_keys
+from captioner.attention.mode import AttentionMode
+from captioner.attention.selection import SELECTIONS, Selection
 
 
 class Attended(NamedTuple):

@@ -6,8 +6,8 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor
 
 from captioner.cells.base import CellOutput, State
-from captioner.cells.recurrence import CellStep, PreActivations, Recurrence, RecurrentMatmul
-from captioner.cells.scan import linear_scan
+from captioner.cells.recurrence.base import CellStep, PreActivations, Recurrence, RecurrentMatmul
+from captioner.cells.recurrence.scan import linear_scan
 
 
 class LinearStep(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from captioner.attention_mode import AttentionMode
+from captioner.attention.mode import AttentionMode
 
 Selection = Callable[[Tensor], Tensor]
 """alphas_NL to the weights of the context, which sum to one too: one-hot for hard attention."""

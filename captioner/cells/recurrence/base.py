@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from captioner.cells.base import CellOutput, State, Trace, stack_states
-from captioner.cells.deferred_gradients import DeferredWeightGradients
 from captioner.cells.init import Init, initialise
-from captioner.cells.memory_readout import MemoryReadout
+from captioner.cells.recurrence.deferred_gradients import DeferredWeightGradients
+from captioner.cells.recurrence.memory_readout import MemoryReadout
 from captioner.device import lstm_kernel_computes_in
 from captioner.errors import UserError
 from captioner.ranges import Dimension, Finite, Positive

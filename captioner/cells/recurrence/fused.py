@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from captioner.cells.base import CellOutput, State
-from captioner.cells.recurrence import Recurrence
+from captioner.cells.recurrence.base import Recurrence
 
 
 def run_fused(
