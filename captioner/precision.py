@@ -4,8 +4,9 @@ The encoder's weights are cast. Decoders and heads keep theirs, and their scores
 eight binary digits of bf16 are too few for logits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -116,6 +117,25 @@ def decoder_products(precision: Precision, num_images: int) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def exclude_from_autocast(module: "nn.Module") -> None:
+    """Have a module compute in single precision on a CPU, also where autocast would have it compute in bf16.
+
+    Args:
+        module: with one input and weights in single precision; it is changed, and can be copied as before.
+    """
+    # A method, not a closure: a deep copy of the module gets one of its own.
+    module.forward = partial(_without_autocast, module.forward)
+
+
+def _without_autocast(forward: "Callable[[Tensor], Tensor]", x: "Tensor") -> "Tensor":
+    import torch
+
+    if not torch.is_autocast_enabled("cpu"):
+        return forward(x)
+    with torch.autocast("cpu", enabled=False):
+        return forward(x.float())
 
 
 def weights_dtype(model: "nn.Module") -> "torch.dtype":

@@ -16,11 +16,13 @@ from captioner.encoders.timm_layers import (
     remove_uncalled,
     stages,
     stop_here,
+    trained_depthwise,
 )
 from captioner.encoders.timm_models import create, preprocessing_of
 from captioner.encoders.weight_packages import read_package
 from captioner.encoders.weights import load_needed, read_weights, report_absent
 from captioner.errors import UserError, nearest
+from captioner.precision import exclude_from_autocast
 from captioner.ranges import Finite, ImageSize, PathName, Positive
 
 
@@ -107,6 +109,8 @@ class Timm(Encoder):
         self.requires_grad_(False)
         for module in self._trained_modules():
             module.requires_grad_(True)
+        for depthwise in trained_depthwise(self.net):
+            exclude_from_autocast(depthwise)
         self.train()
 
     def forward(self, images_BCHW: Tensor) -> Tensor:

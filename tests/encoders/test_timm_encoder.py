@@ -1,5 +1,6 @@
 """Features of timm models equal what a hook gets in the whole model."""
 
+import copy
 from urllib.error import URLError
 
 import numpy as np
@@ -201,3 +202,43 @@ def test_without_a_network_it_says_at_once_how_to_go_on(monkeypatch, capsys):
     ):
         Timm("resnet18", "layer3", pretrained=True)
     assert "size not known" in capsys.readouterr().err
+
+
+def test_trained_depthwise_convolutions_stay_in_single_precision_under_autocast():
+    torch.manual_seed(6)
+    encoder = Timm("mobilenetv1_100", "blocks.1.1", fine_tune_from="blocks.1.0", image_size=32)
+    seen = {}
+
+    def keep(name):
+        return lambda _module, inputs, output: seen.update({name: (inputs[0], output)})
+
+    for name in ("blocks.0.0.conv_dw", "blocks.1.0.conv_dw", "blocks.1.0.conv_pw"):
+        encoder.net.get_submodule(name).register_forward_hook(keep(name))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        encoder(torch.randn(2, 3, 32, 32)).float().square().mean().backward()
+    types = {name: output.dtype for name, (_, output) in seen.items()}
+    assert types == {
+        "blocks.0.0.conv_dw": torch.bfloat16,  # frozen
+        "blocks.1.0.conv_dw": torch.float32,
+        "blocks.1.0.conv_pw": torch.bfloat16,
+    }
+    conv = encoder.net.get_submodule("blocks.1.0.conv_dw")
+    given = seen["blocks.1.0.conv_dw"][0].float()
+    expected = torch.conv2d(given, conv.weight, None, conv.stride, conv.padding, 1, conv.groups)
+    torch.testing.assert_close(seen["blocks.1.0.conv_dw"][1], expected)
+    assert conv.weight.grad.abs().sum() > 0
+
+
+def test_a_copy_of_a_fine_tuned_encoder_computes_with_its_own_weights():
+    encoder = Timm("mobilenetv1_100", "blocks.1.1", fine_tune_from="blocks.1.0", image_size=32).eval()
+    images_BCHW = torch.randn(2, 3, 32, 32)
+    copied = copy.deepcopy(encoder)
+    with torch.no_grad():
+        before = encoder(images_BCHW)
+        for module in copied.net.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.weight.zero_()
+        torch.testing.assert_close(encoder(images_BCHW), before)
+        assert not torch.equal(copied(images_BCHW), before)
+        depthwise = copied.net.get_submodule("blocks.1.0.conv_dw")
+        assert not depthwise(torch.randn(1, depthwise.in_channels, 9, 9)).any()
