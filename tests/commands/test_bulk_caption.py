@@ -142,7 +142,7 @@ def test_a_shard_that_is_cut_off_is_captioned_as_far_as_it_goes(shard, tmp_path,
     Image.new("RGB", (30, 20)).save("000.png")  # a name that the shard has too
     asked = [shard.name, "000.png", "--model", str(tiny_model("caption")), "--output", "captions.jsonl"]
     said = stopped(capsys, *asked)
-    assert "left out: the shard a.tar is cut off or no tar archive: " in said
+    assert "left out: the shard a.tar: it is cut off or damaged after byte " in said
     assert "left out: 1 of " in said
     found = [json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()]
     assert 50 < len(found) < COUNT

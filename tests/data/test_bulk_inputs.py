@@ -166,13 +166,15 @@ def test_a_shard_that_is_cut_off_gives_what_is_whole_and_is_said_once(tmp_path, 
     write_shard(tmp_path / "b.tar", {"02.png": 11})
     whole = (tmp_path / "a.tar").read_bytes()
     # In a header, in an image, where a member ends, and before the mark of the end.
-    for end in (0, 100, 512, 700, 1024, 1100, 1600, 2048):
+    images = {0: 0, 100: 0, 512: 0, 515: 0, 700: 1, 1024: 1, 1100: 1, 1600: 1, 2000: 2}
+    problems = {0: "is empty", 100: "is not a tar file"}
+    for end, count in images.items():
         (tmp_path / "a.tar").write_bytes(whole[:end])
-        names = [name for name, _ in found(tmp_path)]
-        assert names[-1] == "02.png"
+        assert [name for name, _ in found(tmp_path)] == [*["00.png", "01.png"][:count], "02.png"]
         said = capsys.readouterr().err
         assert said.count("\n") == 1
-        assert f"the shard {tmp_path}/a.tar is cut off or no tar archive" in said
+        problem = problems.get(end, "is cut off or damaged after byte ")
+        assert f"the shard {tmp_path}/a.tar: it {problem}" in said
     (tmp_path / "a.tar").write_bytes(whole[:1024] + b"nonsense" * 100)
     assert [name for name, _ in found(tmp_path)] == ["00.png", "02.png"]
     with pytest.raises(UserError, match=r"There is no picture at .*: No such file or directory"):

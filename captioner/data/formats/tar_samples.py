@@ -1,16 +1,16 @@
 """Read captioned images from a WebDataset shard: a tar file with KEY.jpg and KEY.txt or KEY.json."""
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, BinaryIO, NamedTuple
 
+from captioner.data.formats.tar_files import tar_files
 from captioner.data.records import whole_number
 from captioner.errors import UserError, quotation
 from captioner.files.read import encodable, one_line_each, parse_json
 from captioner.image_formats import SUFFIXES
 
-BLOCK = tarfile.BLOCKSIZE
 LONGEST_TEXT = 10_000_000  # bytes of a member with captions
 
 
@@ -49,7 +49,7 @@ def read_tar(stream: BinaryIO, size: int) -> TarContent:
     repeated: dict[str, None] = {}
     problems: list[str] = []
     try:
-        for member in _members(stream, size):
+        for member in tar_files(stream, size):
             key, ending = _split_name(member.name)
             own = parts.setdefault(key, {})
             if ending in own:
@@ -65,24 +65,6 @@ def read_tar(stream: BinaryIO, size: int) -> TarContent:
         except UserError as problem:
             problems.append(str(problem))
     return TarContent(samples, problems)
-
-
-def _members(stream: BinaryIO, size: int) -> Iterator[tarfile.TarInfo]:
-    """Give the files of a tar file; raises a UserError where it ends before its end mark."""
-    try:
-        archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 (the stream is the caller's)
-    except tarfile.TarError:
-        raise UserError("it is not a tar file" if size else "it is empty") from None
-    try:
-        for member in archive:
-            if member.isfile() and member.offset_data + member.size <= size:
-                yield member
-    except (tarfile.TarError, EOFError) as problem:
-        raise UserError(f"it is cut off or damaged after byte {archive.offset:,}: {problem}") from None
-    # tarfile takes a damaged header, or a cut between two members, for the end.
-    stream.seek(archive.offset)
-    if stream.read(BLOCK) != bytes(BLOCK):
-        raise UserError(f"it is cut off or damaged after byte {archive.offset:,}: it has no end mark there")
 
 
 def _split_name(name: str) -> tuple[str, str]:

@@ -1,10 +1,11 @@
 """Find the images inside WebDataset shards, which are tar archives."""
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from captioner.data.formats.tar_files import tar_files
 from captioner.data.image_inputs.left_out import LeftOut
+from captioner.errors import UserError
 from captioner.image_formats import SUFFIXES
 from captioner.packed_image import PackedImage
 
@@ -19,21 +20,13 @@ def tar_images(shard: Path, left_out: LeftOut) -> Iterator[tuple[str, PackedImag
     Yields:
         The name of each image inside the archive, and its place.
     """
+    folder = str(shard.parent)
     try:
-        with shard.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            for member in archive:
-                archive.members = []  # type: ignore[attr-defined]  # else 1 kB of every member is kept
-                if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
-                    yield (
-                        member.name,
-                        PackedImage(
-                            str(shard.parent), shard.name, member.name, member.offset_data, member.size
-                        ),
-                    )
-            stream.seek(archive.offset)
-            if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError("no end of the archive")
-    except tarfile.TarError as problem:
-        left_out.file(shard, f"the shard {shard} is cut off or no tar archive: {problem}.")
+        with shard.open("rb") as stream:
+            for file in tar_files(stream, shard.stat().st_size):
+                if PurePosixPath(file.name).suffix.lower() in SUFFIXES:
+                    yield file.name, PackedImage(folder, shard.name, file.name, file.offset_data, file.size)
+    except UserError as problem:
+        left_out.file(shard, f"the shard {shard}: {problem}.")
     except OSError as problem:
         left_out.file(shard, f"the shard {shard} cannot be read: {problem.strerror}.")
