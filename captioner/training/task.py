@@ -16,7 +16,7 @@ from captioner.registry import Registry, signature_of
 from captioner.training.checks.finite import FiniteCheck
 from captioner.training.logs.running_mean import RunningMean
 from captioner.training.loss import Loss, union_loss
-from captioner.training.optimization.optimizers import OPTIMIZERS, parameter_groups
+from captioner.training.optimization.optimizers import build_optimizer, parameter_groups
 from captioner.training.optimization.schedules import SCHEDULES
 from captioner.training.rng_states import rng_states, set_rng_state
 from captioner.vocabulary import Vocabulary
@@ -203,7 +203,8 @@ class Task(pl.LightningModule, ABC, Generic[ModelT]):
     def configure_optimizers(self) -> Any:
         """Return the optimiser and schedule of the config over the trained parameters."""
         groups = parameter_groups(self, getattr(self.model, "encoder", None))
-        optimizer = OPTIMIZERS.build(self.config.optimizer, params=groups)
+        mixed_precision = not str(self.trainer.precision).endswith("-true")
+        optimizer = build_optimizer(self.config.optimizer, groups, mixed_precision)
         schedule = SCHEDULES.build(
             self.config.schedule,
             optimizer=optimizer,

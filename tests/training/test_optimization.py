@@ -13,7 +13,7 @@ from captioner.data.captions.batches import CaptionData
 from captioner.data.captions.scenes import Scenes
 from captioner.training.caption import CaptionTask
 from captioner.training.data_module import DataModule
-from captioner.training.optimization.optimizers import OPTIMIZERS
+from captioner.training.optimization.optimizers import OPTIMIZERS, build_optimizer
 from captioner.training.optimization.schedules import SCHEDULES, better_mode
 from captioner.vocabulary import PAD
 
@@ -61,6 +61,46 @@ def test_an_optimizer_is_torchs_own_with_its_options(config, kind, option):
     assert made.defaults["lr"] == 3e-3
     found = made.defaults[option[0]]  # a list in some versions of torch
     assert (tuple(found) if isinstance(found, list) else found) == option[1]
+
+
+def some_updates(made, weights):
+    torch.manual_seed(4)
+    for _ in range(5):
+        for weight in weights:
+            weight.grad = torch.randn_like(weight)
+        made.step()
+    return [weight.detach().clone() for weight in weights]
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"name": "adam", "betas": [0.8, 0.99]}, torch.optim.Adam),
+        ({"name": "adamw", "weight_decay": 0.2}, torch.optim.AdamW),
+        ({"name": "sgd", "momentum": 0.7}, torch.optim.SGD),
+    ],
+)
+def test_a_fused_optimizer_updates_as_torchs_plain_one_at_the_rate_of_each_group(options, kind):
+    (one, other), plain = parameters(), parameters()
+    made = build_optimizer({**options, "lr": 0.03}, [{"params": [one]}, {"params": [other], "lr": 0.2}])
+    assert made.defaults["fused"]
+    own = {key: value for key, value in options.items() if key != "name"}
+    groups = [{"params": plain[:1]}, {"params": plain[1:], "lr": 0.2}]
+    expected = some_updates(kind(groups, lr=0.03, fused=False, **own), plain)
+    torch.testing.assert_close(some_updates(made, [one, other]), expected)
+
+
+@pytest.mark.parametrize("choice", [{"fused": False}, {"foreach": True}, {"differentiable": False}])
+def test_a_choice_among_torchs_ways_is_the_users(choice):
+    made = build_optimizer({"name": "adam", "lr": 0.03, **choice}, [{"params": parameters()}])
+    assert not made.defaults["fused"]
+    assert {key: made.defaults[key] for key in choice} == choice
+
+
+def test_an_optimizer_is_not_fused_where_gradients_are_scaled_or_torch_has_none():
+    groups = [{"params": parameters()}]
+    assert not build_optimizer({"name": "adam", "lr": 0.03}, groups, mixed_precision=True).defaults["fused"]
+    assert "fused" not in build_optimizer({"name": "rmsprop", "lr": 0.03}, groups).defaults
 
 
 @pytest.mark.parametrize("warmup", [0, 4])
