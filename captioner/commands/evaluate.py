@@ -3,6 +3,7 @@
   python scripts/evaluate.py
   python scripts/evaluate.py --model runs/caption/20250101-120000/model --split test --beam 5
   python scripts/evaluate.py --search diverse --beam 20 --groups 10 --n-best 20
+  python scripts/evaluate.py --model runs/caption/one --model runs/caption/other
   python scripts/evaluate.py --data name=coco --data folder=~/coco --data train=null --split val --limit 100
   python scripts/evaluate.py --task vqa --blank
   python scripts/evaluate.py --task char-lm --windows 256
@@ -40,7 +41,12 @@ OPTIONS = ("precision", "limit", "n_best", "shuffled", "blank", "windows", "num_
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     add = parser.add_argument
-    add("--model", default=LAST, metavar="MODEL", help=MODEL_HELP)
+    add(
+        "--model",
+        action="append",
+        metavar="MODEL",
+        help=f"{MODEL_HELP}; for captions several make an ensemble",
+    )
     add("--task", help="the last model of this task (default: caption)")
     add(
         "--data",
@@ -81,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print."""
     asked = task_name(arguments.task or "caption")
-    model = model_folder(arguments.model, asked)
+    model, *others = (model_folder(name, asked) for name in arguments.model or [LAST])
     from captioner.evaluation.base import EVALUATIONS
     from captioner.models.folder import trained_task
 
@@ -90,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"{model} holds a model for the task {task}, not {arguments.task}.")
     evaluate = EVALUATIONS[task]
     known = inspect.signature(evaluate).parameters
-    options = _given(arguments)
+    options = _given(arguments) | ({"others": others} if others else {})
     for option, flag in _flags(options).items():
         if option not in known:
             raise UserError(f"{flag} has no meaning for the task {task}.")
@@ -118,4 +124,5 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
 def _flags(options: dict[str, Any]) -> dict[str, str]:
     """Return the flag of each option, as the user wrote it."""
     flags = {option: f"--{option.replace('_', '-')}" for option in options}
-    return flags | ({"search": search_flags(options["search"])[0]} if "search" in options else {})
+    flags |= {"search": search_flags(options["search"])[0]} if "search" in options else {}
+    return flags | ({"others": "A second --model"} if "others" in options else {})

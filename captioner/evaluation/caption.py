@@ -56,6 +56,7 @@ def evaluate(
     search: Mapping[str, Any] | None = None,
     n_best: int = 1,
     shuffled: bool = False,
+    others: Sequence[Path] = (),
     precision: Precision = "auto",
     progress: Any = iter,
 ) -> Evaluation:
@@ -71,6 +72,7 @@ def evaluate(
         n_best: captions an image. The first is scored; columns oracle@k are of the first k (`n_best_scores`).
         shuffled: whether captions are scored a second time, each given to another image of the split: what
             the model could have written without the image.
+        others: further model folders, which make an ensemble with the first: the mean of their probabilities.
         precision: that the model computes in.
         progress: wraps the sequence of captioned images, for a progress bar.
 
@@ -80,7 +82,7 @@ def evaluate(
     Raises:
         UserError: no model, no such split, no image that has a caption and can be read.
     """
-    captioner = Captioner(model, search=search, n_best=n_best, precision=precision)
+    captioner = Captioner(model, *others, search=search, n_best=n_best, precision=precision)
     data = data or captioner.model.config.data
     source = CAPTION_SOURCES.build(data)
     wanted = split_of(source, split, limit)
@@ -92,6 +94,7 @@ def evaluate(
     about = {"model": str(model), "data": data, "split": split, "images": len(results.captioned)}
     about |= {"unreadable": problems, "decoding": captioner.search_config}
     about |= {"precision": captioner.precision, "seconds": round(seconds, 1)}
+    about |= {"others": [str(one) for one in others]} if others else {}
     write_results(output / "results.json", about | _to_json(results))
     texts = {image_id: one.text for image_id, one in results.captioned.items()}
     write_coco_results(output / f"captions_{split}_results.json", texts)

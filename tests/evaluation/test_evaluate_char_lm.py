@@ -146,6 +146,7 @@ def test_a_text_that_has_changed_is_noted(model, capsys, tmp_path):
         ("--beam 5", "--beam has no meaning for the task char_lm."),
         ("--shuffled", "--shuffled has no meaning for the task char_lm."),
         ("--limit 3", "--limit has no meaning for the task char_lm."),
+        ("--model photos", "A second --model has no meaning for the task char_lm."),
         ("--task caption", "holds a model for the task char_lm, not caption."),
         ("--split tset", "There is no split 'tset'. Did you mean test?"),
         ("--num-windows 3", "go with --windows N"),

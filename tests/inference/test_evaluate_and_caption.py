@@ -73,6 +73,23 @@ def test_lists_of_captions_are_scored_beside_the_first(model, tmp_path):
     assert (first["captions"], last["captions"]) == (1, 6)
 
 
+def test_several_models_are_scored_as_the_ensemble_that_they_make(model, tmp_path, tiny_scenes):
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    add_to_weights(other, "decoder.output.bias", EOS, 60.0)  # it would end every caption at once
+    alone = evaluate(model, tmp_path / "alone", split="test", precision="fp32").figures["test"]
+    search = {"name": "greedy"}
+    result = evaluate(
+        model, tmp_path / "out", split="test", others=[other, other], search=search, precision="fp32"
+    )
+    assert json.loads((tmp_path / "out/results.json").read_text())["others"] == [str(other)] * 2
+    assert result.figures["test"]["mean_length"] == 0 < alone["mean_length"]  # two of three are sure
+    evaluate(model, tmp_path / "two", split="test", others=[model], search=search, precision="fp32")
+    evaluate(model, tmp_path / "one", split="test", search=search, precision="fp32")
+    two, one = (tmp_path / name / "captions_test_results.json" for name in ("two", "one"))
+    assert two.read_text() == one.read_text()
+
+
 def test_the_results_file_is_read_by_the_official_tool(model, tmp_path, tiny_scenes, capsys):
     evaluate(model, tmp_path / "out", split="test")
     official = COCO(str(tiny_scenes / "annotations/captions_test.json"))
