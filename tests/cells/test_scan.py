@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from captioner.cells import scan
 from captioner.cells.base import CELLS
+from captioner.cells.recurrence import scan
 from captioner.cells.recurrence.scan import linear_scan, relu_scan
 
 N, H = 2, 3
