@@ -58,6 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split", help="split of the data set (default: test; for texts val)")
     add("--output", type=Path, metavar="DIR", help="where to write (default: beside the model)")
     add("--json", action="store_true", help="print results.json instead of a table")
+    _add_task_arguments(parser)
+    add_precision_argument(parser, default=None)
+    add_search_arguments(parser)
+
+
+def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that some tasks have and others have not."""
+    add = parser.add_argument
     add("--limit", type=in_range(Count), metavar="N", help="only the first N pictures, questions or pairs")
     add("--n-best", type=in_range(BeamSize), metavar="N", help="captions: so many a picture (default: 1)")
     add(
@@ -80,8 +88,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--num-windows", type=in_range(Count), metavar="N", help="texts: how many of them (default: 1000)")
     add("--windows-seed", type=in_range(Seed), metavar="N", help="texts: the same windows again (default: 0)")
-    add_precision_argument(parser, default=None)
-    add_search_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -111,7 +117,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(found.files["results"].read_text(encoding="utf-8"), end="")
         return
     print("\n".join([*found.notes, score_table(found.figures, found.title, found.digits)]))
-    print("\n".join(["", *(f"{name:18} {path}" for name, path in ({"model": model} | found.files).items())]))
+    paths = [*(("model", one) for one in (model, *others)), *found.files.items()]
+    print("\n".join(["", *(f"{name:18} {path}" for name, path in paths)]))
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
