@@ -1,7 +1,7 @@
 """Write a small copy of a trained model, to share or to ship.
 
   python scripts/export.py last my_model
-  python scripts/export.py runs/caption/20250101-120000/model my_model --about about.json
+  python scripts/export.py runs/caption/20250101-120000/model my_model --about about.json --precision bf16
 
 Weights are rounded to half precision. Weights of the encoder that came from a Python package and were not
 changed are left out: the copy needs the package where it is used, and says so.
@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=Path, metavar="DIR", help="the new model folder")
     parser.add_argument("--task", default="caption", help="the last model of this task (default: caption)")
     parser.add_argument("--about", type=Path, metavar="JSON", help="a file of what is added to the card")
+    parser.add_argument(
+        "--precision",
+        choices=("fp16", "bf16"),
+        default="fp16",
+        help="of the weights: bf16 has three binary digits less, and packs smaller (default: fp16)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     about = _about(arguments.about) if arguments.about else {}
     from captioner.models.export import export_model
 
-    export_model(folder, arguments.target, about)
+    export_model(folder, arguments.target, about, arguments.precision)
     size = sum(file.stat().st_size for file in arguments.target.iterdir())
     print(f"{arguments.target}: {size / 1e6:.1f} MB")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -14,9 +14,16 @@ from captioner.models.base import Model
 from captioner.models.card import CONFIG, read_card
 from captioner.models.folder import load_model, read_prototypes, save_model
 from captioner.models.image_model import build_encoder
+from captioner.precision import DTYPES
 
 
-def export_model(folder: Path, target: Path, about: dict[str, Any] | None = None) -> None:
+HalfPrecision = Literal["fp16", "bf16"]
+"""What weights are rounded to: both take two bytes, with 11 and with 8 binary digits."""
+
+
+def export_model(
+    folder: Path, target: Path, about: dict[str, Any] | None = None, precision: HalfPrecision = "fp16"
+) -> None:
     """Write a small copy of a model.
 
     Weights are rounded to half precision; paths of this machine are left out of config and card. An encoder
@@ -27,6 +34,7 @@ def export_model(folder: Path, target: Path, about: dict[str, Any] | None = None
         folder: the model folder.
         target: the new folder.
         about: what is added to the card.
+        precision: of the weights; zip files pack those of bf16 smaller.
 
     Raises:
         UserError: there is no such model, or a weight is too large for half precision.
@@ -44,7 +52,8 @@ def export_model(folder: Path, target: Path, about: dict[str, Any] | None = None
         model.config.encoder = options
         for key in _unchanged(model, original):
             del weights[f"encoder.{key}"]
-    small = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
+    half = getattr(torch, DTYPES[precision])
+    small = {key: value.to(half) if value.is_floating_point() else value for key, value in weights.items()}
     if not all(value.isfinite().all() for value in small.values() if value.is_floating_point()):
         raise UserError(f"A weight of {folder} is too large for half precision.")
     save_model(model, target, card, small, read_prototypes(folder))

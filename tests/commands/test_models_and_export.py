@@ -39,18 +39,19 @@ def test_a_model_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
     assert "There is no model 'photo'." in capsys.readouterr().err
 
 
-def test_a_copy_is_half_as_large_and_writes_the_same(tiny_model, tmp_path, capsys):
+@pytest.mark.parametrize(("options", "half"), [([], torch.float16), (["--precision", "bf16"], torch.bfloat16)])
+def test_a_copy_is_half_as_large_and_writes_the_same(options, half, tiny_model, tmp_path, capsys):
     model = tiny_model("caption")
     (tmp_path / "about.json").write_text(json.dumps({"summary": "coloured shapes"}))
     target = tmp_path / "copy"
-    printed = run(capsys, "export", model, target, "--about", tmp_path / "about.json")
+    printed = run(capsys, "export", model, target, "--about", tmp_path / "about.json", *options)
     assert printed.startswith(f"{target}: ")
     whole, small = (folder / "model.safetensors" for folder in (model, target))
     assert small.stat().st_size < 0.6 * whole.stat().st_size
     assert run(capsys, "models", target).splitlines()[0] == "coloured shapes"
     before, after = load_model(model).state_dict(), load_model(target).state_dict()
     for name, tensor in before.items():
-        torch.testing.assert_close(after[name], tensor.half().to(tensor.dtype), rtol=0, atol=0)
+        torch.testing.assert_close(after[name], tensor.to(half).to(tensor.dtype), rtol=0, atol=0)
 
 
 def test_weights_that_a_package_has_are_left_out(tmp_path, tiny_scenes):
