@@ -1,6 +1,7 @@
 """Every shipped config is right: it loads, says its own command, and builds its parts."""
 
 import re
+import shlex
 
 import pytest
 import torch
@@ -61,7 +62,7 @@ def test_it_opens_with_what_it_is_and_its_commands(file, tiny_model):
     commands = re.findall(r"^#\s+python scripts/train\.py (.*)$", text, re.MULTILINE)
     assert commands
     for command in commands:
-        option, value, *changes = command.split()
+        option, value, *changes = shlex.split(command)
         expected = ("--config", name(file)) if file.parent.name == "recipes" else ("--task", file.stem)
         assert (option, value) == expected
         there = f"training.init_from={tiny_model('caption')}"
