@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 """`auto` is what the device computes natively."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+HalfPrecision = Literal["bf16", "fp16"]
+"""Two bytes a number, with 8 and with 11 binary digits."""
 MANY_IMAGES = 8
 """Decoded together, from which on the products of `decoder_products` are quicker."""
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}

@@ -10,11 +10,12 @@ changed are left out: the copy needs the package where it is used, and says so.
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from captioner.errors import UserError
 from captioner.files.outputs import check_folder
 from captioner.paths import model_folder
+from captioner.precision import HalfPrecision
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--about", type=Path, metavar="JSON", help="a file of what is added to the card")
     parser.add_argument(
         "--precision",
-        choices=("fp16", "bf16"),
+        choices=get_args(HalfPrecision),
         default="fp16",
         help="of the weights: bf16 has three binary digits less, and packs smaller (default: fp16)",
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -14,11 +14,7 @@ from captioner.models.base import Model
 from captioner.models.card import CONFIG, read_card
 from captioner.models.folder import load_model, read_prototypes, save_model
 from captioner.models.image_model import build_encoder
-from captioner.precision import DTYPES
-
-
-HalfPrecision = Literal["fp16", "bf16"]
-"""What weights are rounded to: both take two bytes, with 11 and with 8 binary digits."""
+from captioner.precision import DTYPES, HalfPrecision
 
 
 def export_model(

@@ -39,7 +39,9 @@ def test_a_model_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
     assert "There is no model 'photo'." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("options", "half"), [([], torch.float16), (["--precision", "bf16"], torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("options", "half"), [([], torch.float16), (["--precision", "bf16"], torch.bfloat16)]
+)
 def test_a_copy_is_half_as_large_and_writes_the_same(options, half, tiny_model, tmp_path, capsys):
     model = tiny_model("caption")
     (tmp_path / "about.json").write_text(json.dumps({"summary": "coloured shapes"}))
